@@ -1,0 +1,1 @@
+"""What runs, when and in which order: Dagster definitions, the command line and their pure code."""

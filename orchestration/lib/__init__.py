@@ -1,0 +1,1 @@
+"""Pure code behind the definitions: testable without Dagster; never imports from `defs/`."""

@@ -1,0 +1,1 @@
+"""A made-up company whose exports and truth are known."""
