@@ -1,0 +1,97 @@
+{#
+    Rows and sums of a system's objects, counted straight from raw.
+
+    The reconciliation holds these against what arrives in the entities. The current rows are found
+    by another way than current_records() does, with a group by over the keys that occur more than
+    once, so that a fault there shows as a difference.
+
+    `objects` maps an object to {entity, sums: {measure: raw column}}.
+#}
+{% macro control_totals(system, objects) -%}
+{%- for object, spec in objects.items() %}
+{%- set relation = source('raw', system ~ '__' ~ object) -%}
+{%- set contract = source_contract(system, object) -%}
+{%- set key = contract.key | default([], true) | join(', ') -%}
+{%- set deleted = contract.deleted_flag or 'cast(null as varchar)' -%}
+{%- set sums = spec.get('sums', {}) -%}
+{% if not loop.first %}
+union all
+{% endif %}
+(
+    with
+
+    {% if key -%}
+    repeated as (
+        select {{ key }}
+        from {{ relation }}
+        group by {{ key }}
+        having count(*) > 1
+    ),
+
+    {% endif -%}
+    single_rows as (
+        select
+            {{ deleted }} as deleted_flag
+            {%- for measure, column in sums.items() %},
+            cast({{ column }} as decimal(18, 4)) as {{ measure }}
+            {%- endfor %}
+        from {{ relation }}
+        {% if key -%} where ({{ key }}) not in (select ({{ key }}) from repeated) {%- endif %}
+        {% if key -%}
+        union all
+        select
+            newest.deleted_flag
+            {%- for measure in sums %},
+            newest.{{ measure }}
+            {%- endfor %}
+        from (
+            select
+                max_by(
+                    struct_pack(
+                        deleted_flag := {{ deleted }}
+                        {%- for measure, column in sums.items() %},
+                        {{ measure }} := cast({{ column }} as decimal(18, 4))
+                        {%- endfor %}
+                    ),
+                    struct_pack(
+                        exported_at := _exported_at,
+                        {% if contract.watermark -%}
+                        changed_at := coalesce(try_cast({{ contract.watermark }} as timestamp), timestamp '0001-01-01'),
+                        {% endif -%}
+                        content_hash := _content_hash,
+                        row_number := _row_number
+                    )
+                ) as newest
+            from {{ relation }}
+            where ({{ key }}) in (select ({{ key }}) from repeated)
+            group by {{ key }}
+        )
+        {%- endif %}
+    ),
+
+    totals as (
+        select
+            count(*) as count_rows
+            {%- for measure in sums %},
+            sum({{ measure }}) as {{ measure }}
+            {%- endfor %}
+        from single_rows
+        where not coalesce(try_cast(deleted_flag as boolean), false)
+    )
+
+    select
+        '{{ spec.entity }}' as entity,
+        'rows' as measure,
+        cast(count_rows as decimal(28, 4)) as value
+    from totals
+    {%- for measure in sums %}
+    union all
+    select
+        '{{ spec.entity }}' as entity,
+        '{{ measure }}' as measure,
+        cast(coalesce({{ measure }}, 0) as decimal(28, 4)) as value
+    from totals
+    {%- endfor %}
+)
+{%- endfor %}
+{%- endmacro %}

@@ -1,0 +1,35 @@
+{# 97.5 % quantile of the standard normal: every published interval is a 95 % interval. #}
+{% macro z_95() -%} 1.959963984540054 {%- endmacro %}
+
+
+{#
+    Wilson score interval of a share (Wilson 1927), one side.
+    count_hits of count_all; side is 'low' or 'high'.
+#}
+{% macro wilson_bound(count_hits, count_all, side) -%}
+    {%- set sign = '-' if side == 'low' else '+' -%}
+    (
+        (cast({{ count_hits }} as double) / {{ count_all }} + {{ z_95() }} * {{ z_95() }} / (2.0 * {{ count_all }}))
+        {{ sign }} {{ z_95() }} * sqrt(
+            (cast({{ count_hits }} as double) / {{ count_all }})
+            * (1 - cast({{ count_hits }} as double) / {{ count_all }}) / {{ count_all }}
+            + {{ z_95() }} * {{ z_95() }} / (4.0 * {{ count_all }} * {{ count_all }})
+        )
+    ) / (1 + {{ z_95() }} * {{ z_95() }} / {{ count_all }})
+{%- endmacro %}
+
+
+{#
+    Adjusted Wald interval of the net promoter score in points, one side: three responses are added,
+    3/4 promoter and 3/4 detractor (Rocks 2016), which keeps coverage at small n.
+#}
+{% macro nps_bound(count_promoters, count_detractors, count_all, side) -%}
+    {%- set sign = '-' if side == 'low' else '+' -%}
+    {%- set n = "(" ~ count_all ~ " + 3.0)" -%}
+    {%- set p = "((" ~ count_promoters ~ " + 0.75) / " ~ n ~ ")" -%}
+    {%- set d = "((" ~ count_detractors ~ " + 0.75) / " ~ n ~ ")" -%}
+    least(100, greatest(-100, 100.0 * (
+        {{ p }} - {{ d }}
+        {{ sign }} {{ z_95() }} * sqrt(({{ p }} + {{ d }} - ({{ p }} - {{ d }}) * ({{ p }} - {{ d }})) / {{ n }})
+    )))
+{%- endmacro %}

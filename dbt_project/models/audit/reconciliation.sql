@@ -1,0 +1,223 @@
+with
+
+files as (
+    select * from {{ source('audit', 'input_files') }}
+),
+
+control_totals as (
+    {{ union_control_totals() }}
+),
+
+-- File to raw: every row of a file is loaded or in quarantine.
+file_rows as (
+    select
+        system as source_system,
+        object as entity,
+        'file_to_raw' as stage,
+        'rows' as measure,
+        cast(sum(rows_in_file) as decimal(28, 4)) as expected,
+        cast(sum(rows_loaded + rows_quarantined) as decimal(28, 4)) as actual
+    from files
+    where status = 'loaded'
+    group by system, object
+),
+
+staged as (
+    {% for entity, measures in {
+        'customers': [],
+        'orders': ['net_revenue', 'refund_amount', 'shipping_amount'],
+        'order_lines': ['net_revenue', 'quantity'],
+        'payments': ['amount'],
+        'products': [],
+        'survey_responses': ['score'],
+        'costs': ['amount'],
+    }.items() -%}
+    {%- set domain = {'order_lines': 'orders', 'payments': 'orders', 'survey_responses': 'surveys'}.get(entity, entity) -%}
+    {%- set relation = ref('int_' ~ domain ~ '__' ~ entity ~ '_unioned') -%}
+    select
+        source_system,
+        '{{ entity }}' as entity,
+        'rows' as measure,
+        cast(count(*) as decimal(28, 4)) as value
+    from {{ relation }}
+    group by source_system
+    {%- for measure in measures %}
+    union all
+    select
+        source_system,
+        '{{ entity }}' as entity,
+        '{{ measure }}' as measure,
+        cast(coalesce(sum({{ measure }}), 0) as decimal(28, 4)) as value
+    from {{ relation }}
+    group by source_system
+    {%- endfor %}
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+raw_to_staging as (
+    select
+        control_totals.source_system,
+        control_totals.entity,
+        'raw_to_staging' as stage,
+        control_totals.measure,
+        control_totals.value as expected,
+        -- An entity without any row has no group above: that is zero, not unknown.
+        coalesce(staged.value, 0) as actual
+    from control_totals
+    left join staged
+        on
+            control_totals.source_system = staged.source_system
+            and control_totals.entity = staged.entity
+            and control_totals.measure = staged.measure
+),
+
+published as (
+    select source_system, 'customers' as entity, 'rows' as measure, cast(count(*) as decimal(28, 4)) as value
+    from {{ ref('customer_identities') }}
+    group by source_system
+    union all
+    select source_system, 'orders' as entity, 'rows' as measure, cast(count(*) as decimal(28, 4)) as value
+    from {{ ref('fct_orders') }}
+    group by source_system
+    union all
+    select source_system, 'orders' as entity, 'net_revenue' as measure, cast(sum(net_revenue) as decimal(28, 4)) as value
+    from {{ ref('fct_orders') }}
+    group by source_system
+    union all
+    select source_system, 'orders' as entity, 'refund_amount' as measure, cast(sum(refund_amount) as decimal(28, 4)) as value
+    from {{ ref('fct_orders') }}
+    group by source_system
+    union all
+    select source_system, 'order_lines' as entity, 'rows' as measure, cast(count(*) as decimal(28, 4)) as value
+    from {{ ref('fct_order_lines') }}
+    group by source_system
+    union all
+    select source_system, 'order_lines' as entity, 'net_revenue' as measure, cast(sum(net_revenue) as decimal(28, 4)) as value
+    from {{ ref('fct_order_lines') }}
+    group by source_system
+    union all
+    select source_system, 'survey_responses' as entity, 'rows' as measure, cast(count(*) as decimal(28, 4)) as value
+    from {{ ref('fct_survey_responses') }}
+    group by source_system
+    union all
+    select
+        source_system,
+        'survey_responses' as entity,
+        'score' as measure,
+        cast(sum(cast(score as decimal(18, 4))) as decimal(28, 4)) as value
+    from {{ ref('fct_survey_responses') }}
+    group by source_system
+),
+
+-- What the marts leave out on purpose, counted so that the rest is exact.
+left_out as (
+    select
+        source_system,
+        'orders' as entity,
+        'rows' as measure,
+        cast(count(*) as decimal(28, 4)) as value
+    from {{ ref('int_orders__orders_unioned') }}
+    where ordered_at >= {{ setting('as_of_date') }} + interval 1 day
+    group by source_system
+    union all
+    select
+        source_system,
+        'orders' as entity,
+        'net_revenue' as measure,
+        cast(sum(net_revenue) as decimal(28, 4)) as value
+    from {{ ref('int_orders__orders_unioned') }}
+    where ordered_at >= {{ setting('as_of_date') }} + interval 1 day
+    group by source_system
+    union all
+    select
+        source_system,
+        'orders' as entity,
+        'refund_amount' as measure,
+        cast(sum(coalesce(refund_amount, 0)) as decimal(28, 4)) as value
+    from {{ ref('int_orders__orders_unioned') }}
+    where ordered_at >= {{ setting('as_of_date') }} + interval 1 day
+    group by source_system
+    union all
+    select
+        lines.source_system,
+        'order_lines' as entity,
+        'rows' as measure,
+        cast(count(*) as decimal(28, 4)) as value
+    from {{ ref('int_orders__order_lines_unioned') }} as lines
+    inner join {{ ref('int_orders__orders_unioned') }} as orders
+        on lines.source_system = orders.source_system and lines.order_id = orders.order_id
+    where orders.ordered_at >= {{ setting('as_of_date') }} + interval 1 day
+    group by lines.source_system
+    union all
+    select
+        lines.source_system,
+        'order_lines' as entity,
+        'net_revenue' as measure,
+        cast(sum(lines.net_revenue) as decimal(28, 4)) as value
+    from {{ ref('int_orders__order_lines_unioned') }} as lines
+    inner join {{ ref('int_orders__orders_unioned') }} as orders
+        on lines.source_system = orders.source_system and lines.order_id = orders.order_id
+    where orders.ordered_at >= {{ setting('as_of_date') }} + interval 1 day
+    group by lines.source_system
+    union all
+    select
+        source_system,
+        'survey_responses' as entity,
+        'rows' as measure,
+        cast(count(*) as decimal(28, 4)) as value
+    from {{ ref('int_surveys__survey_responses_unioned') }}
+    where score is null or coalesce(responded_at, invited_at) >= {{ setting('as_of_date') }} + interval 1 day
+    group by source_system
+    union all
+    select
+        source_system,
+        'survey_responses' as entity,
+        'score' as measure,
+        cast(sum(coalesce(score, 0)) as decimal(28, 4)) as value
+    from {{ ref('int_surveys__survey_responses_unioned') }}
+    where score is null or coalesce(responded_at, invited_at) >= {{ setting('as_of_date') }} + interval 1 day
+    group by source_system
+),
+
+staging_to_marts as (
+    select
+        staged.source_system,
+        staged.entity,
+        'staging_to_marts' as stage,
+        staged.measure,
+        staged.value - coalesce(left_out.value, 0) as expected,
+        coalesce(published.value, 0) as actual
+    from staged
+    -- Only the pairs that a mart carries; the others end at staging until a mart needs them.
+    inner join (select distinct entity, measure from published) as carried
+        on staged.entity = carried.entity and staged.measure = carried.measure
+    left join published
+        on
+            staged.source_system = published.source_system
+            and staged.entity = published.entity
+            and staged.measure = published.measure
+    left join left_out
+        on
+            staged.source_system = left_out.source_system
+            and staged.entity = left_out.entity
+            and staged.measure = left_out.measure
+),
+
+steps as (
+    select * from file_rows
+    union all
+    select * from raw_to_staging
+    union all
+    select * from staging_to_marts
+)
+
+select
+    source_system,
+    entity,
+    stage,
+    measure,
+    cast(expected as decimal(28, 4)) as expected,
+    cast(actual as decimal(28, 4)) as actual,
+    cast(actual - expected as decimal(28, 4)) as difference
+from steps

@@ -1,0 +1,178 @@
+with
+
+profiles as (
+    select * from {{ ref('int_customers__profiles') }}
+),
+
+settings as (
+    select as_of_date from {{ source('settings', 'company') }}
+),
+
+sales as (
+    select * from {{ ref('fct_orders') }}
+    where is_sale and customer_key is not null
+),
+
+order_totals as (
+    select
+        sales.customer_key,
+        min(sales.ordered_at) as first_ordered_at,
+        max(sales.ordered_at) as last_ordered_at,
+        count(*) as count_orders,
+        count(distinct cast(sales.ordered_at as date)) as count_purchase_days,
+        count(*) filter (where cast(sales.ordered_at as date) > settings.as_of_date - 365) as count_orders_365d,
+        sum(sales.net_revenue) as net_revenue,
+        sum(sales.net_revenue) filter (where cast(sales.ordered_at as date) > settings.as_of_date - 365)
+            as net_revenue_365d,
+        sum(sales.refund_amount) as refund_amount,
+        sum(coalesce(sales.discount_amount, 0)) as discount_amount,
+        max(sales.net_revenue) as largest_order_revenue,
+        count(*) filter (where sales.delivery_delay_days > 0) as count_late_deliveries,
+        count(*) filter (where sales.delivery_delay_days is not null) as count_deliveries,
+        count(distinct sales.channel) as count_channels
+    from sales
+    cross join settings
+    group by sales.customer_key
+),
+
+-- The channel with the most orders; the name decides between equals.
+channels as (
+    select
+        customer_key,
+        channel as favourite_channel
+    from (
+        select
+            customer_key,
+            channel,
+            row_number() over (partition by customer_key order by count(*) desc, channel) as channel_rank
+        from sales
+        where channel is not null
+        group by customer_key, channel
+    )
+    where channel_rank = 1
+),
+
+categories as (
+    select
+        customer_key,
+        count(*) as count_categories,
+        max(case when category_rank = 1 then product_category end) as favourite_category
+    from (
+        select
+            customer_key,
+            product_category,
+            row_number() over (
+                partition by customer_key order by sum(net_revenue) desc, product_category
+            ) as category_rank
+        from {{ ref('fct_order_lines') }}
+        where is_sale and customer_key is not null and product_category is not null
+        group by customer_key, product_category
+    )
+    group by customer_key
+),
+
+responses as (
+    select
+        customer_key,
+        count(distinct source_system || ':' || response_id) as count_survey_responses,
+        max(responded_at) as last_responded_at,
+        max_by(score, answer_rank) filter (where survey_type = 'nps' and dimension = 'overall') as last_nps_score,
+        max_by(score_0_100, answer_rank) filter (where survey_type != 'nps' and dimension = 'overall')
+            as last_satisfaction_score
+    from (
+        select
+            *,
+            -- Later answers win; ids break ties so that the result is the same in every run.
+            row_number() over (order by responded_at nulls first, source_system, response_id, dimension) as answer_rank
+        from {{ ref('fct_survey_responses') }}
+        where customer_key is not null and is_counted
+    )
+    group by customer_key
+),
+
+segments as (
+    select * from {{ ref('mart_customer_segments') }}
+),
+
+ltv as (
+    select * from {{ ref('mart_customer_ltv') }}
+)
+
+select
+    profiles.customer_key,
+    coalesce(profiles.customer_type, 'person') as customer_type,
+    coalesce(
+        profiles.full_name,
+        nullif(trim(coalesce(profiles.first_name, '') || ' ' || coalesce(profiles.last_name, '')), ''),
+        profiles.company_name
+    ) as customer_name,
+    profiles.first_name,
+    profiles.last_name,
+    profiles.company_name,
+    profiles.email,
+    profiles.phone,
+    profiles.birth_date,
+    cast(date_diff('year', profiles.birth_date, settings.as_of_date) as bigint)
+    - case
+        when
+            extract(month from profiles.birth_date) * 100 + extract(day from profiles.birth_date)
+            > extract(month from settings.as_of_date) * 100 + extract(day from settings.as_of_date) then 1
+        else 0
+    end as age_years,
+    profiles.gender,
+    profiles.street,
+    profiles.city,
+    profiles.region,
+    profiles.postal_code,
+    profiles.country_code,
+    profiles.preferred_channel,
+    profiles.acquisition_channel,
+    profiles.acquisition_campaign_id,
+    profiles.count_source_records,
+    profiles.count_source_systems,
+    profiles.first_created_at,
+    order_totals.first_ordered_at,
+    order_totals.last_ordered_at,
+    cast(settings.as_of_date - cast(order_totals.first_ordered_at as date) as bigint) as tenure_days,
+    cast(settings.as_of_date - cast(order_totals.last_ordered_at as date) as bigint) as days_since_last_order,
+    case when order_totals.count_purchase_days > 1 then
+        cast(cast(order_totals.last_ordered_at as date) - cast(order_totals.first_ordered_at as date) as double)
+        / (order_totals.count_purchase_days - 1)
+    end as mean_days_between_purchases,
+    cast(coalesce(order_totals.count_orders, 0) as bigint) as count_orders,
+    cast(coalesce(order_totals.count_orders_365d, 0) as bigint) as count_orders_365d,
+    coalesce(order_totals.count_orders, 0) > 1 as is_repeat_customer,
+    cast(coalesce(order_totals.net_revenue, 0) as decimal(18, 4)) as net_revenue,
+    cast(coalesce(order_totals.net_revenue_365d, 0) as decimal(18, 4)) as net_revenue_365d,
+    cast(coalesce(order_totals.refund_amount, 0) as decimal(18, 4)) as refund_amount,
+    cast(coalesce(order_totals.discount_amount, 0) as decimal(18, 4)) as discount_amount,
+    cast(order_totals.net_revenue as double) / order_totals.count_orders as mean_order_revenue,
+    cast(order_totals.largest_order_revenue as decimal(18, 4)) as largest_order_revenue,
+    cast(coalesce(categories.count_categories, 0) as bigint) as count_product_categories,
+    categories.favourite_category,
+    cast(coalesce(order_totals.count_channels, 0) as bigint) as count_order_channels,
+    channels.favourite_channel,
+    cast(order_totals.count_late_deliveries as double) / nullif(order_totals.count_deliveries, 0) as late_delivery_rate,
+    cast(coalesce(responses.count_survey_responses, 0) as bigint) as count_survey_responses,
+    responses.last_responded_at,
+    responses.last_nps_score,
+    case
+        when responses.last_nps_score >= 9 then 'promoter'
+        when responses.last_nps_score >= 7 then 'passive'
+        when responses.last_nps_score is not null then 'detractor'
+    end as nps_category,
+    responses.last_satisfaction_score,
+    segments.segment_name,
+    segments.value_tier,
+    segments.abc_class,
+    ltv.historic_value,
+    ltv.predicted_value_365d,
+    ltv.probability_alive
+from profiles
+cross join settings
+left join order_totals on profiles.customer_key = order_totals.customer_key
+left join channels on profiles.customer_key = channels.customer_key
+left join categories on profiles.customer_key = categories.customer_key
+left join responses on profiles.customer_key = responses.customer_key
+inner join segments on profiles.customer_key = segments.customer_key
+inner join ltv on profiles.customer_key = ltv.customer_key

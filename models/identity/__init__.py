@@ -1,0 +1,1 @@
+"""What identity resolution needs beyond SQL."""

@@ -1,0 +1,147 @@
+"""Running the dbt project inside this process.
+
+Belongs here: where the project is, its variables, parsing it once, running a selection of it.
+Does not: Dagster (see `dbt_layers.py`), SQL.
+
+dbt runs in-process on a parsed manifest that is kept between runs: starting dbt as a subprocess
+for every layer costs its import and a parse each time.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+DBT_DIR = PROJECT_ROOT / "dbt_project"
+DATABASE_VARIABLE = "CRM_WAREHOUSE_DATABASE"
+
+
+class DbtError(RuntimeError):
+    """dbt failed; the message names the model and the database's own words."""
+
+
+def entity_sources(systems: Sequence[str]) -> dict[str, list[str]]:
+    """Return, per system, the entities that it has a staging model for.
+
+    A model `stg_<system>__<entities>.sql` in the system's folder is all it takes to join an entity.
+    """
+    return {
+        system: sorted(
+            path.stem.removeprefix(f"stg_{system}__")
+            for path in (DBT_DIR / "models/staging" / system).glob(f"stg_{system}__*.sql")
+        )
+        for system in systems
+    }
+
+
+def variables(systems: Sequence[str]) -> str:
+    """Return the dbt variables as the JSON text that dbt's `--vars` takes."""
+    ordered = sorted(systems)
+    return json.dumps({"systems": ordered, "entity_sources": entity_sources(ordered)})
+
+
+def target_dir(systems: Sequence[str]) -> Path:
+    """Return the folder of the parsed project: another one whenever a file or variable changes."""
+    digest = hashlib.sha256(variables(systems).encode())
+    for path in sorted(_project_files()):
+        digest.update(str(path.relative_to(DBT_DIR)).encode() + b"\0" + path.read_bytes())
+    return DBT_DIR / "target" / digest.hexdigest()[:16]
+
+
+def manifest_path(systems: Sequence[str]) -> Path:
+    """Return the parsed project as `manifest.json`; parse it first where that was not done yet."""
+    folder = target_dir(systems)
+    manifest = folder / "manifest.json"
+    if not manifest.exists() or not (folder / "partial_parse.msgpack").exists():
+        # In a folder of its own until it is whole: two processes may parse at the same time.
+        working = folder.with_name(f".{folder.name}-{os.getpid()}")
+        _invoke(["parse"], None, systems, working, None)
+        working.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("partial_parse.msgpack", "manifest.json"):
+            (working / name).replace(folder / name)
+        for leftover in working.iterdir():
+            leftover.unlink() if leftover.is_file() else None
+    return manifest
+
+
+def read_manifest(systems: Sequence[str]) -> dict[str, Any]:
+    """Return the parsed project as dbt's manifest dictionary."""
+    content: dict[str, Any] = json.loads(manifest_path(systems).read_text(encoding="utf-8"))
+    return content
+
+
+def run_dbt(arguments: Sequence[str], database: Path, systems: Sequence[str]) -> list[Any]:
+    """Run one dbt command on `database` and return the results of its nodes.
+
+    Raises DbtError naming every failed node.
+    """
+    from dbt.contracts.graph.manifest import Manifest
+
+    manifest_path(systems)
+    folder = target_dir(systems)
+    parsed = Manifest.from_msgpack((folder / "partial_parse.msgpack").read_bytes())
+    parsed.build_flat_graph()  # `graph` of the macros; dbt builds it only when it parses itself
+    return _invoke(arguments, database, systems, folder, parsed)
+
+
+def _invoke(
+    arguments: Sequence[str],
+    database: Path | None,
+    systems: Sequence[str],
+    folder: Path,
+    manifest: "Manifest | None",
+) -> list[Any]:
+    from dbt.cli.main import dbtRunner
+
+    with _environment(database):
+        outcome = dbtRunner(manifest=manifest).invoke(
+            [
+                *arguments,
+                *("--project-dir", str(DBT_DIR)),
+                *("--profiles-dir", str(DBT_DIR)),
+                *("--target-path", str(folder)),
+                *("--log-path", str(folder)),
+                *("--log-level-file", "none"),
+                *("--vars", variables(systems)),
+                "--quiet",
+                "--no-use-colors",
+            ]
+        )
+    if outcome.exception:
+        raise DbtError(f"dbt {arguments[0]}: {outcome.exception}") from outcome.exception
+    results = list(getattr(outcome.result, "results", []))
+    failed = [result for result in results if result.status in ("error", "fail")]
+    if failed or not outcome.success:
+        raise DbtError(
+            "\n".join(f"dbt: {result.node.name}: {result.message}" for result in failed)
+            or f"dbt {arguments[0]} failed without naming a model"
+        )
+    return results
+
+
+@contextmanager
+def _environment(database: Path | None) -> Iterator[None]:
+    """Point the dbt profile at `database`; dbt reads it from the environment."""
+    before = os.environ.get(DATABASE_VARIABLE)
+    if database is not None:
+        os.environ[DATABASE_VARIABLE] = str(database)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(DATABASE_VARIABLE, None)
+        else:
+            os.environ[DATABASE_VARIABLE] = before
+
+
+def _project_files() -> Iterator[Path]:
+    for pattern in ("*.yml", "models/**/*", "macros/**/*", "seeds/**/*", "tests/**/*"):
+        yield from (path for path in DBT_DIR.glob(pattern) if path.is_file())

@@ -1,0 +1,108 @@
+"""Files that are made from others and kept in the repository: `make docs` writes them.
+
+Belongs here: one function per generated file that returns its text. Does not: hand-written pages.
+A test fails when a kept file differs from what these functions return.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from orchestration.lib.contracts import ExportContract, ExportObject
+from orchestration.lib.dbt_project import DBT_DIR, PROJECT_ROOT
+
+_NOTE = "Made from the export contract by `make docs`; change the contract instead."
+
+
+def generated_files(contracts: Mapping[str, ExportContract]) -> dict[Path, str]:
+    """Return every generated file with its text."""
+    files = {}
+    for system, contract in contracts.items():
+        folder = DBT_DIR / "models/staging" / system
+        files[folder / f"_{system}__sources.yml"] = sources_yaml(contract)
+        files[PROJECT_ROOT / "docs/reference" / f"{system}.md"] = reference_page(contract)
+    return files
+
+
+def sources_yaml(contract: ExportContract) -> str:
+    """Return the dbt sources of one system: its raw tables, with what the macros need to know."""
+    lines = [
+        f"# {_NOTE}",
+        "version: 2",
+        "",
+        "sources:",
+        "  - name: raw",
+        "    schema: raw",
+        f"    description: Exports of {contract.system} as text, one row per row of a file.",
+        "    tables:",
+    ]
+    for exported in contract.objects:
+        lines += [
+            f"      - name: {contract.system}__{exported.name}",
+            f"        description: {_quoted(exported.description)}",
+            "        config:",
+            "          meta:",
+            f"            key: [{', '.join(exported.key)}]",
+            f"            watermark: {exported.watermark or 'null'}",
+            f"            deleted_flag: {exported.deleted_flag or 'null'}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def reference_page(contract: ExportContract) -> str:
+    """Return the reference page of one system's files, for whoever exports or maps them."""
+    parts = [
+        f"# Files of `{contract.system}`",
+        f"<!-- {_NOTE} -->",
+        contract.description,
+        f"Drop the files anywhere below `landing/{contract.system}/`. A column marked *required* "
+        "must be in the header; a cell of a column marked *filled* must not be empty, or its row "
+        "goes to quarantine. All other columns may be left out. The order of the columns does not "
+        "matter, and columns that are not listed here are kept in `source_metadata`.",
+    ]
+    for exported in contract.objects:
+        parts += [_object_section(exported)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _object_section(exported: ExportObject) -> str:
+    facts = [
+        f"files: {', '.join(f'`{pattern}`' for pattern in exported.files)}",
+        f"key: {', '.join(f'`{name}`' for name in exported.key) or 'none'}",
+        "full export" if exported.mode == "full" else "full or delta export",
+        "a file must have arrived" if exported.required else "optional",
+    ]
+    if exported.watermark:
+        facts.append(f"changed at: `{exported.watermark}`")
+    rows = ["| column | type | | personal | meaning |", "|---|---|---|---|---|"]
+    for column in exported.columns:
+        duties = [
+            word
+            for word, holds in (
+                ("required", exported.must_be_present(column)),
+                ("filled", exported.must_be_filled(column)),
+            )
+            if holds
+        ]
+        kind = column.type + (f" `{column.format}`" if column.format else "")
+        rows.append(
+            f"| `{column.name}` | {kind} | {', '.join(duties)} | {column.pii or ''} "
+            f"| {column.description} |"
+        )
+    return "\n\n".join(
+        [f"## {exported.name}", f"{exported.description} ({'; '.join(facts)})", "\n".join(rows)]
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def write_generated_files(contracts: Mapping[str, ExportContract]) -> list[Path]:
+    """Write the generated files that differ from what is kept; return those that changed."""
+    changed = []
+    for path, text in generated_files(contracts).items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            changed.append(path)
+    return changed
