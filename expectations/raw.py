@@ -1,0 +1,238 @@
+"""Suites of the raw layer, made from export contracts instead of files.
+
+Belongs here: what every export must fulfil, whatever it holds. Does not: reading contracts
+(orchestration/lib/contracts.py) and what the values mean (the staging suites).
+
+Two kinds of suites: one over the system's rows of audit.input_files, which judges files, and one
+per object over its raw view, which judges what was landed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from expectations.suites import Expectation, Suite, check_name
+from expectations.vocabulary import literal
+
+_REDELIVER = (
+    "Correct the export at the source, put the new file into landing, remove the bad one and run "
+    "again; a file that was never published leaves no trace once it is gone from landing."
+)
+
+
+@dataclass(frozen=True)
+class RawObject:
+    """What the raw gate needs to know of one object of an export contract.
+
+    `not_null` are the columns beside the key that must be filled. `masked_columns` hold personal
+    data. `mode` is full or delta: only full exports are compared with the one before.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    not_null: tuple[str, ...]
+    mode: str
+    required: bool
+    min_rows: int = 1
+    masked_columns: frozenset[str] = frozenset()
+
+
+def raw_suites(
+    system: str,
+    objects: Sequence[RawObject],
+    *,
+    owner: str,
+    quarantine_ceiling: float,
+    largest_shrink: float,
+) -> list[Suite]:
+    """Make the suites of one system's raw gate, files first.
+
+    `quarantine_ceiling` and `largest_shrink` are shares (0-1) from company.yml.
+    """
+    files = _files_suite(system, objects, owner, quarantine_ceiling, largest_shrink)
+    return [files, *(_object_suite(system, an_object, owner) for an_object in objects)]
+
+
+def _object_suite(system: str, an_object: RawObject, owner: str) -> Suite:
+    least = an_object.min_rows if an_object.required else 0
+    filled = dict.fromkeys((*an_object.key, *an_object.not_null))
+    return Suite(
+        table=f"raw.{system}__{an_object.name}",
+        primary_key=an_object.key,
+        owner=owner,
+        description=f"Rows of {system}/{an_object.name} as they were exported.",
+        expectations=(
+            _critical(
+                "expect_table_row_count_to_be_between",
+                {"min_value": least},
+                "Too few rows arrived for this object.",
+                f"Export {an_object.name} from {system} again and put it into landing/{system}/.",
+            ),
+            *(
+                _critical(
+                    "expect_column_values_to_not_be_null",
+                    {"column": column},
+                    "The export contract says that this cell is always filled.",
+                    _REDELIVER,
+                )
+                for column in filled
+            ),
+        ),
+    )
+
+
+def _files_suite(
+    system: str,
+    objects: Sequence[RawObject],
+    owner: str,
+    quarantine_ceiling: float,
+    largest_shrink: float,
+) -> Suite:
+    file = ["object", "file_name"]
+    counts = [*file, "rows_in_file", "rows_loaded", "rows_quarantined"]
+    bad_rows = _first_bad_rows(system, objects)
+    expectations = [
+        _critical(
+            "expect_table_row_count_to_be_between",
+            {"min_value": 1 if any(o.required for o in objects) else 0},
+            "No export file is there.",
+            f"Put the exports into landing/{system}/ and run again.",
+            name=f"any_file_has_arrived({system})",
+        ),
+        _critical(
+            "expect_rows_to_satisfy",
+            {"condition": "status <> 'refused'", "show": [*file, "message", "remedy"]},
+            "A file could not be read and nothing of it was loaded.",
+            _REDELIVER,
+            name=f"no_file_is_refused({system})",
+        ),
+        _warning(
+            "expect_rows_to_satisfy",
+            {"condition": "status <> 'unrecognised'", "show": ["file_name", "message", "remedy"]},
+            "Files that match no object of the contract are left out; the rest is not affected.",
+            "Rename the file as the contract says, add its pattern to the contract, or remove it.",
+            name=f"every_file_is_recognised({system})",
+        ),
+        _critical(
+            "expect_rows_to_satisfy",
+            {"condition": "rows_in_file = rows_loaded + rows_quarantined", "show": counts},
+            "Rows were lost or doubled between the file and raw.",
+            "This is a fault of the reader, not of the file: keep the file and report it.",
+            name=f"no_row_is_lost_on_reading({system})",
+        ),
+        _critical(
+            "expect_rows_to_satisfy",
+            {
+                "condition": f"rows_quarantined <= {quarantine_ceiling} * rows_in_file",
+                "sample_query": bad_rows.format(least=f"{quarantine_ceiling} * f.rows_in_file"),
+            },
+            f"More than {quarantine_ceiling:.3%} of a file's rows cannot be used.",
+            "The first bad rows are listed with line and column. " + _REDELIVER + " To accept "
+            "such files raise quarantine_ceiling in company.yml.",
+            name=f"quarantine_stays_below_ceiling({system})",
+        ),
+        _warning(
+            "expect_rows_to_satisfy",
+            {"condition": "rows_quarantined = 0", "sample_query": bad_rows.format(least="0")},
+            "Some rows cannot be used; the ceiling decides when that stops the run.",
+            "All of them are in audit.quarantine: have them corrected at the source.",
+            name=f"no_row_is_quarantined({system})",
+        ),
+    ]
+    required = [o.name for o in objects if o.required]
+    if required:
+        expectations.append(
+            _critical(
+                "expect_query_to_return_no_rows",
+                {"query": _missing_objects(system, required)},
+                "A required object has no file that could be loaded.",
+                f"Export the objects listed and put them into landing/{system}/.",
+                name=f"every_required_object_has_arrived({system})",
+            )
+        )
+    full = [o.name for o in objects if o.mode == "full"]
+    if full:
+        expectations.append(
+            _critical(
+                "expect_query_to_return_no_rows",
+                {"query": _shrunken_exports(system, full, largest_shrink)},
+                f"The newest full export lost more than {largest_shrink:.3%} of its rows.",
+                "Probably the export was filtered or cut off: export again. If the rows are "
+                "really gone, raise largest_shrink in company.yml for one run.",
+                name=f"no_full_export_shrinks_suddenly({system})",
+            )
+        )
+    return Suite(
+        table="audit.input_files",
+        primary_key=("file_name",),
+        owner=owner,
+        description=f"Export files of {system}.",
+        expectations=tuple(expectations),
+        where=f"system = {literal(system)}",
+    )
+
+
+def _critical(
+    expectation_type: str, kwargs: dict[str, object], message: str, remedy: str, name: str = ""
+) -> Expectation:
+    name = name or check_name(expectation_type, kwargs)
+    return Expectation(name, expectation_type, kwargs, "critical", message, remedy)
+
+
+def _warning(
+    expectation_type: str, kwargs: dict[str, object], message: str, remedy: str, name: str
+) -> Expectation:
+    return Expectation(name, expectation_type, kwargs, "warning", message, remedy)
+
+
+def _first_bad_rows(system: str, objects: Sequence[RawObject]) -> str:
+    """Query the quarantined rows of files with more than `{least}` of them.
+
+    Values of columns with personal data are masked here, because the column is known only here;
+    a value whose column is not known may come from any of them.
+    """
+    personal = [
+        f"({literal(o.name)}, {literal(column)})"
+        for o in objects
+        for column in sorted(o.masked_columns)
+    ]
+    is_personal = (
+        f"coalesce((q.object, q.column_name) IN ({', '.join(personal)}), TRUE)"
+        if personal
+        else "FALSE"
+    )
+    masked = "left(q.value, 1) || '***'"
+    return (
+        "SELECT q.file_name, q.row_number, q.line_number, q.column_name,"
+        f" CASE WHEN {is_personal} THEN {masked} ELSE q.value END AS value, q.reason,"
+        f" CASE WHEN {is_personal} AND q.value <> '' THEN replace(q.message, q.value, {masked})"
+        " ELSE q.message END AS message"
+        " FROM audit.quarantine AS q JOIN audit.input_files AS f"
+        " ON f.system = q.system AND f.object = q.object AND f.file_name = q.file_name"
+        f" WHERE f.system = {literal(system)} AND f.rows_quarantined > {{least}}"
+    )
+
+
+def _missing_objects(system: str, required: Sequence[str]) -> str:
+    names = ", ".join(f"({literal(name)})" for name in required)
+    return (
+        f"SELECT required.object FROM (VALUES {names}) AS required(object) WHERE NOT EXISTS"
+        f" (SELECT 1 FROM audit.input_files AS f WHERE f.system = {literal(system)}"
+        " AND f.object = required.object AND f.status = 'loaded')"
+    )
+
+
+def _shrunken_exports(system: str, full: Sequence[str], largest_shrink: float) -> str:
+    """Compare the newest full export of each object with the one before.
+
+    Files of one export time are parts of one export. Earlier shrinks were judged in their time.
+    """
+    names = ", ".join(literal(name) for name in full)
+    return (
+        "SELECT object, exported_at, rows_before, rows_now FROM ("
+        "SELECT object, exported_at, sum(rows_in_file) AS rows_now,"
+        " lag(sum(rows_in_file)) OVER (PARTITION BY object ORDER BY exported_at) AS rows_before,"
+        " row_number() OVER (PARTITION BY object ORDER BY exported_at DESC) AS age"
+        f" FROM audit.input_files WHERE system = {literal(system)} AND status = 'loaded'"
+        f" AND object IN ({names}) GROUP BY object, exported_at)"
+        f" WHERE age = 1 AND rows_now < {1 - largest_shrink} * rows_before"
+    )

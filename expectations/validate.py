@@ -1,0 +1,350 @@
+"""Running suites on a build database and telling what they found.
+
+Belongs here: the two phases of validation, results, their words, masking. Does not: what an
+expectation means (vocabulary.py), what stops a run or becomes an asset check (orchestration).
+
+Phase one runs whole suites for counts only. An expectation whose query fails takes the bundled
+statement of its table down with it, so those without a verdict are run again one by one. Phase
+two looks for samples, only for row rules that failed.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expectations.suites import Expectation, Suite
+from expectations.vocabulary import TYPES, RowRule, quote_name, relation
+
+if TYPE_CHECKING:  # the datasource imports great_expectations, which costs seconds
+    from expectations.datasource import DuckDBDatasource
+
+SAMPLE_SIZE = 5
+
+# Longest cell or observed value in a report; the rest is cut, the full value is in the table.
+_LONGEST_VALUE = 200
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one expectation found.
+
+    `message` is a whole sentence for the reader of a failure. `unexpected_count` and
+    `unexpected_percent` (0-100, of the judged rows) are None for measures and errors. `samples`
+    are up to five failing rows: key, offending columns, locator. `is_error` means that the check
+    itself could not run; that says nothing about the data, but blocks whatever the severity.
+    """
+
+    name: str
+    type: str
+    column: str | None
+    severity: str
+    passed: bool
+    observed: str
+    unexpected_count: int | None = None
+    unexpected_percent: float | None = None
+    message: str = ""
+    remedy: str = ""
+    samples: tuple[Mapping[str, Any], ...] = ()
+    is_error: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome of all expectations of one severity on one table."""
+
+    passed: bool
+    count_expectations: int
+    failures: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True)
+class TableResult:
+    """What one suite found; `critical` stops the run, `warning` does not."""
+
+    table: str
+    owner: str
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def critical(self) -> Verdict:
+        """Outcome of what must hold. Checks that could not run count here."""
+        return _verdict(c for c in self.checks if c.severity == "critical" or c.is_error)
+
+    @property
+    def warning(self) -> Verdict:
+        """Outcome of what should hold."""
+        return _verdict(c for c in self.checks if c.severity == "warning" and not c.is_error)
+
+
+def _verdict(checks: Iterable[CheckResult]) -> Verdict:
+    judged = tuple(checks)
+    failures = tuple(check for check in judged if not check.passed)
+    return Verdict(not failures, len(judged), failures)
+
+
+def validate(
+    database: Path,
+    suites: Sequence[Suite],
+    *,
+    masked_columns: Mapping[str, AbstractSet[str]] | None = None,
+) -> list[TableResult]:
+    """Run suites on a DuckDB file, in their order, over one read-only connection.
+
+    `masked_columns` maps `schema.table` to columns with personal data: their values appear only
+    as first character and `***`. The file must not be open for writing in this process.
+    """
+    from expectations.datasource import open_datasource
+
+    masked = masked_columns or {}
+    with open_datasource(database) as datasource:
+        tables: dict[str, list[str]] = {}
+        for row in datasource.query(
+            "SELECT table_schema || '.' || table_name AS name, column_name"
+            " FROM information_schema.columns WHERE table_catalog = current_database()"
+            " ORDER BY ordinal_position"
+        ):
+            tables.setdefault(row["name"], []).append(row["column_name"])
+        return [
+            _validate_suite(
+                datasource, suite, tables.get(suite.table), masked.get(suite.table, frozenset())
+            )
+            for suite in suites
+        ]
+
+
+def describe(check: CheckResult) -> str:
+    """Tell a failure in full: what, which rows, what to do."""
+    lines = [check.message]
+    for sample in check.samples:
+        lines.append("  " + ", ".join(f"{key} = {value!r}" for key, value in sample.items()))
+    if check.remedy:
+        lines.append(f"What to do: {check.remedy}")
+    return "\n".join(lines)
+
+
+def validation_rows(layer: str, results: Sequence[TableResult]) -> list[dict[str, Any]]:
+    """Flatten results into rows of audit.validation_results (the build id is the caller's)."""
+    return [
+        {
+            "layer": layer,
+            "table_name": result.table,
+            "check_name": check.name,
+            "severity": check.severity,
+            "passed": check.passed,
+            "observed": check.observed,
+            "unexpected_count": check.unexpected_count,
+            "message": check.message,
+        }
+        for result in results
+        for check in result.checks
+    ]
+
+
+def _validate_suite(
+    datasource: "DuckDBDatasource",
+    suite: Suite,
+    columns: list[str] | None,
+    masked: AbstractSet[str],
+) -> TableResult:
+    if columns is None:
+        error = "the table does not exist in this build"
+        checks = [_error(suite, e, error, masked) for e in suite.expectations]
+        return TableResult(suite.table, suite.owner, tuple(checks))
+    rows = relation(suite.table, suite.where)
+    rules = {
+        e.name: make_rule(e.kwargs, rows)
+        for e in suite.expectations
+        if (make_rule := TYPES[e.type].rule) is not None
+    }
+    batch = datasource.batch(suite.table, suite.where)
+    outcomes = _run(batch, suite.expectations, rules)
+    broken = [e for e in suite.expectations if outcomes[e.name].error]
+    if len(suite.expectations) > 1:
+        for expectation in broken:
+            outcomes |= _run(batch, [expectation], rules)
+
+    checks = []
+    for expectation in suite.expectations:
+        outcome, rule = outcomes[expectation.name], rules.get(expectation.name)
+        if outcome.error:
+            checks.append(_error(suite, expectation, outcome.error, masked))
+        elif rule is None:
+            checks.append(_measure(suite, expectation, outcome, masked))
+        else:
+            samples = () if outcome.passed else _samples(datasource, suite, rule, columns, masked)
+            checks.append(_row_rule(suite, expectation, outcome, samples))
+    return TableResult(suite.table, suite.owner, tuple(checks))
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What Great Expectations said about one expectation."""
+
+    passed: bool
+    result: Mapping[str, Any]
+    error: str
+
+
+def _run(
+    batch: Any, expectations: Sequence[Expectation], rules: Mapping[str, RowRule]
+) -> dict[str, _Outcome]:
+    """Validate expectations as one Great Expectations suite; results by check name."""
+    from great_expectations import ExpectationSuite
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    from expectations.datasource import ExpectRowsToFollowRule
+
+    suite = ExpectationSuite(name="gate")
+    for expectation in expectations:
+        meta = {"name": expectation.name}
+        if rule := rules.get(expectation.name):
+            mostly = expectation.kwargs.get("mostly", 1.0)
+            built = ExpectRowsToFollowRule(counts=rule.counts, mostly=mostly, meta=meta)
+        else:
+            built = get_expectation_impl(expectation.type)(**expectation.kwargs, meta=meta)
+        suite.expectations.append(built)
+    # SUMMARY without values: no query for samples.
+    counts_only = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+    outcomes = {}
+    for found in batch.validate(suite, result_format=counts_only).results:
+        # The success of some measures is a numpy bool, which no serialiser takes.
+        outcomes[found.expectation_config.meta["name"]] = _Outcome(
+            bool(found.success), found.result or {}, _error_text(found.exception_info)
+        )
+    return outcomes
+
+
+def _error_text(exception_info: Mapping[str, Any] | None) -> str:
+    """Find the exception in Great Expectations' report: flat, or one level down per metric."""
+    info = exception_info or {}
+    for part in [info, *(v for v in info.values() if isinstance(v, Mapping))]:
+        if part.get("raised_exception"):
+            text = str(part.get("exception_message"))
+            # DuckDB appends an excerpt of the statement, SQLAlchemy all of it.
+            return text.split("\n[SQL:")[0].split("\n\nLINE ")[0].strip()
+    return ""
+
+
+def _samples(
+    datasource: "DuckDBDatasource",
+    suite: Suite,
+    rule: RowRule,
+    columns: Sequence[str],
+    masked: AbstractSet[str],
+) -> tuple[dict[str, Any], ...]:
+    """Fetch up to five failing rows, always the same ones for the same data."""
+    if rule.failing_rows is None:
+        return ()
+    shown = "*"
+    if not rule.is_own_query:
+        wanted = [*suite.primary_key, *rule.columns, *suite.locator_columns]
+        present = [name for name in dict.fromkeys(wanted) if name in columns]
+        shown = ", ".join(quote_name(name) for name in present) or "*"
+    rows = datasource.query(
+        f"SELECT {shown} FROM ({rule.failing_rows}\n) ORDER BY ALL LIMIT {SAMPLE_SIZE}"
+    )
+    return tuple(
+        {key: _shown(key, value, columns, masked) for key, value in row.items()} for row in rows
+    )
+
+
+def _shown(name: str, value: Any, columns: Sequence[str], masked: AbstractSet[str]) -> Any:
+    """Make a cell fit for a report: plain, short, masked.
+
+    On a table with masked columns, text that a query returns under a name of its own is masked
+    too, since it may come from any of them.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    is_renamed_text = isinstance(value, str) and name not in columns
+    if name in masked or (masked and is_renamed_text):
+        return mask(value)
+    return value if isinstance(value, int | float) else str(value)[:_LONGEST_VALUE]
+
+
+def mask(value: Any) -> str:
+    """Keep the first character of a value and hide the rest."""
+    return f"{str(value)[:1]}***"
+
+
+def _column(expectation: Expectation) -> str | None:
+    names: list[str] = []
+    for key in ("column", "column_A", "column_B", "column_list"):
+        value = expectation.kwargs.get(key, ())
+        names.extend([value] if isinstance(value, str) else value)
+    return ", ".join(names) or None
+
+
+def _row_rule(
+    suite: Suite,
+    expectation: Expectation,
+    outcome: _Outcome,
+    samples: tuple[dict[str, Any], ...],
+) -> CheckResult:
+    failing, judged = outcome.result["unexpected_count"], outcome.result["element_count"]
+    percent = 100 * failing / judged if judged else None
+    of_judged = f"{failing:,} rows" if judged is None else f"{failing:,} of {judged:,} rows"
+    fact = TYPES[expectation.type].fact(expectation.kwargs)
+    share = f" ({percent:.3g} %)" if failing and percent is not None else ""
+    return _result(
+        expectation,
+        passed=outcome.passed,
+        observed=of_judged,
+        unexpected_count=failing,
+        unexpected_percent=percent,
+        message=_sentence(f"{suite.table}: {of_judged}{share}: {fact}.", expectation),
+        samples=samples,
+    )
+
+
+def _measure(
+    suite: Suite, expectation: Expectation, outcome: _Outcome, masked: AbstractSet[str]
+) -> CheckResult:
+    observed = str(outcome.result.get("observed_value"))[:_LONGEST_VALUE]
+    if expectation.kwargs.get("column") in masked:
+        observed = "hidden (personal data)"
+    fact = TYPES[expectation.type].fact(expectation.kwargs)
+    return _result(
+        expectation,
+        passed=outcome.passed,
+        observed=observed,
+        message=_sentence(f"{suite.table}: {fact}; it is {observed}.", expectation),
+    )
+
+
+def _error(
+    suite: Suite, expectation: Expectation, error: str, masked: AbstractSet[str]
+) -> CheckResult:
+    if masked:  # DuckDB quotes the value that it could not convert
+        error = re.sub(r"'([^']*)'", lambda quoted: f"'{mask(quoted[1])}'", error)
+    return _result(
+        expectation,
+        passed=False,
+        observed="error",
+        message=f"{suite.table}: the check {expectation.name} could not run: {error}",
+        remedy=(
+            "Nothing is known about the data. Compare the suite with the columns and types of "
+            "the table; when the table is missing, look at the step that builds it."
+        ),
+        is_error=True,
+    )
+
+
+def _sentence(fact: str, expectation: Expectation) -> str:
+    return f"{fact} {expectation.message}".strip()
+
+
+def _result(expectation: Expectation, *, passed: bool, message: str, **rest: Any) -> CheckResult:
+    return CheckResult(
+        name=expectation.name,
+        type=expectation.type,
+        column=_column(expectation),
+        severity=expectation.severity,
+        passed=passed,
+        message="" if passed else message,
+        remedy="" if passed else rest.pop("remedy", expectation.remedy),
+        **rest,
+    )
