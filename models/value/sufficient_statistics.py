@@ -1,0 +1,162 @@
+"""Customers with the same history are one row with a weight.
+
+The likelihood of every purchase model here depends on (x, T) and (x, t_x) only through one term
+each, so a million customers observed in whole days are some hundred thousand rows over some ten
+thousand pairs. What belongs here: counting and coding. What does not: any model.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+
+# A table of codes beats sorting while it stays about as small as the data.
+_TABLE_CELLS_PER_ROW = 4
+_TABLE_CELLS_AT_LEAST = 1 << 16
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Hold the distinct histories of a sample.
+
+    `weight[i]` customers have the history made of pair `alive_pair[i]` of (x, T) and pair
+    `silent_pair[i]` of (x, t_x).
+    """
+
+    frequency: Array
+    """Distinct x, with `frequency_weight` customers each."""
+    frequency_weight: Array
+    alive_frequency: Array
+    alive_age: Array
+    silent_frequency: Array
+    silent_recency: Array
+    alive_pair: Index
+    silent_pair: Index
+    weight: Array
+
+    @property
+    def alive_weight(self) -> Array:
+        """Count the customers of each (x, T)."""
+        counts: Array = np.bincount(
+            self.alive_pair, weights=self.weight, minlength=len(self.alive_age)
+        ).astype(np.float64)
+        return counts
+
+    @property
+    def customers(self) -> float:
+        """Count the customers."""
+        return float(self.weight.sum())
+
+    @property
+    def repeaters(self) -> float:
+        """Count the customers with at least one repeat purchase."""
+        return float(self.frequency_weight[self.frequency > 0].sum())
+
+    @property
+    def purchases(self) -> float:
+        """Count the repeat purchases."""
+        return float((self.frequency * self.frequency_weight).sum())
+
+
+def valid_histories(
+    frequency: npt.ArrayLike, recency: npt.ArrayLike, age: npt.ArrayLike
+) -> npt.NDArray[np.bool_]:
+    """Tell which rows are histories at all.
+
+    x is a whole number >= 0, 0 <= t_x <= T, and a customer without repeat purchase has t_x = 0.
+    NaN and infinity are not valid.
+    """
+    x, t, T = (np.asarray(column, dtype=np.float64) for column in (frequency, recency, age))
+    numbers: npt.NDArray[np.bool_] = (
+        (x >= 0) & (x == np.floor(x)) & (t >= 0) & (t <= T) & np.isfinite(T) & np.isfinite(x)
+    )
+    valid: npt.NDArray[np.bool_] = numbers & ((x > 0) | (t == 0))
+    return valid
+
+
+def encode(values: Array) -> tuple[Array, Index]:
+    """Give the distinct values, sorted, and the code of each row.
+
+    Whole numbers of a small range (days, counts) are coded by a table instead of a sort.
+    """
+    if (
+        values.size
+        and values.min() >= 0
+        and values.max() < max(_TABLE_CELLS_AT_LEAST, _TABLE_CELLS_PER_ROW * values.size)
+    ):
+        whole = values.astype(np.intp)
+        if np.array_equal(whole, values):
+            distinct, codes = _encode_codes(whole, int(whole.max()) + 1)
+            return distinct.astype(np.float64), codes
+    distinct_values, inverse = np.unique(values, return_inverse=True)
+    return distinct_values, inverse.astype(np.intp, copy=False)
+
+
+def distinct_pairs(first: Array, second: Array) -> tuple[Array, Array, Index]:
+    """Give the distinct pairs of two columns and the pair of each row."""
+    first_values, first_codes = encode(first)
+    second_values, second_codes = encode(second)
+    width = len(second_values)
+    cells, pair = _encode_codes(first_codes * width + second_codes, len(first_values) * width)
+    return first_values[cells // width], second_values[cells % width], pair
+
+
+def rescale(histories: Histories, factor: float) -> Histories:
+    """Measure time in another unit: every time is multiplied by `factor`."""
+    return replace(
+        histories,
+        alive_age=histories.alive_age * factor,
+        silent_recency=histories.silent_recency * factor,
+    )
+
+
+def collapse(
+    frequency: npt.ArrayLike,
+    recency: npt.ArrayLike,
+    age: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+) -> Histories:
+    """Collapse valid histories to their distinct ones; `weights` multiplies customers."""
+    x, t, T = (np.asarray(column, dtype=np.float64) for column in (frequency, recency, age))
+    given = None if weights is None else np.asarray(weights, dtype=np.float64)
+
+    alive_frequency, alive_age, alive_pair = distinct_pairs(x, T)
+    silent_frequency, silent_recency, silent_pair = distinct_pairs(x, t)
+    width = max(len(silent_frequency), 1)
+    key = alive_pair * width + silent_pair
+    if given is None:
+        rows, counts = np.unique(key, return_counts=True)
+        weight = counts.astype(np.float64)
+    else:
+        rows, inverse = np.unique(key, return_inverse=True)
+        weight = np.bincount(inverse, weights=given, minlength=len(rows))
+    alive_of_row, silent_of_row = rows // width, rows % width
+    distinct_x, code_of_pair = encode(alive_frequency)
+    return Histories(
+        frequency=distinct_x,
+        frequency_weight=np.bincount(
+            code_of_pair[alive_of_row], weights=weight, minlength=len(distinct_x)
+        ).astype(np.float64),
+        alive_frequency=alive_frequency,
+        alive_age=alive_age,
+        silent_frequency=silent_frequency,
+        silent_recency=silent_recency,
+        alive_pair=alive_of_row,
+        silent_pair=silent_of_row,
+        weight=weight,
+    )
+
+
+def _encode_codes(codes: Index, cells: int) -> tuple[Index, Index]:
+    """Renumber whole-number codes densely: the occupied cells and the number of each row."""
+    if cells > max(_TABLE_CELLS_AT_LEAST, _TABLE_CELLS_PER_ROW * codes.size):
+        occupied, inverse = np.unique(codes, return_inverse=True)
+        return occupied, inverse.astype(np.intp, copy=False)
+    table = np.zeros(cells, dtype=np.intp)
+    table[codes] = 1
+    occupied = np.flatnonzero(table)
+    table[occupied] = np.arange(len(occupied))
+    return occupied, table[codes]
