@@ -438,12 +438,12 @@ def _hash_rows(con: duckdb.DuckDBPyConnection, table: _Table, sorted_rows: str) 
     header = json.dumps([asdict(column) for column in table.columns]).encode()
     whole = hashlib.sha256(header)
     streams = [[hashlib.sha256() for _ in range(3)] for _ in table.columns]
-    batches: pa.RecordBatchReader = con.execute(
-        f"select {expressions} {sorted_rows}"
-    ).to_arrow_reader(_ROWS_PER_BATCH)
-    for batch in batches:
-        for values, (presence, lengths, content) in zip(batch.columns, streams, strict=True):
-            _feed(values, presence, lengths, content)
+    # A cursor of its own: DuckDB 2 streams Arrow only where no earlier result is pending.
+    with con.cursor() as cursor:
+        rows = cursor.sql(f"select {expressions} {sorted_rows}")
+        for batch in rows.to_arrow_reader(_ROWS_PER_BATCH):
+            for values, (presence, lengths, content) in zip(batch.columns, streams, strict=True):
+                _feed(values, presence, lengths, content)
     for column in streams:
         for stream in column:
             whole.update(stream.digest())
@@ -453,8 +453,8 @@ def _hash_rows(con: duckdb.DuckDBPyConnection, table: _Table, sorted_rows: str) 
 def _feed(values: Any, presence: Any, lengths: Any, content: Any) -> None:
     """Add a batch of one column to its three streams, copying only where there are nulls."""
     import numpy as np
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.compute as pc
+    import pyarrow as pa
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
 
     presence.update(np.asarray(values.is_valid().cast(pa.uint8())))
     if values.null_count:
