@@ -1,0 +1,175 @@
+"""The made-up company as a whole: everything that happened, up to a day.
+
+Puts the parts together in the order in which they depend on each other and returns one table per
+subject, in terms of customers, not of any system's records; systems are written from it. Events
+may lie after the end: a writer shows only what was known on the day of its export.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pyarrow as pa
+
+from samples import marketing, purchases, service, surveys
+from samples.draws import Instants, Ints, next_number, references, stack, stream, table, words
+from samples.marketing import AcquisitionSpend, Referrals
+from samples.parameters import Acquisition, Parameters
+from samples.people import People, draw_people
+from samples.purchases import ORIGINS, Placed
+from samples.service import Cases
+
+
+@dataclass(frozen=True)
+class Company:
+    """What happened; `tables` hold entries of customers as `person`, counted from 0."""
+
+    people: People
+    seen_at: Instants  # first order attempt, for prospects the registration
+    acquisition_campaign: Ints  # of each customer, -1 for none
+    referrals: Referrals
+    end: np.datetime64
+    parameters: Parameters
+    tables: dict[str, pa.Table]
+    realised: dict[str, int]
+
+
+def found_company(customers: int, seed: int, end: np.datetime64, parameters: Parameters) -> Company:
+    """Simulate the company's history; `end` is the first day that has not happened yet."""
+    acquisition = parameters.acquisition
+    start = end - np.timedelta64(acquisition.history_days, "D")
+    people = draw_people(stream(seed, "people"), customers, start, acquisition, parameters.identity)
+    history = purchases.simulate_purchases(
+        stream(seed, "purchases"), people, acquisition.history_days, parameters.purchase_process
+    )
+    bought = history.purchases
+    rng = stream(seed, "instants")
+    ordered_at = purchases.instants_of(rng, start, bought.day)
+    registered_at = purchases.instants_of(rng, start, people.first_day)
+    placed = Placed(
+        person=bought.person,
+        ordered_at=ordered_at,
+        is_last=bought.is_last,
+        campaign=np.full(bought.person.size, -1),
+        origin=np.full(bought.person.size, purchases.PROCESS),
+    )
+    attempts = purchases.cancelled_attempts(stream(seed, "attempts"), placed, parameters.orders)
+    seen_at = np.where(people.is_prospect, registered_at, end.astype("datetime64[s]"))
+    for orders_of in (placed, attempts):
+        np.minimum.at(seen_at, orders_of.person, orders_of.ordered_at)
+
+    membership = marketing.join_programme(
+        stream(seed, "membership"), history, ordered_at, parameters.loyalty
+    )
+    extra = marketing.loyalty_uplift(
+        stream(seed, "loyalty uplift"), history, membership, start, parameters.loyalty
+    )
+    plan = marketing.plan_campaigns(start, end)
+    won_by = marketing.acquisition_campaigns(plan, people, seen_at, acquisition)
+    placed.campaign[:] = np.where(
+        bought.day == people.first_day[bought.person], won_by[bought.person], -1
+    )
+    members, placed = marketing.run_campaigns(
+        stream(seed, "campaigns"), people, plan, stack([placed, extra]), parameters.campaigns
+    )
+    placed = _before(stack([placed, attempts]), end)
+
+    products = purchases.draw_products(stream(seed, "products"))
+    orders = purchases.complete_orders(
+        stream(seed, "orders"), people, placed, parameters.spend, parameters.orders
+    )
+    lines = purchases.fill_baskets(
+        stream(seed, "baskets"), people, orders, products, parameters.orders
+    )
+    payments = purchases.draw_payments(stream(seed, "payments"), people, orders, parameters.orders)
+    cases = service.draw_cases(stream(seed, "cases"), orders, parameters.service)
+    case_costs = service.service_costs(stream(seed, "service costs"), cases, parameters.service)
+    spend = marketing.spend_on_acquisition(
+        stream(seed, "acquisition spend"), people, plan, seen_at, start, end, acquisition
+    )
+    referrals = marketing.draw_referrals(
+        stream(seed, "referrals"), people, seen_at, start, acquisition
+    )
+    return Company(
+        people=people,
+        seen_at=seen_at,
+        acquisition_campaign=won_by,
+        referrals=referrals,
+        end=end,
+        parameters=parameters,
+        tables={
+            "products": purchases.product_table(products),
+            "orders": purchases.order_table(orders, lines, payments),
+            "order_lines": purchases.line_table(orders, lines),
+            "payments": purchases.payment_table(payments),
+            "cases": service.case_table(cases),
+            "case_events": service.case_event_table(cases),
+            "interactions": service.interaction_table(
+                stream(seed, "interactions"), people, cases, seen_at, end, parameters.service
+            ),
+            "survey_responses": surveys.survey_table(
+                stream(seed, "surveys"), people.count, orders, cases, parameters.satisfaction
+            ),
+            "campaigns": marketing.campaign_table(
+                plan, members, _per_campaign(spend, len(plan.name)), parameters.campaigns
+            ),
+            "campaign_members": marketing.member_table(members),
+            "loyalty_events": marketing.loyalty_table(
+                stream(seed, "loyalty"), membership, orders, parameters.loyalty
+            ),
+            "consents": marketing.consent_table(
+                stream(seed, "consents"), people, seen_at, end, members
+            ),
+            "opportunities": marketing.opportunity_table(
+                stream(seed, "opportunities"), people, seen_at, end, parameters.opportunities
+            ),
+            "costs": _cost_table(spend, cases, case_costs, acquisition),
+        },
+        realised={
+            "customers": people.count,
+            "prospects": int(people.is_prospect.sum()),
+            **{
+                f"orders_from_{origin}": int((orders.origin == code).sum())
+                for code, origin in enumerate(ORIGINS)
+            },
+            "loyalty_members": int((~np.isnat(membership.joined_at)).sum()),
+            "campaign_members_treated": int((~members.is_control).sum()),
+            "campaign_members_control": int(members.is_control.sum()),
+        },
+    )
+
+
+def _before(placed: Placed, end: np.datetime64) -> Placed:
+    """Drop orders that an effect would have placed after the end."""
+    is_past = placed.ordered_at < end
+    return Placed(**{f.name: getattr(placed, f.name)[is_past] for f in fields(placed)})
+
+
+def _per_campaign(spend: AcquisitionSpend, count: int) -> Ints:
+    """Sum acquisition spend by campaign."""
+    has_campaign = spend.campaign >= 0
+    total = np.zeros(count, dtype=np.int64)
+    np.add.at(total, spend.campaign[has_campaign], spend.amount[has_campaign])
+    return total
+
+
+def _cost_table(
+    spend: AcquisitionSpend, cases: Cases, case_costs: Ints, acquisition: Acquisition
+) -> pa.Table:
+    """Make the costs of winning customers, by channel and month, and of serving them, by case."""
+    channels = (*acquisition.channel_share, *service.CASE_CHANNELS)
+    none = np.full(spend.day.size, -1)
+    known_at = np.concatenate([spend.day.astype("datetime64[s]"), cases.resolved_at])
+    by_time = np.argsort(known_at, kind="stable")
+    is_service = np.repeat([0, 1], [spend.day.size, cases.count])[by_time]
+    channel = np.concatenate([spend.channel, cases.channel + len(acquisition.channel_share)])
+    return table(
+        cost_number=np.arange(1, by_time.size + 1),
+        kind=words(is_service, ("acquisition", "service")),
+        known_at=known_at[by_time],
+        amount=np.concatenate([spend.amount, case_costs])[by_time],
+        channel=words(channel[by_time], channels),
+        campaign_number=references(
+            next_number(np.concatenate([spend.campaign, np.full(cases.count, -1)]))[by_time]
+        ),
+        person=np.concatenate([none, cases.person])[by_time],
+    )

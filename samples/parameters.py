@@ -1,0 +1,224 @@
+"""What is planted in the made-up company, and therefore known.
+
+Everything that an analysis could try to find again stands here and is written to
+truth/parameters.json as it is. Word lists are in `vocabulary`; mechanics are in the modules that
+take these values.
+"""
+
+from dataclasses import dataclass, field
+
+from samples.vocabulary import CATEGORIES
+
+DIMENSIONS = (
+    "product_quality",
+    "service_quality",
+    "price",
+    "communication",
+    "brand",
+    "personal_attention",
+    "convenience",
+)
+
+
+@dataclass(frozen=True)
+class PurchaseProcess:
+    """MBG/NBD in days: after every purchase, the first included, a customer may drop out.
+
+    Purchase rate per day ~ Gamma(r, rate alpha); dropout probability ~ Beta(a, b)
+    (Batislam, Denizel & Filiztekin 2007). Orders with status cancelled are no purchases.
+    """
+
+    r: float = 0.6
+    alpha: float = 50.0
+    a: float = 0.7
+    b: float = 2.0
+    time_unit: str = "days"
+
+
+@dataclass(frozen=True)
+class Spend:
+    """Gamma-Gamma: net revenue of an order ~ Gamma(p, rate nu), nu ~ Gamma(q, rate gamma).
+
+    Independent of the purchase process (Fader & Hardie 2013); mean p * gamma / (q - 1).
+    """
+
+    p: float = 4.0
+    q: float = 3.5
+    gamma: float = 60.0
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """When and from where customers come; cost per customer won is spent per channel and month."""
+
+    history_days: int = 1095
+    growth_per_year: float = 0.25  # continuous growth rate of new customers
+    seasonality: tuple[float, ...] = (
+        *(0.85, 0.85, 0.95, 1.0, 1.05, 0.95),
+        *(0.9, 0.9, 0.95, 1.05, 1.4, 1.5),
+    )  # factor on new customers, January to December
+    prospect_share: float = 0.05  # registered, never bought
+    organisation_share: float = 0.04
+    channel_share: dict[str, float] = field(
+        default_factory=lambda: {
+            "organic": 0.27,
+            "search": 0.24,
+            "social": 0.16,
+            "affiliate": 0.10,
+            "referral": 0.12,
+            "store": 0.11,
+        }
+    )
+    cost_per_customer: dict[str, float] = field(
+        default_factory=lambda: {
+            "organic": 2.0,
+            "search": 28.0,
+            "social": 22.0,
+            "affiliate": 18.0,
+            "referral": 10.0,
+            "store": 15.0,
+        }
+    )
+    referral_conversion_rate: float = 1 / 3  # of invitations sent
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Shares of customers that make identity hard; the groups do not overlap."""
+
+    duplicate_share: float = 0.06  # two or three records; kinds in equal parts
+    third_record_share: float = 0.2  # of the customers with duplicates
+    household_share: float = 0.08  # pairs with one address and family name
+    shared_landline_share: float = 0.5  # of the households
+    shared_mailbox_share: float = 0.004  # unrelated customers of one info@ address
+    customers_per_shared_mailbox: int = 5
+    placeholder_share: float = 0.005  # test@test.com and 0000000000
+    email_share: float = 0.94
+    phone_share: float = 0.78
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Lines, delivery and money around a purchase."""
+
+    cancelled_share: float = 0.03  # cancelled attempts per purchase
+    late_share: float = 0.18
+    mean_days_late: float = 2.0
+    returned_share: float = 0.035
+    partial_refund_share: float = 0.03
+    paid_late_share: float = 0.05
+    never_paid_share: float = 0.007
+    home_category_share: float = 0.5  # of lines; every customer has one home category
+    companion_category_share: float = 0.3  # of lines; category_companions names it
+    category_companions: dict[str, str] = field(
+        default_factory=lambda: {c.name: c.companion for c in CATEGORIES}
+    )
+
+
+@dataclass(frozen=True)
+class Satisfaction:
+    """Latent deviations z of the dimensions; score = round(mean + z) on 1-5.
+
+    overall = overall_mean + sum(weight * z) + noise. A late delivery lowers three dimensions per
+    day late (five days at most); the order after which a customer drops out was a worse one.
+    """
+
+    driver_weights: dict[str, float] = field(
+        default_factory=lambda: dict(
+            zip(DIMENSIONS, (0.30, 0.25, 0.15, 0.05, 0.05, 0.12, 0.08), strict=True)
+        )
+    )
+    dimension_mean: float = 4.0
+    dimension_sd: float = 0.8
+    customer_sd: float = 0.35  # lasting attitude of a customer, part of every dimension
+    overall_mean: float = 4.05
+    overall_sd: float = 0.35
+    per_day_late: dict[str, float] = field(
+        default_factory=lambda: {
+            "service_quality": -0.35,
+            "communication": -0.15,
+            "convenience": -0.35,
+        }
+    )
+    before_dropout: float = -0.5  # on every dimension
+    nps_mean: float = 8.2
+    nps_per_point: float = 2.0  # NPS answer per point of overall deviation
+    nps_sd: float = 0.9
+    response_rate: float = 0.45
+    per_doubling_of_resolution_days: float = -0.3  # every answer after a case
+
+
+@dataclass(frozen=True)
+class Service:
+    """Cases after orders and how long their stages take."""
+
+    case_share: float = 0.05  # of orders
+    case_share_per_day_late: float = 0.05  # added, five days at most
+    complaint_share: float = 0.35
+    complaint_share_late: float = 0.7  # when the order was late
+    slower_before_dropout: float = 1.5  # factor on the stages of customers about to leave
+    reopened_share: float = 0.05
+    fed_back_share: float = 0.85
+    cost_per_case: float = 12.0
+    contacts_per_year: float = 0.5  # interactions without a case, per customer
+
+
+@dataclass(frozen=True)
+class Campaigns:
+    """Quarterly campaigns to existing customers, each with a control group.
+
+    order_uplift is the chance that a treated customer places one more order within window_days;
+    control customers place none. These orders come on top of the purchase process.
+    """
+
+    target_share: float = 0.4  # of the customers who qualify
+    control_share: float = 0.15
+    order_uplift: dict[str, float] = field(
+        default_factory=lambda: {"retention": 0.04, "cross_sell": 0.03, "win_back": 0.02}
+    )
+    window_days: int = 21
+    opened_share: float = 0.3
+    unsubscribed_share: float = 0.005
+    cost_per_contact: float = 0.12
+
+
+@dataclass(frozen=True)
+class Loyalty:
+    """A programme joined at an order; members buy more often until they drop out.
+
+    Frequent buyers have more occasions to join, so the plain difference between members and
+    others overstates the effect; rate_uplift is what joining causes.
+    """
+
+    join_probability: float = 0.12  # at every order until joined
+    rate_uplift: float = 0.2  # on the purchase rate, on top of the purchase process
+    points_per_unit: int = 1
+    burn_probability: float = 0.1
+    tiers: dict[str, int] = field(
+        default_factory=lambda: {"bronze": 0, "silver": 500, "gold": 1500}
+    )  # points earned in all
+
+
+@dataclass(frozen=True)
+class Opportunities:
+    """Sales opportunities of organisations."""
+
+    per_year: float = 1.0
+    win_rate: float = 0.35
+    median_days: float = 45.0
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Everything planted, by subject."""
+
+    purchase_process: PurchaseProcess = field(default_factory=PurchaseProcess)
+    spend: Spend = field(default_factory=Spend)
+    acquisition: Acquisition = field(default_factory=Acquisition)
+    identity: Identity = field(default_factory=Identity)
+    orders: Orders = field(default_factory=Orders)
+    satisfaction: Satisfaction = field(default_factory=Satisfaction)
+    service: Service = field(default_factory=Service)
+    campaigns: Campaigns = field(default_factory=Campaigns)
+    loyalty: Loyalty = field(default_factory=Loyalty)
+    opportunities: Opportunities = field(default_factory=Opportunities)

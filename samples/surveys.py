@@ -1,0 +1,207 @@
+"""What customers answer: NPS, satisfaction by dimension, reviews, and surveys after cases.
+
+The link from experience to answers is planted (`parameters.Satisfaction`): dimension by dimension,
+with weights that add up to the overall answer.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from samples.draws import (
+    Bools,
+    Floats,
+    Instants,
+    Ints,
+    days_between,
+    later,
+    next_number,
+    only_if,
+    references,
+    stack,
+    table,
+    words,
+)
+from samples.parameters import DIMENSIONS, Satisfaction
+from samples.purchases import Orders
+from samples.service import Cases
+from samples.vocabulary import COMMENTS_BAD, COMMENTS_FAIR, COMMENTS_GOOD
+
+SURVEY_TYPES = ("nps", "csat", "review", "ces")
+NPS, CSAT, REVIEW, CES = range(4)
+QUESTIONS = ("overall", *DIMENSIONS)
+OVERALL, SERVICE_QUALITY = 0, 1 + DIMENSIONS.index("service_quality")
+
+# Shares of delivered orders that are asked each survey; of solved cases that are asked any.
+_ASKED_NPS, _ASKED_CSAT, _ASKED_REVIEW, _ASKED_CASE = 0.28, 0.12, 0.08, 0.5
+_COMMENT_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """One entry per question asked; those of a questionnaire follow its overall question."""
+
+    person: Ints
+    order: Ints
+    case: Ints
+    survey: Ints
+    question: Ints
+    score: Ints
+    invited_at: Instants
+    responded_at: Instants
+
+    @property
+    def scale(self) -> Ints:
+        """Look up the lowest and highest value of every question's scale, in two columns."""
+        return np.array([(0, 10), (1, 5), (1, 5), (1, 7)])[self.survey]
+
+
+def survey_table(
+    rng: np.random.Generator,
+    customers: int,
+    orders: Orders,
+    cases: Cases,
+    parameters: Satisfaction,
+) -> pa.Table:
+    """Make every question asked, answered or not, by questionnaire in order of invitation."""
+    attitude = rng.normal(0, parameters.customer_sd, customers)
+    after_orders = _about_orders(rng, attitude, orders, parameters)
+    after_cases = _about_cases(rng, attitude, cases, parameters)
+    rows = stack([*after_orders, *after_cases])
+
+    is_first = rows.question == OVERALL
+    overall = np.flatnonzero(is_first)
+    by_time = np.argsort(rows.invited_at[overall], kind="stable")
+    response = np.empty_like(overall)
+    response[by_time] = np.arange(1, overall.size + 1)
+    response_of_row = response[np.cumsum(is_first) - 1]
+    in_order = np.argsort(response_of_row, kind="stable")
+    comment = _comments(rng, rows)
+    scale = rows.scale
+    return table(
+        response_number=response_of_row[in_order],
+        question=words(rows.question[in_order], QUESTIONS),
+        person=rows.person[in_order],
+        order_number=references(next_number(rows.order)[in_order]),
+        case_number=references(next_number(rows.case)[in_order]),
+        survey=words(rows.survey[in_order], SURVEY_TYPES),
+        score=rows.score[in_order],
+        scale_min=scale[in_order, 0],
+        scale_max=scale[in_order, 1],
+        comment=words(comment[in_order], (*COMMENTS_GOOD, *COMMENTS_FAIR, *COMMENTS_BAD)),
+        channel=words(np.where(rows.survey == REVIEW, 1, 0)[in_order], ("email", "web")),
+        invited_at=rows.invited_at[in_order],
+        responded_at=rows.responded_at[in_order],
+    )
+
+
+def _about_orders(
+    rng: np.random.Generator, attitude: Floats, orders: Orders, parameters: Satisfaction
+) -> list[_Answers]:
+    """Ask after deliveries: NPS, all dimensions, or a review."""
+    draw = rng.random(orders.count)
+    edges = np.cumsum((_ASKED_NPS, _ASKED_CSAT, _ASKED_REVIEW))
+    survey = np.searchsorted(edges, draw, side="right")
+    order = np.flatnonzero((survey < len(edges)) & ~np.isnat(orders.delivered_at))
+    survey = np.array([NPS, CSAT, REVIEW])[survey[order]]
+
+    per_day = np.array([parameters.per_day_late.get(name, 0.0) for name in DIMENSIONS])
+    weights = np.array([parameters.driver_weights[name] for name in DIMENSIONS])
+    felt = rng.normal(0, parameters.dimension_sd, (order.size, len(DIMENSIONS)))
+    felt += attitude[orders.person[order], None]
+    felt += np.minimum(orders.days_late[order], 5)[:, None] * per_day
+    felt += orders.is_last[order, None] * parameters.before_dropout
+    overall = (felt * weights).sum(axis=1) + rng.normal(0, parameters.overall_sd, order.size)
+
+    invited_at = later(orders.delivered_at[order], rng.uniform(1, 4, order.size))
+    responded_at = _responses(rng, invited_at, parameters)
+
+    def ask(kind: int, questions: tuple[int, ...], scores: Ints) -> _Answers:
+        chosen = np.flatnonzero(survey == kind)
+        rows = np.repeat(chosen, len(questions))
+        return _Answers(
+            person=orders.person[order[rows]],
+            order=order[rows],
+            case=np.full(rows.size, -1),
+            survey=np.full(rows.size, kind),
+            question=np.tile(np.array(questions), chosen.size),
+            score=scores[chosen].ravel(),
+            invited_at=invited_at[rows],
+            responded_at=responded_at[rows],
+        )
+
+    on_five = _score(parameters.overall_mean + overall, 1, 5)
+    nps = parameters.nps_mean + parameters.nps_per_point * overall
+    nps += rng.normal(0, parameters.nps_sd, order.size)
+    dimensions = _score(parameters.dimension_mean + felt, 1, 5)
+    return [
+        ask(NPS, (OVERALL,), _score(nps, 0, 10)),
+        ask(CSAT, tuple(range(len(QUESTIONS))), np.column_stack([on_five, dimensions])),
+        ask(REVIEW, (OVERALL,), on_five),
+    ]
+
+
+def _about_cases(
+    rng: np.random.Generator,
+    attitude: Floats,
+    cases: Cases,
+    parameters: Satisfaction,
+) -> list[_Answers]:
+    """Ask after solved cases: satisfaction or effort; slow solutions are felt."""
+    draw = rng.random(cases.count)
+    days = days_between(cases.opened_at, cases.resolved_at)
+    felt = attitude[cases.person] + rng.normal(0, parameters.dimension_sd, cases.count)
+    felt += parameters.per_doubling_of_resolution_days * np.log2(np.maximum(days, 0.1) / 2)
+    invited_at = later(cases.resolved_at, rng.uniform(0.1, 1, cases.count))
+    responded_at = _responses(rng, invited_at, parameters)
+
+    def ask(chosen: Ints, kind: int, questions: tuple[int, ...], scores: Ints) -> _Answers:
+        rows = np.repeat(chosen, len(questions))
+        return _Answers(
+            person=cases.person[rows],
+            order=cases.order[rows],
+            case=rows,
+            survey=np.full(rows.size, kind),
+            question=np.tile(np.array(questions), chosen.size),
+            score=scores[chosen].ravel(),
+            invited_at=invited_at[rows],
+            responded_at=responded_at[rows],
+        )
+
+    noise = rng.normal(0, parameters.overall_sd, cases.count)
+    satisfaction = np.column_stack(
+        [
+            _score(parameters.overall_mean + felt + noise, 1, 5),
+            _score(parameters.dimension_mean + felt, 1, 5),
+        ]
+    )
+    effort = _score(5 + 1.2 * felt, 1, 7)
+    is_csat, is_ces = draw < _ASKED_CASE / 2, (draw >= _ASKED_CASE / 2) & (draw < _ASKED_CASE)
+    return [
+        ask(np.flatnonzero(is_csat), CSAT, (OVERALL, SERVICE_QUALITY), satisfaction),
+        ask(np.flatnonzero(is_ces), CES, (OVERALL,), effort),
+    ]
+
+
+def _responses(
+    rng: np.random.Generator, invited_at: Instants, parameters: Satisfaction
+) -> Instants:
+    """Draw when invitations are answered; NaT where they are not."""
+    is_answered: Bools = rng.random(invited_at.size) < parameters.response_rate
+    return only_if(is_answered, later(invited_at, rng.exponential(1.5, invited_at.size)))
+
+
+def _score(latent: Floats, lowest: int, highest: int) -> Ints:
+    return np.clip(np.rint(latent), lowest, highest).astype(np.int64)
+
+
+def _comments(rng: np.random.Generator, rows: _Answers) -> Ints:
+    """Choose comments that suit the score, for some of the overall questions; -1 elsewhere."""
+    lowest, highest = rows.scale.T
+    position = (rows.score - lowest) / (highest - lowest)
+    good, fair, bad = len(COMMENTS_GOOD), len(COMMENTS_FAIR), len(COMMENTS_BAD)
+    first = np.select([position >= 0.85, position >= 0.5], [0, good], good + fair)
+    count = np.select([position >= 0.85, position >= 0.5], [good, fair], bad)
+    has_comment = (rows.question == OVERALL) & (rng.random(rows.person.size) < _COMMENT_SHARE)
+    return np.where(has_comment, first + (count * rng.random(rows.person.size)).astype(int), -1)
