@@ -1,0 +1,240 @@
+"""Export contracts: what a source system's exports look like.
+
+A contract is the `attributes` part of `orchestration/defs/raw/<system>/defs.yaml`. Belongs here:
+its model, its own consistency, loading it with errors that name file, line and key. Does not:
+Dagster, reading any export, deciding what to do with a row.
+"""
+
+import codecs
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+CellType = Literal["text", "integer", "decimal", "boolean", "date", "timestamp"]
+FileFormat = Literal["csv", "tsv", "json", "ndjson", "parquet"]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+OneCharacter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
+
+# Columns the reader adds to every raw table.
+SOURCE_METADATA = "source_metadata"
+
+# The C loader reads the canonical contract in a tenth of the time; not every platform has it.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# Raised whenever the reader would write a different Parquet file from the same export.
+READER_VERSION = 1
+
+
+class ContractError(ValueError):
+    """A contract that cannot be used; the message says where and what to change."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Column(_Strict):
+    """One column of an export, under the name that raw gives it."""
+
+    name: Name
+    type: CellType = "text"
+    format: str | None = None
+    aliases: tuple[str, ...] = ()
+    required: bool = False
+    not_null: bool = False
+    pii: Literal["direct", "quasi"] | None = None
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Column":
+        if self.name == SOURCE_METADATA:
+            raise ValueError(f"{SOURCE_METADATA} is added by the reader: choose another name")
+        if self.format is not None and self.type not in ("date", "timestamp"):
+            raise ValueError(f"format is for date and timestamp, not for {self.type}")
+        return self
+
+
+class ExportObject(_Strict):
+    """One kind of record that a system exports, and how its files look.
+
+    `files` are glob patterns, matched without regard to case against the file name (with a slash:
+    against the path below `landing/<system>/`) after `.gz` and `.zip` were taken off; inside a zip
+    the members are matched. `required` means that a file must have arrived at least once;
+    `min_rows` is what all files together must hold, for the raw gate.
+    """
+
+    name: Name
+    description: str = ""
+    files: tuple[str, ...] = Field(min_length=1)
+    format: FileFormat | None = None
+    encoding: str | None = None
+    delimiter: OneCharacter | None = None
+    quote: OneCharacter = '"'
+    escape: OneCharacter = '"'
+    header: bool = True
+    null_values: tuple[str, ...] = ()
+    mode: Literal["full", "delta"]
+    required: bool = False
+    min_rows: int = Field(default=1, ge=0)
+    key: tuple[Name, ...]
+    watermark: Name | None = None
+    deleted_flag: Name | None = None
+    columns: tuple[Column, ...] = Field(min_length=1)
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                codecs.lookup(value)
+            except LookupError:
+                raise ValueError(
+                    f"unknown encoding {value!r}; e.g. utf-8, cp1252, gb18030"
+                ) from None
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> "ExportObject":
+        by_name = {column.name: column for column in self.columns}
+        repeated = _repeated(_folded(h) for c in self.columns for h in (c.name, *c.aliases))
+        if repeated:
+            raise ValueError(f"name or alias used twice: {', '.join(repeated)}")
+        for role, names in {
+            "key": self.key,
+            "watermark": [self.watermark] if self.watermark else [],
+            "deleted_flag": [self.deleted_flag] if self.deleted_flag else [],
+        }.items():
+            for name in names:
+                if name not in by_name:
+                    raise ValueError(f"{role} names {name}, which is not among the columns")
+        if self.watermark and by_name[self.watermark].type not in ("date", "timestamp"):
+            raise ValueError(f"watermark {self.watermark} must be a date or a timestamp")
+        return self
+
+    def column(self, name: str) -> Column:
+        """Return the column of that name."""
+        return next(column for column in self.columns if column.name == name)
+
+    def must_be_filled(self, column: Column) -> bool:
+        """Tell whether an empty cell of the column makes the row unusable."""
+        return column.not_null or column.name in self.key
+
+    def must_be_present(self, column: Column) -> bool:
+        """Tell whether a file without the column is refused."""
+        return column.required or column.name in self.key
+
+    def contract_hash(self) -> str:
+        """Hash what decides how a file of this object lands.
+
+        Descriptions and the like are left out, so that rewording them re-reads nothing.
+        """
+        deciding = self.model_dump(
+            mode="json",
+            exclude={"description", "files", "required", "min_rows", "deleted_flag"},
+        )
+        for column in deciding["columns"]:
+            del column["description"], column["pii"]
+        text = json.dumps([READER_VERSION, deciding], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class ExportContract(_Strict):
+    """Everything a source system exports."""
+
+    system: Name
+    description: str = ""
+    owner: str | None = None
+    objects: tuple[ExportObject, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> "ExportContract":
+        repeated = _repeated(exported.name for exported in self.objects)
+        if repeated:
+            raise ValueError(f"object named twice: {', '.join(repeated)}")
+        return self
+
+    def object(self, name: str) -> ExportObject:
+        """Return the object of that name."""
+        return next(exported for exported in self.objects if exported.name == name)
+
+
+def load_contract(path: Path) -> ExportContract:
+    """Load the contract of one system from its `defs.yaml`.
+
+    Raises ContractError with one line per problem: file, line, key, what is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = yaml.load(text, Loader=_LOADER)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ContractError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("attributes"), dict):
+        raise ContractError(f"{path}: expected `type:` and `attributes:` (the export contract)")
+    try:
+        contract = ExportContract.model_validate(content["attributes"])
+    except ValidationError as error:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        raise ContractError(
+            "\n".join(
+                _problem(path, root, content, ("attributes", *problem["loc"]), problem["msg"])
+                for problem in error.errors()
+            )
+        ) from error
+    if contract.system != path.parent.name:
+        raise ContractError(
+            f"{path}: system is {contract.system!r} but the folder is {path.parent.name!r}: "
+            "give both the same name"
+        )
+    return contract
+
+
+def load_contracts(raw_defs: Path) -> dict[str, ExportContract]:
+    """Load every `<system>/defs.yaml` below `orchestration/defs/raw`, by system name."""
+    contracts = (load_contract(path) for path in sorted(raw_defs.glob("*/defs.yaml")))
+    return {contract.system: contract for contract in contracts}
+
+
+def _problem(
+    path: Path, root: yaml.Node | None, content: Any, loc: Sequence[int | str], message: str
+) -> str:
+    """Name the place of a problem the way a person finds it: line, then key with object names."""
+    line = 1
+    node, value, words = root, content, []
+    for step in loc:
+        child: yaml.Node | None = None
+        if isinstance(node, yaml.MappingNode):
+            found = [(k, v) for k, v in node.value if k.value == step]
+            if found:
+                line, child = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+            child = node.value[step]
+            line = child.start_mark.line + 1
+        value = value[step] if child is not None else None
+        named = isinstance(step, int) and isinstance(value, dict) and "name" in value
+        words.append(str(value["name"] if named and value is not None else step))
+        node = child
+    return f"{path}:{line}: {'.'.join(words)}: {message.removeprefix('Value error, ')}"
+
+
+def _folded(header: str) -> str:
+    """Bring a header or alias to the form in which two are compared."""
+    return header.strip().casefold()
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    seen: set[str] = set()
+    return sorted({name for name in names if name in seen or seen.add(name)})  # type: ignore[func-returns-value]

@@ -1,0 +1,180 @@
+"""Where export files lie, and how to get at what is in them.
+
+Belongs here: the landing folder, gzip and zip, content hashes, dates in names, which object a name
+stands for. Does not: the text or the rows inside.
+"""
+
+import difflib
+import fnmatch
+import gzip
+import hashlib
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from orchestration.lib.contracts import ContractError, ExportContract, ExportObject
+from orchestration.lib.reading.records import RefusedError
+
+_BROKEN = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error)
+_CHUNK = 1 << 20
+
+# A date with dashes or without, and perhaps a time. What follows a time must not go on as a date
+# does, or the second date of a range would be taken for one.
+_EXPORT_TIME = re.compile(
+    r"(?<!\d)(?:(\d{4})-(\d{2})-(\d{2})|(\d{4})(\d{2})(\d{2}))"
+    r"(?:[T_ -](\d{2})[:-]?(\d{2})(?:[:-]?(\d{2}))?(?!-?\d))?(?!\d)"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One export file: a file below landing, or a member of a zip archive there.
+
+    `name` is relative to `landing/<system>`, with slashes; a member's is `archive.zip/member.csv`.
+    """
+
+    path: Path
+    name: str
+    member: str | None = None
+
+    @property
+    def plain_name(self) -> str:
+        """The name without the compression suffix."""
+        return re.sub(r"\.gz$", "", self.name, flags=re.IGNORECASE)
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """Open the content, unpacked."""
+        compressed = self.plain_name != self.name
+        if self.member is None:
+            with gzip.open(self.path) if compressed else self.path.open("rb") as file:
+                yield cast(IO[bytes], file)
+        else:
+            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as member:
+                yield cast(IO[bytes], gzip.GzipFile(fileobj=member)) if compressed else member
+
+
+def find_sources(folder: Path) -> Iterator[Source]:
+    """Yield every export file below the folder, in the order of the names.
+
+    Hidden files (`.DS_Store`, `__MACOSX/` in archives) are no exports. An archive that cannot be
+    read is yielded as itself: reading it gives the reason.
+    """
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if _is_hidden(name):
+            continue
+        if path.suffix.lower() != ".zip":
+            yield Source(path, name)
+            continue
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = sorted(m.filename for m in archive.infolist() if not m.is_dir())
+        except zipfile.BadZipFile:
+            yield Source(path, name)
+            continue
+        for member in members:
+            if not _is_hidden(member):
+                yield Source(path, f"{name}/{member}", member)
+
+
+def digest(source: Source) -> tuple[str, int]:
+    """Return the sha256 and the size of the content.
+
+    Raises RefusedError when gzip or zip are broken.
+    """
+    if source.member is None and source.path.suffix.lower() == ".zip":
+        raise RefusedError("the zip archive cannot be opened", _AGAIN)
+    checksum, size = hashlib.sha256(), 0
+    try:
+        with source.open() as content:
+            while chunk := content.read(_CHUNK):
+                checksum.update(chunk)
+                size += len(chunk)
+    except _BROKEN as error:
+        raise RefusedError(f"cannot be unpacked after {size:,} bytes: {error}", _AGAIN) from error
+    except (NotImplementedError, RuntimeError) as error:  # zipfile: method unknown, encrypted
+        raise RefusedError(f"cannot be unpacked: {error}", "pack it without a password") from error
+    return checksum.hexdigest(), size
+
+
+def raw_digest(path: Path) -> str:
+    """Return the sha256 of the bytes as they lie: the identity of what cannot be unpacked."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def unpacked(source: Source, target: Path) -> Path:
+    """Return the content as a plain file: the file itself, or `target` written from the archive."""
+    if source.member is None and source.plain_name == source.name:
+        return source.path
+    with source.open() as content, target.open("wb") as out:
+        while chunk := content.read(_CHUNK):
+            out.write(chunk)
+    return target
+
+
+def object_of(source: Source, contract: ExportContract) -> ExportObject | None:
+    """Return the object that the file's name stands for, None when it stands for none.
+
+    Raises ContractError when the patterns of two objects match.
+    """
+    path = source.plain_name.lower()
+    name = PurePosixPath(path).name
+    found = [
+        exported
+        for exported in contract.objects
+        if any(
+            fnmatch.fnmatchcase(path if "/" in pattern else name, pattern.lower())
+            for pattern in exported.files
+        )
+    ]
+    if len(found) > 1:
+        raise ContractError(
+            f"{contract.system}: {source.name} matches the file patterns of "
+            f"{' and '.join(exported.name for exported in found)}: make the patterns exclusive"
+        )
+    return found[0] if found else None
+
+
+def nearest_object(source: Source, contract: ExportContract) -> ExportObject:
+    """Return the object whose patterns come nearest to an unrecognised name."""
+    name = PurePosixPath(source.plain_name.lower()).name
+    return max(
+        contract.objects,
+        key=lambda exported: max(
+            difflib.SequenceMatcher(None, name, pattern.lower()).ratio()
+            for pattern in exported.files
+        ),
+    )
+
+
+def export_time(name: str) -> datetime | None:
+    """Return the export time in a file's name or, failing that, in its nearest dated folder.
+
+    The last date of a name counts: a range names its end last.
+    """
+    for part in reversed(PurePosixPath(name).parts):
+        for match in reversed(list(_EXPORT_TIME.finditer(part))):
+            year, month, day = match.group(1, 2, 3) if match.group(1) else match.group(4, 5, 6)
+            hour, minute, second = (int(digits or 0) for digits in match.group(7, 8, 9))
+            try:
+                time = datetime(int(year), int(month), int(day), hour, minute, second)
+            except ValueError:
+                continue  # digits that are no date, such as a ticket number
+            if 1990 <= time.year <= 2100:
+                return time
+    return None
+
+
+_AGAIN = "the file is damaged or was still being written: copy it to landing again"
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)

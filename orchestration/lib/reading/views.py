@@ -1,0 +1,128 @@
+"""Shows what was landed to DuckDB: the schema `raw` and two tables of `audit`.
+
+Belongs here: views over the landed Parquet files, the tables of files and of quarantined rows.
+Does not: deciding what is landed.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from orchestration.lib.contracts import SOURCE_METADATA, ExportContract, ExportObject
+from orchestration.lib.reading.landing import quarantine_path
+from orchestration.lib.reading.records import FileRecord
+from orchestration.lib.reading.sorting import quoted, text_list
+
+_PROVENANCE = {
+    "_file_name": "varchar",
+    "_content_hash": "varchar",
+    "_exported_at": "timestamp",
+    "_row_number": "bigint",
+}
+
+
+def create_raw_views(
+    con: duckdb.DuckDBPyConnection,
+    contract: ExportContract,
+    records: Iterable[FileRecord],
+    raw: Path,
+    as_of: date | None,
+) -> None:
+    """Create `raw.<system>__<object>` for every object of the contract.
+
+    With `as_of` only files that had been exported by then are seen. An object without files gets
+    an empty view with the same columns. The files are listed one by one, so that a file which lands
+    later does not enter a build that has begun.
+    """
+    con.execute("create schema if not exists raw")
+    files = sorted(
+        (r for r in records if r.status == "loaded" and r.known_by(as_of)),
+        key=lambda r: (r.exported_at, r.sha256),
+    )
+    for exported in contract.objects:
+        mine = [r for r in files if (r.system, r.object) == (contract.system, exported.name)]
+        name = quoted(f"{contract.system}__{exported.name}")
+        con.execute(f"create or replace view raw.{name} as {_select(exported, mine, raw)}")
+
+
+def write_input_files(con: duckdb.DuckDBPyConnection, records: Sequence[FileRecord]) -> None:
+    """Write `audit.input_files`: one row per export file, the fields of FileRecord."""
+    con.execute("create schema if not exists audit")
+    con.execute(
+        """
+        create or replace table audit.input_files (
+            system varchar, object varchar, file_name varchar, sha256 varchar, status varchar,
+            format varchar, encoding varchar, delimiter varchar, quote varchar,
+            exported_at timestamp, exported_at_source varchar, max_watermark timestamp,
+            rows_in_file bigint, rows_loaded bigint, rows_quarantined bigint,
+            columns_missing varchar[], columns_added varchar[], message varchar, remedy varchar,
+            parquet_path varchar, size_bytes bigint, contract_hash varchar
+        )
+        """
+    )
+    names = [field.name for field in dataclasses.fields(FileRecord)]
+    if records:
+        con.executemany(
+            f"insert into audit.input_files ({', '.join(names)}) "
+            f"values ({', '.join('?' * len(names))})",
+            [
+                [list(v) if isinstance(v, tuple) else v for v in (getattr(r, n) for n in names)]
+                for r in records
+            ],
+        )
+
+
+def write_quarantine(
+    con: duckdb.DuckDBPyConnection, records: Iterable[FileRecord], raw: Path
+) -> None:
+    """Write `audit.quarantine`: one row per quarantined row, the fields of QuarantinedRow."""
+    con.execute("create schema if not exists audit")
+    con.execute(
+        """
+        create or replace table audit.quarantine (
+            system varchar, object varchar, file_name varchar, content_hash varchar,
+            row_number bigint, line_number bigint, column_name varchar, value varchar,
+            reason varchar, message varchar, raw_row varchar
+        )
+        """
+    )
+    paths = [quarantine_path(r, raw) for r in records if r.status == "loaded"]
+    found = text_list(str(path) for path in paths if path is not None)
+    if found != "[]":
+        con.execute(
+            f"insert into audit.quarantine by name select * from read_parquet({found}) "
+            "order by system, object, file_name, row_number"
+        )
+
+
+def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> str:
+    names = [*(column.name for column in exported.columns), SOURCE_METADATA]
+    empty = ", ".join(
+        [
+            *(f"null::varchar as {quoted(name)}" for name in names),
+            *(f"null::{kind} as {name}" for name, kind in _PROVENANCE.items()),
+        ]
+    )
+    if not files:
+        return f"select {empty} where false"
+    paths = text_list(str((raw / str(r.parquet_path)).resolve()) for r in files)
+    columns = ", ".join(
+        [
+            *(quoted(name) for name in names),
+            *(name for name in _PROVENANCE if name != "_row_number"),
+            "coalesce(_row_number, file_row_number + 1) as _row_number",
+        ]
+    )
+    current = exported.contract_hash()
+    if all(record.contract_hash == current for record in files):
+        return f"select {columns} from read_parquet({paths}, file_row_number = true)"
+    # Files that were landed under an earlier contract, and are no longer in landing to be read
+    # again, may lack columns.
+    return (
+        f"select {columns} from (select {empty}, null::bigint as file_row_number where false "
+        "union all by name select * from "
+        f"read_parquet({paths}, union_by_name = true, file_row_number = true))"
+    )
