@@ -50,7 +50,7 @@ class Company(_Strict):
     identity: Identity = Identity()
     quarantine_ceiling: Share = 0.01
     largest_shrink: Share = 0.50
-    published_versions_kept: Annotated[int, Field(ge=1)] = 10
+    published_versions_kept: Annotated[int, Field(ge=2)] = 10
 
 
 def load_company(path: Path) -> Company:

@@ -14,8 +14,9 @@ first_days as (
     group by customer_key
 ),
 
--- Mean spend of the repeat purchases: the first one is often a trial and is left out by the model.
-repeat_spend as (
+-- Mean spend of the repeat purchases: the first one is often a trial and the model leaves it out.
+-- A customer with one purchase has only that one; it counts when nobody ever came back.
+modelled_spend as (
     select
         purchase_days.customer_key,
         sum(purchase_days.spend) as spend,
@@ -24,8 +25,10 @@ repeat_spend as (
     inner join first_days
         on
             purchase_days.customer_key = first_days.customer_key
-            and purchase_days.purchase_date > first_days.first_purchase_date
-    where purchase_days.spend > 0
+            and (
+                purchase_days.purchase_date > first_days.first_purchase_date
+                or first_days.count_repeat_purchases = 0
+            )
     group by purchase_days.customer_key
 )
 
@@ -34,7 +37,6 @@ select
     first_days.count_repeat_purchases,
     cast(first_days.last_purchase_date - first_days.first_purchase_date as bigint) as recency_days,
     cast({{ setting('as_of_date') }} - first_days.first_purchase_date as bigint) as age_days,
-    cast(coalesce(repeat_spend.count_days, 0) as bigint) as count_paid_repeat_purchases,
-    cast(repeat_spend.spend as double) / repeat_spend.count_days as mean_repeat_spend
+    cast(modelled_spend.spend as double) / modelled_spend.count_days as mean_spend
 from first_days
-left join repeat_spend on first_days.customer_key = repeat_spend.customer_key
+inner join modelled_spend on first_days.customer_key = modelled_spend.customer_key

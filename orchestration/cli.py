@@ -1,0 +1,244 @@
+"""The command line `crm-warehouse`.
+
+Belongs here: arguments, exit codes, what is printed. Does not: the work itself (`lib/`).
+Exit codes: 0 published or nothing to do, 1 error, 2 stopped by a gate.
+"""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.lib import project
+from orchestration.lib.company import CompanyError
+from orchestration.lib.contracts import ContractError
+from orchestration.lib.progress import report
+from orchestration.lib.publication import (
+    PublicationError,
+    current_version,
+    read_manifest,
+    rollback,
+    versions,
+)
+
+PUBLISHED, ERROR, STOPPED = 0, 1, 2
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="From a folder of raw CRM exports to trusted, published customer marts.",
+)
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder of the warehouse; default CRM_WAREHOUSE_HOME or ./data."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def main() -> None:
+    """Run the command line; expected errors are one sentence and exit code 1."""
+    try:
+        app()
+    except (
+        CompanyError,
+        ContractError,
+        PublicationError,
+        project.UnknownSystemError,
+    ) as error:
+        typer.echo(f"crm-warehouse: {error}", err=True)
+        sys.exit(ERROR)
+
+
+@app.command()
+def run(
+    landing: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with one folder of exports per system, or the exports of the "
+            "one system named in --systems; default <home>/landing."
+        ),
+    ] = None,
+    home: HomeOption = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Rebuild this day from what was exported by then."),
+    ] = None,
+    systems: Annotated[
+        str | None, typer.Option(help="Systems to read, separated by commas; default company.yml.")
+    ] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Everything from exports to published marts."""
+    _choose(home, landing, systems)
+    from orchestration.lib.release import as_json, is_up_to_date, landed_hashes
+
+    day = as_of.date() if as_of else None
+    published = project.home().published
+    report(f"looking at {project.landing()}")
+    landed = landed_hashes(project.contracts(), project.systems(), project.landing())
+    if is_up_to_date(published, landed, project.company(), day):
+        release = read_manifest(published)
+        if json_output:
+            typer.echo(as_json({"status": "published", "new": False, **release}))
+        else:
+            typer.echo(
+                f"Nothing is new: version {release['version']}, as of {release['as_of']}, holds "
+                f"all {sum(len(files) for files in landed.values())} files of "
+                f"{project.landing()}.\nSee crm-warehouse status."
+            )
+        raise typer.Exit(PUBLISHED)
+
+    report("loading Dagster and dbt")
+    from orchestration.lib.pipeline import run_job
+    from orchestration.lib.summary import error_summary, published_summary, stopped_summary
+
+    outcome = run_job(day)
+    current = current_version(published)
+    if json_output:
+        content = {
+            "status": outcome.status,
+            "run_id": outcome.run_id,
+            "new": True,
+            "errors": outcome.errors,
+            "gates_failed": [vars(gate) for gate in outcome.gates],
+        }
+        typer.echo(as_json(content | (read_manifest(published) if current else {})))
+    elif outcome.status == "published":
+        typer.echo("\n" + published_summary(read_manifest(published), project.home()))
+    elif outcome.status == "stopped":
+        typer.echo("\n" + stopped_summary(outcome, project.home(), current), err=True)
+    else:
+        typer.echo("\n" + error_summary(outcome, current), err=True)
+    raise typer.Exit({"published": PUBLISHED, "stopped": STOPPED, "error": ERROR}[outcome.status])
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    customers: Annotated[int, typer.Option(min=1, help="Customers of the made-up company.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal files.")] = 1,
+    as_of: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="Day of the last export.")
+    ] = datetime(2026, 11, 1),
+    days_of_deltas: Annotated[
+        int, typer.Option(min=0, help="Days exported one by one after the full export.")
+    ] = 0,
+) -> None:
+    """Make realistic exports of a made-up company, with the truth beside them."""
+    from samples import write_exports
+
+    summary = write_exports(
+        out,
+        customers=customers,
+        seed=seed,
+        as_of=as_of.date(),
+        days_of_deltas=days_of_deltas,
+        report=report,
+    )
+    typer.echo(str(summary))
+
+
+@app.command()
+def status(home: HomeOption = None, json_output: JsonOption = False) -> None:
+    """Tell what readers see now: version, as-of day, age, gates, quarantine, reconciliation."""
+    _choose(home)
+    from orchestration.lib.release import as_json
+    from orchestration.lib.summary import status_text
+
+    published = project.home().published
+    release = read_manifest(published) if current_version(published) else None
+    age = None
+    if release:
+        built = datetime.fromisoformat(release["built_at"])
+        age = (datetime.now(UTC) - built).total_seconds() / 86_400
+    if json_output:
+        typer.echo(as_json(release and {**release, "age_days": age}))
+    else:
+        typer.echo(status_text(release, published, age))
+
+
+@app.command(name="versions")
+def list_versions(home: HomeOption = None, json_output: JsonOption = False) -> None:
+    """List the published versions; the current one is marked."""
+    _choose(home)
+    from orchestration.lib.release import as_json
+
+    found = versions(project.home().published)
+    if json_output:
+        typer.echo(
+            as_json(
+                [{"version": v.version, "is_current": v.is_current, **v.manifest} for v in found]
+            )
+        )
+        return
+    for info in found:
+        rows = sum(table["row_count"] for table in info.manifest["tables"])
+        typer.echo(
+            f"{'*' if info.is_current else ' '} {info.version}  as of {info.manifest['as_of']}  "
+            f"built {info.manifest['built_at']}  {rows:,} rows"
+        )
+    if not found:
+        typer.echo(f"Nothing is published in {project.home().published}.")
+
+
+@app.command(name="rollback")
+def roll_back(
+    version: Annotated[str, typer.Argument(help="A version that `versions` lists.")],
+    home: HomeOption = None,
+) -> None:
+    """Make an earlier version current again; readers see it with their next query."""
+    _choose(home)
+    info = rollback(project.home().published, version)
+    typer.echo(
+        f"Version {info.version}, as of {info.manifest['as_of']}, is current. The next run starts "
+        "from its files and those in landing: take a bad file out of landing before you run again."
+    )
+
+
+@app.command()
+def ui(
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(help="Port of the page.")] = 3000,
+) -> None:
+    """Open the Dagster UI on this warehouse; stop with Ctrl-C."""
+    _choose(home)
+    from orchestration.lib.dagster_home import prepare_dagster_home
+
+    prepare_dagster_home(project.home())
+    os.environ[project.HOME_VARIABLE] = str(project.home().root)
+    dagster = Path(sys.executable).with_name("dagster")
+    typer.echo(f"Dagster UI on http://127.0.0.1:{port}")
+    sys.exit(
+        subprocess.call(
+            [dagster, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
+            cwd=project.PROJECT_ROOT,
+        )
+    )
+
+
+@app.command(hidden=True)
+def docs() -> None:
+    """Write the files that are made from the contracts (make docs)."""
+    from orchestration.lib.generated import write_generated_files
+
+    for path in write_generated_files(project.contracts()):
+        typer.echo(f"written: {path.relative_to(project.PROJECT_ROOT)}")
+
+
+def _choose(
+    home: Path | None = None, landing: Path | None = None, systems: str | None = None
+) -> None:
+    """Let the options win over the environment; the definitions read the environment."""
+    for variable, value in (
+        (project.HOME_VARIABLE, home and home.resolve()),
+        (project.LANDING_VARIABLE, landing and landing.resolve()),
+        (project.SYSTEMS_VARIABLE, systems),
+    ):
+        if value:
+            os.environ[variable] = str(value)

@@ -1,0 +1,1 @@
+"""Building blocks that YAML files configure: a source system is one YAML file."""

@@ -1,0 +1,150 @@
+"""A source system: its export contract as Dagster assets.
+
+Belongs here: one asset per object of a contract, the step that lands the files and the raw gate.
+Does not: reading files (`orchestration/lib/reading`), the contract's form (`contracts.py`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import dagster as dg
+from pydantic import BaseModel
+
+from orchestration.lib import project
+from orchestration.lib.contracts import ExportContract, ExportObject
+from orchestration.lib.gates import check_specs, run_gate
+from orchestration.lib.progress import report
+from orchestration.lib.receipts import record_built
+from orchestration.lib.release import published_files
+from orchestration.lib.translator import OWNER
+from orchestration.lib.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class CrmExport(dg.Component):
+    """The exports of one system, landed as raw tables behind a gate.
+
+    The YAML attributes are the export contract, checked by its own model. A system that is not
+    enabled (company.yml) leaves the graph.
+    """
+
+    contract: ExportContract
+
+    @classmethod
+    def get_model_cls(cls) -> type[BaseModel]:
+        """Return the model of the YAML attributes."""
+        return ExportContract
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> "CrmExport":
+        """Make the component from the checked attributes."""
+        if not isinstance(attributes, ExportContract):
+            raise TypeError("a CrmExport needs the export contract as its `attributes:`")
+        return cls(attributes)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """Return the raw assets of the system and their gate."""
+        if self.contract.system not in project.systems():
+            return dg.Definitions()
+        return raw_layer(self.contract)
+
+
+def raw_layer(contract: ExportContract) -> dg.Definitions:
+    """Return the step that lands a system's files and the gate behind it."""
+    keys = {
+        f"raw.{contract.system}__{exported.name}": _key(contract, exported)
+        for exported in contract.objects
+    }
+
+    @dg.multi_asset(
+        name=f"raw_{contract.system}",
+        specs=[_spec(contract, exported) for exported in contract.objects],
+        pool="duckdb_warehouse",
+    )
+    def land(warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
+        from orchestration.lib.reading.landing import land_system
+        from orchestration.lib.reading.views import (
+            create_raw_views,
+            write_input_files,
+            write_quarantine,
+        )
+
+        record_built(warehouse.build_dir, "raw", contract.system)
+        records = land_system(
+            contract,
+            warehouse.landing,
+            warehouse.home.raw,
+            published_files(warehouse.home.published, contract.system),
+            report,
+        )
+        with warehouse.connect() as con:
+            create_raw_views(con, contract, records, warehouse.home.raw, warehouse.asked_as_of)
+            write_input_files(con, contract.system, records)
+            write_quarantine(con, contract.system, records, warehouse.home.raw)
+        for exported in contract.objects:
+            own = [record for record in records if record.object == exported.name]
+            loaded = [record for record in own if record.status == "loaded"]
+            yield dg.MaterializeResult(
+                asset_key=_key(contract, exported),
+                metadata={
+                    "dagster/row_count": sum(record.rows_loaded for record in loaded),
+                    "files": len(loaded),
+                    "quarantined": sum(record.rows_quarantined for record in loaded),
+                    "refused": sum(record.status == "refused" for record in own),
+                },
+            )
+
+    @dg.multi_asset_check(
+        name=f"gate_raw_{contract.system}",
+        specs=check_specs(keys.values()),
+        pool="duckdb_warehouse",
+    )
+    def gate(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+        from expectations.raw import raw_suites
+
+        company = warehouse.company
+        suites = raw_suites(
+            contract.system,
+            contract.objects,
+            quarantine_ceiling=company.quarantine_ceiling,
+            largest_shrink=company.largest_shrink,
+        )
+        personal = {
+            f"raw.{contract.system}__{exported.name}": frozenset(
+                column.name for column in exported.columns if column.pii
+            )
+            for exported in contract.objects
+        }
+        yield from run_gate(warehouse, "raw", contract.system, suites, personal, keys)
+
+    return dg.Definitions(assets=[land], asset_checks=[gate])
+
+
+def _key(contract: ExportContract, exported: ExportObject) -> dg.AssetKey:
+    return dg.AssetKey(["raw", f"{contract.system}__{exported.name}"])
+
+
+def _spec(contract: ExportContract, exported: ExportObject) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        _key(contract, exported),
+        group_name="raw",
+        description=f"{exported.description} Text as exported by {contract.system}.",
+        owners=[contract.owner or OWNER],
+        kinds={"file", "duckdb"},
+        metadata={
+            "dagster/table_name": f"raw.{contract.system}__{exported.name}",
+            "dagster/storage_kind": "parquet",
+            "files": ", ".join(exported.files),
+            "dagster/column_schema": dg.TableSchema(
+                [
+                    dg.TableColumn(
+                        column.name,
+                        type="varchar",
+                        description=column.description or None,
+                        tags={"pii": column.pii} if column.pii else {},
+                    )
+                    for column in exported.columns
+                ]
+            ),
+        },
+    )

@@ -1,0 +1,43 @@
+"""The one job and what starts it: a clock and new files in landing."""
+
+import dagster as dg
+
+from orchestration.lib import project
+from orchestration.lib.landing_watch import landing_state
+
+JOB_NAME = "publish_customer_marts"
+
+publish_customer_marts = dg.define_asset_job(
+    JOB_NAME,
+    selection=dg.AssetSelection.all(),
+    description="Everything from export files to published marts, gate by gate.",
+)
+
+
+@dg.schedule(job=publish_customer_marts, cron_schedule="0 5 * * *", execution_timezone="UTC")
+def publish_every_morning() -> dg.RunRequest:
+    """Run every day at 05:00 UTC; runs without new files publish the same marts again."""
+    return dg.RunRequest()
+
+
+@dg.sensor(
+    job=publish_customer_marts,
+    minimum_interval_seconds=60,
+    description="Starts a run when the files in landing have changed and then stood still.",
+)
+def publish_when_files_arrive(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Request a run for a new state of the landing folder.
+
+    A file that is still being copied changes size: the state must be the same at two looks, a
+    minute apart, before a run is worth starting.
+    """
+    state = landing_state(project.landing(), project.systems())
+    seen, _, started = (context.cursor or "::").partition(":")
+    if state == started:
+        return dg.SensorResult(skip_reason="nothing new in landing", cursor=f"{state}:{started}")
+    if state != seen:
+        return dg.SensorResult(
+            skip_reason="landing has changed; waiting until it stands still",
+            cursor=f"{state}:{started}",
+        )
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=state)], cursor=f"{state}:{state}")

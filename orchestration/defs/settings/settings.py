@@ -1,0 +1,70 @@
+"""Settings of the build: what `company.yml` decides and the day the marts speak of, as a table."""
+
+import dagster as dg
+
+from orchestration.lib import project
+from orchestration.lib.settings_table import write_settings
+from orchestration.lib.translator import OWNER
+from orchestration.lib.warehouse import Warehouse
+
+
+@dg.definitions
+def settings() -> dg.Definitions:
+    """Write the settings once the files of all systems are known."""
+    contracts = project.contracts()
+    raw = [
+        dg.AssetKey(["raw", f"{system}__{exported.name}"])
+        for system in project.systems()
+        for exported in contracts[system].objects
+    ]
+
+    @dg.multi_asset(
+        name="settings",
+        specs=[
+            dg.AssetSpec(
+                dg.AssetKey(["settings", "company"]),
+                deps=raw,
+                group_name="intermediate",
+                description="One row with every setting of company.yml that SQL needs.",
+                owners=[OWNER],
+                kinds={"yaml", "duckdb"},
+                metadata={"dagster/table_name": "settings.company"},
+            ),
+            dg.AssetSpec(
+                dg.AssetKey(["audit", "input_files"]),
+                deps=raw,
+                group_name="raw",
+                description="One row per export file that counts for the build, with what the "
+                "reader decided and how many rows came in.",
+                owners=[OWNER],
+                kinds={"duckdb"},
+                metadata={"dagster/table_name": "audit.input_files"},
+            ),
+            dg.AssetSpec(
+                dg.AssetKey(["audit", "quarantine"]),
+                deps=raw,
+                group_name="raw",
+                description="One row per row of a file that did not get in, with the reason.",
+                owners=[OWNER],
+                kinds={"duckdb"},
+                metadata={"dagster/table_name": "audit.quarantine"},
+            ),
+        ],
+        pool="duckdb_warehouse",
+    )
+    def build(warehouse: Warehouse):  # type: ignore[no-untyped-def]
+        with warehouse.connect() as con:
+            as_of = write_settings(con, warehouse.company, warehouse.asked_as_of)
+            counts = {
+                table: con.execute(f"select count(*) from audit.{table}").fetchone()[0]
+                for table in ("input_files", "quarantine")
+            }
+        yield dg.MaterializeResult(
+            asset_key=["settings", "company"], metadata={"as_of": as_of.isoformat()}
+        )
+        for table, count in counts.items():
+            yield dg.MaterializeResult(
+                asset_key=["audit", table], metadata={"dagster/row_count": count}
+            )
+
+    return dg.Definitions(assets=[build])

@@ -1,0 +1,104 @@
+"""A layer of the dbt project as Dagster steps: one that builds it and one that is its gate.
+
+Belongs here: making definitions from a dbt selection and its suites. Does not: SQL, suites.
+
+One `@dbt_assets` over everything would make gates between layers useless: a failing blocking check
+stops steps, not parts of a step. So each layer is a step of its own, and staging one per system.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import dbt_assets
+
+from orchestration.lib.dbt_project import manifest_path, read_manifest, run_dbt
+from orchestration.lib.gates import check_specs, run_gate
+from orchestration.lib.progress import report
+from orchestration.lib.receipts import ALL, record_built
+from orchestration.lib.translator import LayerTranslator
+from orchestration.lib.warehouse import Warehouse
+
+
+def dbt_layer(
+    name: str,
+    *,
+    layer: str,
+    scope: str,
+    select: str,
+    systems: Sequence[str],
+    gated_schemas: Sequence[str],
+) -> dg.Definitions:
+    """Return the step that builds a dbt selection and the gate behind it.
+
+    `layer` and `scope` name the receipt; the tables in `gated_schemas` carry the checks.
+    """
+
+    @dbt_assets(
+        manifest=manifest_path(systems),
+        select=select,
+        name=name,
+        dagster_dbt_translator=LayerTranslator(),
+        pool="duckdb_warehouse",
+    )
+    def build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
+        record_built(warehouse.build_dir, layer, scope)
+        report(f"build {name}: {len(list(context.selected_output_names))} tables")
+        results = run_dbt(
+            ["build", "--resource-type", "model", "seed", "--select", *select.split()],
+            warehouse.database,
+            systems,
+        )
+        nodes = [result.node for result in results]
+        counts = _row_counts(warehouse, [f"{node.schema}.{node.name}" for node in nodes])
+        for result, node in zip(results, nodes, strict=True):
+            yield dg.MaterializeResult(
+                asset_key=[node.schema, node.name],
+                metadata={
+                    "dagster/row_count": counts[f"{node.schema}.{node.name}"],
+                    "seconds": round(result.execution_time, 3),
+                },
+            )
+
+    gated = {
+        ".".join(key.path): key
+        for key in sorted(build.keys)
+        if key.path[0] in gated_schemas and not key.path[1].endswith("control_totals")
+    }
+
+    @dg.multi_asset_check(
+        name=f"gate_{name}", specs=check_specs(gated.values()), pool="duckdb_warehouse"
+    )
+    def gate(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+        from expectations.suites import load_layer
+
+        suites = load_layer(layer, None if scope == ALL else [scope])
+        yield from run_gate(warehouse, layer, scope, suites, masked_columns(systems), gated)
+
+    return dg.Definitions(assets=[build], asset_checks=[gate])
+
+
+def masked_columns(systems: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Return, per table, the columns with personal data: reports show them masked."""
+    return {
+        table: frozenset(name for name, column in columns.items() if _is_personal(column))
+        for table, columns in _documented_columns(systems).items()
+    }
+
+
+def _documented_columns(systems: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    return {
+        f"{node['schema']}.{node['name']}": node["columns"]
+        for node in read_manifest(systems)["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+
+
+def _is_personal(column: Mapping[str, Any]) -> bool:
+    return bool((column.get("config", {}).get("meta") or column.get("meta") or {}).get("pii"))
+
+
+def _row_counts(warehouse: Warehouse, tables: Sequence[str]) -> dict[str, int]:
+    query = " union all ".join(f"select '{table}', count(*) from {table}" for table in tables)
+    with warehouse.connect() as con:
+        return dict(con.execute(query).fetchall())

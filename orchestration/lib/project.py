@@ -1,0 +1,69 @@
+"""What this process works on: the project's folder, the home folder, the systems that are read.
+
+Belongs here: reading the environment, in functions. Does not: anything done with the values.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from orchestration.lib.company import Company, load_company
+from orchestration.lib.contracts import ExportContract, load_contracts
+from orchestration.lib.dbt_project import PROJECT_ROOT
+from orchestration.lib.home import Home
+
+HOME_VARIABLE = "CRM_WAREHOUSE_HOME"
+LANDING_VARIABLE = "CRM_WAREHOUSE_LANDING"
+SYSTEMS_VARIABLE = "CRM_WAREHOUSE_SYSTEMS"
+COMPANY_VARIABLE = "CRM_WAREHOUSE_COMPANY"
+
+RAW_DEFS = PROJECT_ROOT / "orchestration/defs/raw"
+
+
+class UnknownSystemError(ValueError):
+    """A system was asked for that no contract describes."""
+
+
+def home() -> Home:
+    """Return the home folder: `CRM_WAREHOUSE_HOME`, else `data` beside the project's files."""
+    return Home(Path(os.environ.get(HOME_VARIABLE) or PROJECT_ROOT / "data").resolve())
+
+
+def landing() -> Path:
+    """Return the landing folder: `CRM_WAREHOUSE_LANDING`, else the one in the home folder."""
+    chosen = os.environ.get(LANDING_VARIABLE)
+    return Path(chosen).resolve() if chosen else home().landing
+
+
+def company_file() -> Path:
+    """Return the settings file: `CRM_WAREHOUSE_COMPANY`, else the project's `company.yml`."""
+    return Path(os.environ.get(COMPANY_VARIABLE) or PROJECT_ROOT / "company.yml").resolve()
+
+
+def company() -> Company:
+    """Return the company's settings."""
+    return load_company(company_file())
+
+
+@cache
+def contracts() -> Mapping[str, ExportContract]:
+    """Return the export contract of every system the project knows."""
+    return load_contracts(RAW_DEFS)
+
+
+def systems() -> tuple[str, ...]:
+    """Return the systems that are read, sorted: `CRM_WAREHOUSE_SYSTEMS`, else `company.yml`.
+
+    Raises UnknownSystemError for a system without a contract.
+    """
+    chosen = os.environ.get(SYSTEMS_VARIABLE)
+    names = tuple(chosen.split(",")) if chosen else company().systems
+    names = tuple(sorted({name.strip() for name in names if name.strip()}))
+    unknown = sorted(set(names) - set(contracts()))
+    if unknown or not names:
+        raise UnknownSystemError(
+            f"no export contract for {', '.join(unknown) or 'any system'}; known systems: "
+            f"{', '.join(contracts())}. A system is added in {RAW_DEFS.name}/<system>/defs.yaml."
+        )
+    return names

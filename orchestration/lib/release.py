@@ -1,0 +1,244 @@
+"""What goes into a published version, and whether there is anything new to publish.
+
+Belongs here: the manifest's content, documentation and keys of the published tables, the
+comparison of what lies in landing with what was published. Does not: writing files
+(`publication.py`).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.lib.company import Company
+from orchestration.lib.dbt_project import PROJECT_ROOT, read_manifest
+from orchestration.lib.publication import TableDocumentation, current_version
+from orchestration.lib.publication import read_manifest as read_release
+from orchestration.lib.receipts import ALL
+
+PUBLISHED_SCHEMAS = ("marts", "audit")
+_CODE = ("orchestration", "models", "expectations", "dbt_project")
+_CODE_SUFFIXES = (".py", ".sql", ".yml", ".yaml", ".csv")
+
+_AUDIT_TABLES = {
+    "input_files": (
+        "One row per export file that counts for the version, refused and unrecognised ones "
+        "included.",
+        ("system", "object", "file_name"),
+    ),
+    "quarantine": (
+        "One row per system, object, file and reason: rows that did not get in.",
+        ("system", "object", "file_name", "reason", "column_name"),
+    ),
+    "validation_results": (
+        "One row per check of a gate.",
+        ("layer", "scope", "table_name", "check_name"),
+    ),
+}
+
+
+def required_gates(systems: Sequence[str]) -> list[tuple[str, str]]:
+    """Return layer and scope of every gate that must have passed before publication."""
+    per_system = [(layer, system) for layer in ("raw", "staging") for system in systems]
+    return [*per_system, ("identity", ALL), ("models", ALL), ("marts", ALL)]
+
+
+def documentation(systems: Sequence[str]) -> dict[str, TableDocumentation]:
+    """Return descriptions of the published tables and their columns, from the dbt project."""
+    documented = {
+        node["name"]: TableDocumentation(
+            description=node["description"],
+            columns={name: column["description"] for name, column in node["columns"].items()},
+        )
+        for node in _published_models(systems)
+    }
+    audit = {name: TableDocumentation(text, {}) for name, (text, _) in _AUDIT_TABLES.items()}
+    return documented | audit
+
+
+def keys(systems: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Return the key of every published table: the columns of its dbt test `unique_key`."""
+    manifest = read_manifest(systems)
+    published = {node["unique_id"]: node["name"] for node in _published_models(systems)}
+    found: dict[str, Sequence[str]] = {
+        published[node["attached_node"]]: node["test_metadata"]["kwargs"]["columns"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and node.get("attached_node") in published
+        if node["test_metadata"]["name"] == "unique_key"
+    }
+    return found | {name: key for name, (_, key) in _AUDIT_TABLES.items()}
+
+
+def _published_models(systems: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        node
+        for node in read_manifest(systems)["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] in PUBLISHED_SCHEMAS
+    ]
+
+
+def code_version() -> str:
+    """Hash the files that decide what the marts hold."""
+    digest = hashlib.sha256()
+    for folder in _CODE:
+        for path in sorted((PROJECT_ROOT / folder).rglob("*")):
+            if path.suffix in _CODE_SUFFIXES and "target" not in path.parts and path.is_file():
+                digest.update(str(path.relative_to(PROJECT_ROOT)).encode() + b"\0")
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def company_hash(company: Company) -> str:
+    """Hash the settings."""
+    return hashlib.sha256(company.model_dump_json().encode()).hexdigest()[:12]
+
+
+def version_name(built_at: datetime, build_id: str) -> str:
+    """Name a version after the time it was built; the build id keeps two of one second apart."""
+    return f"{built_at:%Y%m%dT%H%M%S}-{build_id[:8]}"
+
+
+def release_content(
+    build_database: Path,
+    *,
+    systems: Sequence[str],
+    company: Company,
+    as_of: date,
+    asked_as_of: date | None,
+    built_at: datetime,
+) -> dict[str, Any]:
+    """Return what the manifest says beside its tables: inputs, gates, headline numbers."""
+    with duckdb.connect(str(build_database), read_only=True) as con:
+        files = _rows(
+            con,
+            "select system, object, file_name, sha256, status, rows_in_file, rows_loaded, "
+            "rows_quarantined from audit.input_files order by all",
+        )
+        gates = _rows(
+            con,
+            "select layer, scope, count(*) as checks, count(*) filter (where not passed and "
+            "severity = 'critical') as failed, count(*) filter (where not passed and severity = "
+            "'warning') as warnings from audit.validation_results group by all order by all",
+        )
+        (reconciliation,) = _rows(
+            con,
+            "select count(*) as steps, count(*) filter (where difference != 0) as differences "
+            "from audit.reconciliation",
+        )
+        headline = headline_numbers(con)
+    return {
+        "as_of": as_of.isoformat(),
+        "asked_as_of": asked_as_of.isoformat() if asked_as_of else None,
+        "built_at": built_at.isoformat(timespec="seconds"),
+        "code_version": code_version(),
+        "company_hash": company_hash(company),
+        "systems": list(systems),
+        "input_files": files,
+        "gates": gates,
+        "reconciliation": reconciliation,
+        "headline": headline,
+    }
+
+
+def headline_numbers(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Return the numbers that the run summary opens with, from the marts."""
+    (row,) = _rows(
+        con,
+        """
+        with tiers as (
+            select
+                sum(greatest(margin_amount, 0)) filter (
+                    where margin_rank <= ceil(0.2 * count_buyers)
+                ) / nullif(sum(greatest(margin_amount, 0)), 0) as top_20_share
+            from (
+                select
+                    margin_amount,
+                    -- A total order: exactly the best 20 % even among equals.
+                    row_number() over (order by margin_amount desc, customer_key) as margin_rank,
+                    count(*) over () as count_buyers
+                from marts.mart_customer_ltv
+                where count_orders > 0
+            )
+        ),
+        nps as (
+            select value, ci_low, ci_high, count_responses
+            from marts.mart_satisfaction
+            where metric = 'nps' and period_type = 'all_time' and dimension_name = 'all'
+        ),
+        csat as (
+            select value, ci_low, ci_high, count_responses
+            from marts.mart_satisfaction
+            where metric = 'csat' and period_type = 'all_time' and dimension_name = 'all'
+        )
+        select
+            (select count(*) from marts.dim_customers) as customers,
+            (select count(*) from marts.dim_customers where count_orders > 0) as buyers,
+            (select count(*) from marts.fct_orders where is_sale) as sales,
+            (select cast(coalesce(sum(net_revenue), 0) as varchar)
+             from marts.fct_orders where is_sale) as net_revenue,
+            (select min(currency_code) from marts.fct_orders) as currency_code,
+            (select round(top_20_share, 6) from tiers) as top_20_share_of_margin,
+            (select round(sum(cast(predicted_value_365d as decimal(28, 4))), 2)
+             from marts.mart_customer_ltv)::varchar as predicted_value_365d,
+            (select mode(model_name order by model_name) from marts.mart_customer_ltv
+             where model_name != 'none') as value_model,
+            (select {'value': round(value, 2), 'low': round(ci_low, 2), 'high': round(ci_high, 2),
+                     'responses': count_responses} from nps) as nps,
+            (select {'value': round(value, 4), 'low': round(ci_low, 4), 'high': round(ci_high, 4),
+                     'responses': count_responses} from csat) as csat
+        """,
+    )
+    return row
+
+
+def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    result = con.execute(query)
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def published_files(published: Path, system: str) -> frozenset[str]:
+    """Return the hashes of a system's files behind the current version.
+
+    These and the files in landing are what a build is made from: a bad file that was never
+    published is undone by removing it from landing, one that was by a rollback as well.
+    """
+    if current_version(published) is None:
+        return frozenset()
+    return frozenset(
+        file["sha256"]
+        for file in read_release(published)["input_files"]
+        if file["system"] == system and file["status"] == "loaded"
+    )
+
+
+def is_up_to_date(
+    published: Path,
+    landed: Mapping[str, frozenset[str]],
+    company: Company,
+    asked_as_of: date | None,
+) -> bool:
+    """Tell whether a run would publish what is published already.
+
+    `landed` holds the hashes of the files in landing by system.
+    """
+    if current_version(published) is None:
+        return False
+    release = read_release(published)
+    known = {(file["system"], file["sha256"]) for file in release["input_files"]}
+    return (
+        release["systems"] == sorted(landed)
+        and release["asked_as_of"] == (asked_as_of.isoformat() if asked_as_of else None)
+        and release["company_hash"] == company_hash(company)
+        and release["code_version"] == code_version()
+        and all((system, sha) in known for system, shas in landed.items() for sha in shas)
+    )
+
+
+def as_json(content: Any) -> str:
+    """Return JSON for machines."""
+    return json.dumps(content, indent=2, ensure_ascii=False, default=str)

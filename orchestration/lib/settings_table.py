@@ -1,0 +1,64 @@
+"""The table `settings.company`: settings as data, so that the compiled SQL stays the same.
+
+Belongs here: the columns that SQL reads and the as-of day. Does not: the settings themselves
+(`company.py`).
+"""
+
+from datetime import date
+from typing import Any
+
+import duckdb
+
+from orchestration.lib.company import Company
+
+
+class NoDateError(ValueError):
+    """No file says what day it is."""
+
+
+def write_settings(
+    con: duckdb.DuckDBPyConnection, company: Company, asked_as_of: date | None
+) -> date:
+    """Write the one row of `settings.company` and return the as-of day.
+
+    Without a day that was asked for, the as-of day is the last day of any export: the date in a
+    file's name, else the newest change inside it. The wall clock is never asked, so that the same
+    files give the same marts on any day. Raises NoDateError when no file tells a date.
+    """
+    as_of = asked_as_of or _last_exported_day(con)
+    row: dict[str, tuple[str, Any]] = {
+        "as_of_date": ("date", as_of),
+        "phone_region": ("varchar", company.phone_region),
+        "margin_rate": ("double", company.margin_rate),
+        "rfm_window_days": ("integer", company.rfm_window_days),
+        "value_tier_core_share": ("double", company.value_tier_core_share),
+        "value_tier_growth_rate": ("double", company.value_tier_growth_rate),
+        "email_limit": ("integer", company.identity.email.limit),
+        "phone_limit": ("integer", company.identity.phone.limit),
+        "external_id_reliability": ("double", company.identity.external_id.reliability),
+        "email_reliability": ("double", company.identity.email.reliability),
+        "phone_reliability": ("double", company.identity.phone.reliability),
+        "small_sample_size": ("integer", company.small_sample_size),
+    }
+    con.execute("create schema if not exists settings")
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _) in row.items())
+    con.execute(f"create or replace table settings.company ({columns})")
+    con.execute(
+        f"insert into settings.company values ({', '.join('?' for _ in row)})",
+        [value for _, value in row.values()],
+    )
+    return as_of
+
+
+def _last_exported_day(con: duckdb.DuckDBPyConnection) -> date:
+    found = con.execute(
+        "select cast(max(exported_at) as date) from audit.input_files "
+        "where status = 'loaded' and exported_at_source != 'none'"
+    ).fetchone()
+    if not found or found[0] is None:
+        raise NoDateError(
+            "no export file tells its date: put the day into the file or folder name "
+            "(orders_2026-11-01.csv), or start the run with --as-of 2026-11-01"
+        )
+    day: date = found[0]
+    return day
