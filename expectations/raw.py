@@ -125,7 +125,7 @@ def _files_suite(
                 "condition": f"rows_quarantined <= {quarantine_ceiling} * rows_in_file",
                 "sample_query": bad_rows.format(least=f"{quarantine_ceiling} * f.rows_in_file"),
             },
-            f"More than {quarantine_ceiling:.3%} of a file's rows cannot be used.",
+            f"More than {100 * quarantine_ceiling:g} % of a file's rows cannot be used.",
             "The first bad rows are listed with line and column. " + _REDELIVER + " To accept "
             "such files raise quarantine_ceiling in company.yml.",
             name=f"quarantine_stays_below_ceiling({system})",
@@ -155,7 +155,7 @@ def _files_suite(
             _critical(
                 "expect_query_to_return_no_rows",
                 {"query": _shrunken_exports(system, full, largest_shrink)},
-                f"The newest full export lost more than {largest_shrink:.3%} of its rows.",
+                f"The newest full export lost more than {100 * largest_shrink:g} % of its rows.",
                 "Probably the export was filtered or cut off: export again. If the rows are "
                 "really gone, raise largest_shrink in company.yml for one run.",
                 name=f"no_full_export_shrinks_suddenly({system})",
@@ -196,7 +196,7 @@ def _first_bad_rows(system: str, objects: Sequence[RawObject]) -> str:
         for column in sorted(o.masked_columns)
     ]
     is_personal = (
-        f"coalesce((q.object, q.column_name) IN ({', '.join(personal)}), TRUE)"
+        f"(q.column_name IS NULL OR (q.object, q.column_name) IN ({', '.join(personal)}))"
         if personal
         else "FALSE"
     )

@@ -5,6 +5,7 @@ seen without data found at once. Does not: what a type means (vocabulary.py), th
 suites follow from the export contracts (raw.py), running suites (validate.py).
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -209,6 +210,9 @@ def _check_kwargs(expectation_type: str, kwargs: Mapping[str, Any], place: str) 
     needs_limit = "min_value" in form.optional
     if needs_limit and kwargs.get("min_value") is None and kwargs.get("max_value") is None:
         raise SuiteError(f"{place}: {what} need min_value or max_value, else all values pass")
+    for key in ("min_value", "max_value"):
+        if not isinstance(kwargs.get(key), int | float | dt.date | None):
+            raise SuiteError(f"{place}: {key} must be a number, a date or a time, without quotes")
     mostly = kwargs.get("mostly", 1)
     if isinstance(mostly, bool) or not isinstance(mostly, int | float) or not 0 < mostly <= 1:
         raise SuiteError(f"{place}: mostly must be a share above 0 and up to 1, not {mostly!r}")

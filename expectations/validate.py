@@ -198,17 +198,21 @@ def _run(
     from expectations.datasource import ExpectRowsToFollowRule
 
     suite = ExpectationSuite(name="gate")
+    outcomes = {}
     for expectation in expectations:
         meta = {"name": expectation.name}
         if rule := rules.get(expectation.name):
             mostly = expectation.kwargs.get("mostly", 1.0)
             built = ExpectRowsToFollowRule(counts=rule.counts, mostly=mostly, meta=meta)
         else:
-            built = get_expectation_impl(expectation.type)(**expectation.kwargs, meta=meta)
+            try:
+                built = get_expectation_impl(expectation.type)(**expectation.kwargs, meta=meta)
+            except ValueError as error:  # pydantic refuses an argument
+                outcomes[expectation.name] = _Outcome(False, {}, str(error))
+                continue
         suite.expectations.append(built)
     # SUMMARY without values: no query for samples.
     counts_only = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
-    outcomes = {}
     for found in batch.validate(suite, result_format=counts_only).results:
         # The success of some measures is a numpy bool, which no serialiser takes.
         outcomes[found.expectation_config.meta["name"]] = _Outcome(
@@ -286,16 +290,21 @@ def _row_rule(
 ) -> CheckResult:
     failing, judged = outcome.result["unexpected_count"], outcome.result["element_count"]
     percent = 100 * failing / judged if judged else None
-    of_judged = f"{failing:,} rows" if judged is None else f"{failing:,} of {judged:,} rows"
     fact = TYPES[expectation.type].fact(expectation.kwargs)
-    share = f" ({percent:.3g} %)" if failing and percent is not None else ""
+    if judged is None:  # a count of its own, not a share of the table's rows
+        observed = f"{failing:,}"
+        what = f"{fact}: {observed}."
+    else:
+        observed = f"{failing:,} of {judged:,} rows"
+        share = f" ({percent:.3g} %)" if failing and percent is not None else ""
+        what = f"{observed}{share}: {fact}."
     return _result(
         expectation,
         passed=outcome.passed,
-        observed=of_judged,
+        observed=observed,
         unexpected_count=failing,
         unexpected_percent=percent,
-        message=_sentence(f"{suite.table}: {of_judged}{share}: {fact}.", expectation),
+        message=_sentence(f"{suite.table}: {what}", expectation),
         samples=samples,
     )
 
@@ -303,7 +312,8 @@ def _row_rule(
 def _measure(
     suite: Suite, expectation: Expectation, outcome: _Outcome, masked: AbstractSet[str]
 ) -> CheckResult:
-    observed = str(outcome.result.get("observed_value"))[:_LONGEST_VALUE]
+    mismatched = outcome.result.get("details", {}).get("mismatched")
+    observed = str(mismatched or outcome.result.get("observed_value"))[:_LONGEST_VALUE]
     if expectation.kwargs.get("column") in masked:
         observed = "hidden (personal data)"
     fact = TYPES[expectation.type].fact(expectation.kwargs)

@@ -9,7 +9,8 @@ Two kinds of types:
 *Row rules* say something about rows. Each becomes one aggregate (`count(*) filter (where not
 …)`), and Great Expectations bundles all aggregates of a table into one statement, so a table is
 read once however many rules it has. Their condition is true for a good row, false for a bad one
-and NULL for a row that is not judged, as in a SQL CHECK constraint: only not_null looks at NULL.
+and NULL for a row that is not judged, as in a SQL CHECK constraint: an empty cell passes all rules
+but not_null, and the equality of a pair with one side filled.
 
 *Measures* say something about a table or a column as a whole (row count, mean, sum, set of
 columns). They are Great Expectations' own implementations.
@@ -187,14 +188,28 @@ def _satisfy(kwargs: Kwargs, rows: str) -> RowRule:
     return RowRule(rule.counts, kwargs["sample_query"], (), is_own_query=True)
 
 
+def _count_of(query: str) -> str:
+    """Count the rows of a query of its own beside the other rules of the table.
+
+    The zero makes it an aggregate: without one, a statement that holds nothing else would return
+    one row per row of the table.
+    """
+    return f"[0 * count(*) + (SELECT count(*) FROM ({query}\n)), NULL]"
+
+
 def _no_rows(kwargs: Kwargs, rows: str) -> RowRule:
     query = kwargs["query"].strip().rstrip(";")
-    return RowRule(
-        counts=f"[(SELECT count(*) FROM ({query}\n)), NULL]",
-        failing_rows=query,
-        columns=(),
-        is_own_query=True,
+    return RowRule(_count_of(query), query, (), is_own_query=True)
+
+
+def _contain_set(kwargs: Kwargs, rows: str) -> RowRule:
+    column = quote_name(kwargs["column"])
+    wanted = ", ".join(f"({literal(value)})" for value in kwargs["value_set"])
+    missing = (
+        f"SELECT missing_value FROM (VALUES {wanted}) AS wanted(missing_value)"
+        f" WHERE missing_value NOT IN (SELECT {column} FROM {rows} WHERE {column} IS NOT NULL)"
     )
+    return RowRule(_count_of(missing), missing, (), is_own_query=True)
 
 
 def _same_row_count(kwargs: Kwargs, rows: str) -> RowRule:
@@ -288,7 +303,7 @@ TYPES: Mapping[str, ExpectationType] = {
         ("column_A", "column_B"),
         ("mostly",),
         lambda k: f"{k['column_A']} differs from {k['column_B']}",
-        _pair_rule(lambda _: "="),
+        _pair_rule(lambda _: "IS NOT DISTINCT FROM"),
     ),
     "expect_column_values_to_be_unique": ExpectationType(
         ("column",), (), lambda k: f"{k['column']} occurs more than once", _unique
@@ -299,10 +314,16 @@ TYPES: Mapping[str, ExpectationType] = {
         lambda k: f"the same {_list_words(k['column_list'])} occur more than once",
         _unique,
     ),
+    "expect_column_distinct_values_to_contain_set": ExpectationType(
+        ("column", "value_set"),
+        (),
+        lambda k: f"values missing from {k['column']} of {_list_words(k['value_set'])}",
+        _contain_set,
+    ),
     "expect_table_row_count_to_equal_other_table": ExpectationType(
         ("other_table_name",),
         (),
-        lambda k: f"more or fewer than {k['other_table_name']} has",
+        lambda k: f"difference to the row count of {k['other_table_name']}",
         _same_row_count,
     ),
     # --- row rules of our own --------------------------------------------------------------
@@ -322,7 +343,7 @@ TYPES: Mapping[str, ExpectationType] = {
         _reference,
     ),
     "expect_query_to_return_no_rows": ExpectationType(
-        ("query",), (), lambda _: "found by a query that must find nothing", _no_rows
+        ("query",), (), lambda _: "rows found by a query that must find none", _no_rows
     ),
     # --- measures --------------------------------------------------------------------------
     "expect_table_row_count_to_be_between": _range_measure("row count", ()),
@@ -336,11 +357,6 @@ TYPES: Mapping[str, ExpectationType] = {
             f"columns must {'include' if k.get('exact_match') is False else 'be'} "
             f"{_list_words(k['column_set'])}"
         ),
-    ),
-    "expect_column_distinct_values_to_contain_set": ExpectationType(
-        ("column", "value_set"),
-        (),
-        lambda k: f"values of {k['column']} must include {_list_words(k['value_set'])}",
     ),
     "expect_column_min_to_be_between": _range_measure("smallest {column}"),
     "expect_column_max_to_be_between": _range_measure("largest {column}"),

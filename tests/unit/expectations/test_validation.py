@@ -1,0 +1,216 @@
+"""Validation: samples, isolation of broken checks, empty tables, masking, releasing the file."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+from suite_builders import expectation, suite
+
+from expectations.validate import describe, validate, validation_rows
+
+
+def test_failing_rows_come_with_key_value_and_place(database: Path) -> None:
+    check = expectation(
+        "expect_column_values_to_be_between",
+        column="amount",
+        min_value=0,
+        message="Refunds belong into payments.",
+    )
+    (result,) = validate(database, [suite(check)])
+    (failure,) = result.critical.failures
+    assert failure.samples == (
+        {
+            "order_id": "O2",
+            "line_number": 2,
+            "amount": "-1.00",
+            "_file_name": "orders.csv",
+            "_row_number": 3,
+        },
+    )
+    assert failure.message == (
+        "staging.stg_shop__orders: 1 of 3 rows (33.3 %): amount is not at least 0. "
+        "Refunds belong into payments."
+    )
+    text = describe(failure)
+    assert "_file_name = 'orders.csv'" in text
+    assert text.endswith("What to do: Ask the shop team.")
+    json.dumps(failure.samples)
+
+
+def test_samples_are_five_and_the_same_ones_every_time(database: Path) -> None:
+    with duckdb.connect(str(database)) as con:
+        con.execute(
+            "CREATE TABLE staging.many AS SELECT 1000 - i AS order_id, NULL AS email,"
+            " i AS line_number FROM range(1000) AS t(i)"
+        )
+    check = expectation("expect_column_values_to_not_be_null", column="email")
+    (result,) = validate(database, [suite(check, table="staging.many")])
+    (failure,) = result.critical.failures
+    assert [sample["order_id"] for sample in failure.samples] == [1, 2, 3, 4, 5]
+    assert (failure.unexpected_count, failure.unexpected_percent) == (1000, 100.0)
+
+
+def test_a_repeated_key_shows_all_its_rows(database: Path) -> None:
+    check = expectation("expect_column_values_to_be_unique", column="order_id")
+    (result,) = validate(database, [suite(check)])
+    (failure,) = result.critical.failures
+    assert [(s["order_id"], s["_row_number"]) for s in failure.samples] == [("O2", 2), ("O2", 3)]
+
+
+def test_a_broken_check_blocks_and_spares_the_others(database: Path) -> None:
+    """All rules of a table share one statement, so one wrong column fails them all at first."""
+    broken = expectation(
+        "expect_rows_to_satisfy", condition="no_such_column > 0", severity="warning", message="-"
+    )
+    bad = expectation("expect_column_values_to_not_be_null", column="email")
+    mean = expectation("expect_column_mean_to_be_between", column="tax", min_value=0)
+    crash = expectation(
+        "expect_rows_to_satisfy", name="crash", condition="CAST(order_id AS INT) > 0"
+    )
+    unknown = expectation("expect_column_max_to_be_between", column="absent", max_value=1)
+    (result,) = validate(database, [suite(broken, bad, mean, crash, unknown)])
+    by_name = {check.name: check for check in result.checks}
+    assert [c.name for c in result.checks if c.is_error] == [broken.name, "crash", unknown.name]
+    assert "no_such_column" in by_name[broken.name].message
+    assert "could not run" in by_name["crash"].message
+    assert by_name[bad.name].unexpected_count == 1
+    assert by_name[mean.name].passed
+    # A check that cannot run blocks, even one that only warns.
+    assert {c.name for c in result.critical.failures} == {
+        broken.name, "crash", unknown.name, bad.name,
+    }  # fmt: skip
+    assert result.warning.passed
+    assert result.warning.count_expectations == 0
+
+
+def test_an_argument_that_great_expectations_refuses_is_an_error(database: Path) -> None:
+    refused = expectation("expect_column_max_to_be_between", column="tax", max_value="many")
+    fine = expectation("expect_column_values_to_not_be_null", column="tax")
+    (result,) = validate(database, [suite(refused, fine)])
+    assert [(c.passed, c.is_error) for c in result.checks[1:]] == [(False, True), (True, False)]
+
+
+def test_a_missing_table_is_an_error_of_every_check(database: Path) -> None:
+    check = expectation("expect_column_values_to_not_be_null", column="order_id")
+    results = validate(database, [suite(check, table="staging.gone"), suite(check)])
+    assert [r.critical.passed for r in results] == [False, True]
+    assert [c.is_error for c in results[0].checks] == [True, True]
+    assert "staging.gone" in results[0].checks[0].message
+    assert "does not exist" in results[0].checks[0].message
+
+
+def test_an_empty_table_fails_its_row_count_only(database: Path) -> None:
+    rules = (
+        expectation("expect_table_row_count_to_be_between", name="filled", min_value=1),
+        expectation("expect_column_values_to_not_be_null", column="order_id"),
+        expectation("expect_column_values_to_be_unique", column="order_id"),
+        expectation("expect_column_values_to_be_in_set", column="status", value_set=["paid"]),
+        expectation("expect_rows_to_satisfy", condition="amount > 0"),
+        expectation(
+            "expect_reference_to_exist",
+            column="customer_id",
+            to_table="staging.stg_shop__customers",
+        ),
+    )
+    (result,) = validate(database, [suite(*rules, table="staging.stg_shop__nothing")])
+    assert [c.name for c in result.checks if not c.passed] == ["filled"]
+    assert result.critical.failures[0].message == (
+        "staging.stg_shop__nothing: row count must be at least 1; it is 0."
+    )
+
+
+def test_warnings_do_not_touch_the_critical_verdict(database: Path) -> None:
+    check = expectation(
+        "expect_column_values_to_not_be_null", column="email", severity="warning", message="Soft."
+    )
+    (result,) = validate(database, [suite(check)])
+    assert (result.critical.passed, result.critical.count_expectations) == (True, 1)
+    assert (result.warning.passed, result.warning.count_expectations) == (False, 1)
+
+
+def test_mostly_is_a_share_of_the_judged_rows(database: Path) -> None:
+    """Two of three filled states are paid: the empty one does not count."""
+
+    def passes(mostly: float) -> bool:
+        check = expectation(
+            "expect_column_values_to_be_in_set",
+            column="status",
+            value_set=["paid"],
+            mostly=mostly,
+        )
+        return validate(database, [suite(check)])[0].critical.passed
+
+    assert passes(0.66)
+    assert not passes(0.67)
+
+
+def test_a_suite_can_judge_a_part_of_a_table(database: Path) -> None:
+    check = expectation("expect_column_values_to_be_unique", column="order_id")
+    part = replace(suite(check), where="_row_number <> 3")
+    (result,) = validate(database, [part])
+    assert result.critical.passed
+    assert result.checks[0].observed == "3"
+
+
+def test_personal_data_is_masked_everywhere(database: Path) -> None:
+    table = "staging.stg_shop__orders"
+    checks = (
+        expectation("expect_column_values_to_match_regex", column="email", regex="[.]com$"),
+        expectation(
+            "expect_query_to_return_no_rows",
+            query=f"SELECT order_id, email AS contact FROM {table} WHERE email IS NOT NULL",
+        ),
+        expectation("expect_column_max_to_be_between", column="email", max_value=1),
+        expectation("expect_rows_to_satisfy", condition="CAST(email AS INTEGER) > 0"),
+    )
+    (result,) = validate(database, [suite(*checks)], masked_columns={table: {"email"}})
+    assert len(result.critical.failures) == len(checks)
+    report = "\n".join(map(describe, result.checks)) + repr(validation_rows("staging", [result]))
+    assert "example.org" not in report
+    assert "'a***'" in report
+    assert result.checks[1].samples[0]["order_id"] == "O1"
+    assert result.checks[2].samples[0]["contact"] == "a***"
+    (unmasked,) = validate(database, [suite(*checks)])
+    shown = [check.type for check in unmasked.checks if "example.org" in describe(check)]
+    assert shown == [checks[i].type for i in (0, 1, 3)]
+
+
+def test_rows_for_the_audit_table(database: Path) -> None:
+    check = expectation("expect_column_values_to_not_be_null", column="email")
+    rows = validation_rows("staging", validate(database, [suite(check)]))
+    assert rows[0] == {
+        "layer": "staging",
+        "table_name": "staging.stg_shop__orders",
+        "check_name": "table_row_count_to_be_between",
+        "severity": "critical",
+        "passed": True,
+        "observed": "4",
+        "unexpected_count": None,
+        "message": "",
+    }
+    assert (rows[1]["check_name"], rows[1]["passed"], rows[1]["observed"]) == (
+        "column_values_to_not_be_null(email)",
+        False,
+        "1 of 4 rows",
+    )
+
+
+def test_the_file_is_unchanged_and_free_afterwards(database: Path) -> None:
+    """dbt opens the same file for writing right after a gate, in the same process."""
+    before = database.read_bytes()
+    validate(database, [suite(expectation("expect_rows_to_satisfy", condition="nope"))])
+    assert database.read_bytes() == before
+    with duckdb.connect(str(database)) as con:
+        con.execute("CREATE TABLE staging.after_gate AS SELECT 1 AS a")
+
+
+def test_great_expectations_is_imported_only_by_a_validation() -> None:
+    """Its import costs seconds, and the UI loads suites without ever validating."""
+    code = (
+        "import sys, expectations.validate, expectations.suites, expectations.raw;"
+        "sys.exit('great_expectations' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
