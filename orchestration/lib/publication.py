@@ -172,7 +172,9 @@ def publish(
     reserved = {"version", "sequence", "tables", "audit_tables"} & manifest.keys()
     if reserved:
         raise ValueError(f"The manifest must not set {', '.join(sorted(reserved))}")
-    json.dumps(manifest)  # A value that JSON lacks shall fail before the work, not after it.
+    json.dumps(
+        manifest, allow_nan=False
+    )  # A value that JSON lacks shall fail before the work, not after it.
     objections = missing_or_failed(build_database.parent, required)
     if objections:
         raise PublicationRefusedError(build_database.parent, objections)
@@ -398,10 +400,16 @@ def _copy(con: duckdb.DuckDBPyConnection, source: str, table: _Table, key: Seque
         )
     columns = ", ".join(_quote(column.name) for column in table.columns)
     order = ", ".join(f"{_quote(name)} nulls last" for name in table.ordered(key))
-    row = con.execute(
-        f"create table {_CATALOG}.{table.reference} as "
-        f"select {columns} from {source}.{table.reference} order by {order}"
-    ).fetchone()
+    try:
+        row = con.execute(
+            f"create table {_CATALOG}.{table.reference} as "
+            f"select {columns} from {source}.{table.reference} order by {order}"
+        ).fetchone()
+    except duckdb.Error as error:
+        raise PublicationError(
+            f"{table.schema}.{table.name} could not be copied from the build: {error}. "
+            "Correct the model, or make room if the disk is full, then run again."
+        ) from error
     assert row is not None  # `create table as` always answers with its count.
     return int(row[0])
 
@@ -426,9 +434,6 @@ def _comment(
 
 def _hash_rows(con: duckdb.DuckDBPyConnection, table: _Table, sorted_rows: str) -> str:
     """Hash rows that the query `from … [order by …]` gives in their order."""
-    # pyarrow costs .2 s to import, which commands that only list versions need not pay.
-    import pyarrow as pa  # type: ignore[import-untyped]
-
     expressions = ", ".join(
         _quote(column.name)
         if _HASHED_AS_STORED.fullmatch(column.type)
@@ -452,8 +457,9 @@ def _hash_rows(con: duckdb.DuckDBPyConnection, table: _Table, sorted_rows: str) 
 
 def _feed(values: Any, presence: Any, lengths: Any, content: Any) -> None:
     """Add a batch of one column to its three streams, copying only where there are nulls."""
+    # .2 CPU s to import, which commands that only list versions need not pay.
     import numpy as np
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.compute as pc  # type: ignore[import-untyped]
 
     presence.update(np.asarray(values.is_valid().cast(pa.uint8())))
