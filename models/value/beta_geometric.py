@@ -126,7 +126,8 @@ def draw_purchases(
     # purchases up to and with the one after which the coin says stop, by inversion
     survival = np.log1p(-np.clip(dropout, 1e-300, 1 - 1e-16))
     allowed = np.ceil(np.log(1.0 - generator.random(first.shape)) / survival)
-    return np.minimum(1.0 + wanted, np.maximum(allowed, 1.0))
+    drawn: Array = np.minimum(1.0 + wanted, np.maximum(allowed, 1.0))
+    return drawn
 
 
 def _alive_terms(r: float, alpha: float, x: Array, age: Array) -> Terms:

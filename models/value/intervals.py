@@ -7,7 +7,10 @@ customers cost no more draws than a thousand. Parameter uncertainty is left out:
 few hundred customers it is small against the randomness of one customer.
 """
 
+from itertools import product
+
 import numpy as np
+import numpy.typing as npt
 
 from models.value import transactions
 from models.value.fitting import Fit
@@ -49,33 +52,35 @@ def spend_interval(
         fit, x, np.broadcast_to(cell_age[..., None], shape), horizon, generator
     )
     spend = purchases * _mean_spend_noise(spend_fit, x, purchases, generator)
-    table = np.log(np.maximum(np.quantile(spend, _LEVELS, axis=-1), 1e-12))
+    table = np.log(np.maximum(np.quantile(spend, _LEVELS, axis=-1), 1e-12)).transpose(1, 2, 0)
 
     r = fit.parameters["r"]
     at_x, share_x = _position(np.log(r + grid_x), np.log(r + frequency))
     at_age, share_age = _position(np.log(grid_age), np.log(alpha + age))
 
-    def quantile(level: Array) -> Array:
+    def quantile(level: float) -> Array:
         """Read the table at a level of the whole distribution, zero included."""
         above_zero = 1.0 - (1.0 - level) / np.maximum(probability_of_purchase, 1e-12)
-        at_level, share_level = _position(_LEVELS, np.clip(above_zero, 0.0, 1.0))
-        logs = np.zeros(len(level))
-        for i, weight_x in ((0, 1 - share_x), (1, share_x)):
-            for j, weight_age in ((0, 1 - share_age), (1, share_age)):
-                for k, weight_level in ((0, 1 - share_level), (1, share_level)):
-                    corner = table[
-                        np.minimum(at_level + k, len(_LEVELS) - 1),
-                        np.minimum(at_x + i, len(grid_x) - 1),
-                        np.minimum(at_age + j, len(grid_age) - 1),
-                    ]
-                    logs += weight_x * weight_age * weight_level * corner
-        return np.where(above_zero > 0, np.exp(logs), 0.0)
+        rows = np.flatnonzero(above_zero > 0)
+        along = (
+            (at_x[rows], share_x[rows]),
+            (at_age[rows], share_age[rows]),
+            _position(_LEVELS, above_zero[rows]),
+        )
+        logs = np.zeros(len(rows))
+        for corner in product((0, 1), repeat=3):
+            weight = np.ones(len(rows))
+            where = []
+            for step, (at, share), size in zip(corner, along, table.shape, strict=True):
+                weight *= share if step else 1 - share
+                where.append(np.minimum(at + step, size - 1))
+            logs += weight * table[tuple(where)]
+        ends = np.zeros(len(frequency))
+        ends[rows] = np.exp(logs)
+        return ends
 
     tail = (1.0 - coverage) / 2
-    return (
-        quantile(np.full(len(frequency), tail)),
-        quantile(np.full(len(frequency), 1.0 - tail)),
-    )
+    return quantile(tail), quantile(1.0 - tail)
 
 
 def _mean_spend_noise(
@@ -102,7 +107,7 @@ def _frequency_grid(most: float) -> Array:
     return np.array(grid, dtype=np.float64)
 
 
-def _position(grid: Array, values: Array) -> tuple[np.typing.NDArray[np.intp], Array]:
+def _position(grid: Array, values: Array) -> tuple[npt.NDArray[np.intp], Array]:
     """Give the grid point at or before each value and how far along to the next it is, 0-1."""
     if len(grid) == 1:
         return np.zeros(len(values), dtype=np.intp), np.zeros(len(values))

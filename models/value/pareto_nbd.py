@@ -93,7 +93,8 @@ def probability_of_purchase_if_alive(
     now = -(r + frequency) * np.log(alpha + age) - s * np.log(beta + age)
     eventually = np.exp(_buys_again(parameters, frequency, age) - now)
     later = np.exp(_buys_again(parameters, frequency, age + horizon) - now)
-    return np.clip(eventually - later, 0.0, 1.0)
+    probability: Array = np.clip(eventually - later, 0.0, 1.0)
+    return probability
 
 
 def draw_purchases(

@@ -3,8 +3,11 @@
 Only nodes and weights; integrands belong to the models.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import eigh_tridiagonal
 
 Array = npt.NDArray[np.float64]
 
@@ -12,33 +15,35 @@ Array = npt.NDArray[np.float64]
 def beta_nodes(a: float, b: npt.ArrayLike, count: int = 40) -> tuple[Array, Array]:
     """Give Gauss-Jacobi nodes and weights for expectations under Beta(a, b).
 
+    Returns two arrays of shape (len(b), count), nodes in [0, 1], weights summing to 1.
+    """
+    rules = [_gauss_jacobi(a, each, count) for each in np.atleast_1d(b).tolist()]
+    nodes = np.array([nodes for nodes, _ in rules]).reshape(-1, count)
+    return nodes, np.array([weights for _, weights in rules]).reshape(-1, count)
+
+
+@lru_cache(maxsize=1 << 13)  # one model asks for the same rules at every horizon; 1 kB each
+def _gauss_jacobi(a: float, b: float, count: int) -> tuple[Array, Array]:
+    """Give the rule for one Beta(a, b).
+
     Golub & Welsch (1969): nodes are the eigenvalues of the Jacobi matrix, weights the squared first
     components of its eigenvectors. The matrix is built from the canonical moments of the Beta
     distribution, which are ratios of positive numbers, so that nothing cancels or overflows
     (`scipy.special.roots_jacobi` does for b in the thousands) and a + b <= 1 needs no special case.
-
-    Returns two arrays of shape (len(b), count), nodes in [0, 1], weights summing to 1.
     """
-    shape_b = np.atleast_1d(np.asarray(b, dtype=np.float64))[:, None]
-    total = a + shape_b
     m = np.arange(1, count + 1, dtype=np.float64)
-    odd = (a + m - 1) / (total + 2 * m - 2)
-    odd_rest = (shape_b + m - 1) / (total + 2 * m - 2)
-    even = m / (total + 2 * m - 1)
-    even_rest = (total + m - 1) / (total + 2 * m - 1)
-    zeta_odd = odd.copy()
-    zeta_odd[:, 1:] *= even_rest[:, :-1]
-    zeta_even = odd_rest * even
-    diagonal = zeta_odd.copy()
-    diagonal[:, 1:] += zeta_even[:, :-1]
-    beside = np.sqrt(zeta_odd * zeta_even)[:, :-1]
-
-    matrix = np.zeros((len(shape_b), count, count))
-    index = np.arange(count)
-    matrix[:, index, index] = diagonal
-    matrix[:, index[1:], index[:-1]] = beside  # eigh reads the lower triangle only
-    nodes, vectors = np.linalg.eigh(matrix)
-    return np.clip(nodes, 0.0, 1.0), vectors[:, 0, :] ** 2
+    odd = (a + m - 1) / (a + b + 2 * m - 2)
+    odd_rest = (b + m - 1) / (a + b + 2 * m - 2)
+    even = m / (a + b + 2 * m - 1)
+    even_rest = (a + b + m - 1) / (a + b + 2 * m - 1)
+    up = odd.copy()
+    up[1:] *= even_rest[:-1]
+    down = odd_rest * even
+    diagonal = up.copy()
+    diagonal[1:] += down[:-1]
+    # not numpy's eigh: its threads cost four times the work on a matrix of this size
+    nodes, vectors = eigh_tridiagonal(diagonal, np.sqrt(up * down)[:-1], lapack_driver="stev")
+    return np.clip(nodes, 0.0, 1.0), vectors[0] ** 2
 
 
 def wide_beta_nodes(a: float, b: npt.ArrayLike, count: int = 192) -> tuple[Array, Array]:

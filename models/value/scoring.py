@@ -4,16 +4,19 @@ What belongs here: days, money, discounting, intervals, and what to do when a mo
 What does not: formulas of a model, reading or writing tables.
 
 Fallbacks, each named in `model_status` of the row:
-- No repeaters, too few customers, dropout that cannot be told, no convergence: the NBD, which has
-  no dropout, and shrinks every rate to that of the population. With nobody ever coming back its
+- Dropout that cannot be told, no repeaters, too few customers, no convergence: the NBD, which has
+  no dropout and shrinks every rate to that of the population. With nobody ever coming back its
   prior leaves a small positive rate. `model_name` then says `nbd`, and `probability_alive` is the
   probability of a purchase within a year: a lower bound, and the only part that the data tell.
+  Where not even the rates can be told (all of these but the first), purchases are counted no
+  further ahead than the oldest customer's history reaches back, whatever the horizon.
 - Spend that cannot be told: own mean shrunk towards the observed mean by one purchase.
 - A history that contradicts itself (negative, t_x > T, not a number): scored as a one-time buyer as
   old as the oldest customer, the least that a customer can be worth, and left out of the fit.
 Scores are always finite and never negative.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +30,8 @@ from models.value.sufficient_statistics import Array, collapse, distinct_pairs, 
 
 DAYS_PER_YEAR = 365.25
 MONTHS_PER_YEAR = 12
+
+_RATES_ARE_TOLD = (Status.OK, Status.DROPOUT_UNIDENTIFIED)
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ def score_customers(
     histories = collapse(x[valid], t[valid], age[valid])
     fit = transactions.fit_histories(model, histories)
     used = fit if fit.status is Status.OK else transactions.fit_histories("nbd", histories)
+    foreseen = math.inf if fit.status in _RATES_ARE_TOLD else oldest
     spend_fit = gamma_gamma.fit(x, spend)
     if not (x > 0).any():
         spend_fit = _with_first_orders(spend_fit, spend)
@@ -117,23 +123,27 @@ def score_customers(
 
     def purchases(days: float) -> Array:
         """Give expected purchases, by lookup of the distinct (x, T)."""
-        return transactions.expected_purchases_if_alive(used, pair_x, pair_age, days)[pair] * alive
+        lookup = transactions.expected_purchases_if_alive(
+            used, pair_x, pair_age, min(days, foreseen)
+        )
+        return lookup[pair] * alive
 
     def discounted(days: float) -> Array:
         """Give discounted expected purchases, by the same lookup."""
         lookup = transactions.discounted_expected_purchases_if_alive(
-            used, pair_x, pair_age, days, monthly_rate, period
+            used, pair_x, pair_age, min(days, foreseen), monthly_rate, period
         )
         return lookup[pair] * alive
 
+    year = min(365.0, foreseen)
     probability = (
-        transactions.probability_of_purchase_if_alive(used, pair_x, pair_age, 365.0)[pair] * alive
+        transactions.probability_of_purchase_if_alive(used, pair_x, pair_age, year)[pair] * alive
     )
     expected_spend = gamma_gamma.expected_mean_spend(spend_fit, x, spend)
     unit_value = expected_spend * margin
     expected_365d, discounted_365d = purchases(365.0), discounted(365.0)
     predicted_365d = discounted_365d * unit_value
-    low, high = spend_interval(used, spend_fit, x, age, probability, 365.0, generator)
+    low, high = spend_interval(used, spend_fit, x, age, probability, year, generator)
     # one discount for the whole year: its spread between purchases is small against theirs
     value_of_one = unit_value * np.divide(
         discounted_365d, expected_365d, out=np.ones(len(x)), where=expected_365d > 0

@@ -34,6 +34,8 @@ MODELS: dict[str, ModuleType] = {
 # Half the 5 % quantile of chi-squared with the two parameters of dropout: less gain in
 # log-likelihood over the NBD than this, and dropout may as well not exist.
 DROPOUT_EVIDENCE = 3.0
+# Simulated customers: MBG/NBD misses a customer's true expectation by .29 of the mean with 20 of
+# them (worst tenth .49), by .19 with 50 (.30), by .07 with 500 (.12).
 LEAST_CUSTOMERS = 50
 LEAST_REPEATERS = 10
 
