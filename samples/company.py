@@ -11,7 +11,17 @@ import numpy as np
 import pyarrow as pa
 
 from samples import marketing, purchases, service, surveys
-from samples.draws import Instants, Ints, next_number, references, stack, stream, table, words
+from samples.draws import (
+    Bools,
+    Instants,
+    Ints,
+    next_number,
+    references,
+    stack,
+    stream,
+    table,
+    words,
+)
 from samples.marketing import AcquisitionSpend, Referrals
 from samples.parameters import Acquisition, Parameters
 from samples.people import People, draw_people
@@ -53,6 +63,7 @@ def found_company(customers: int, seed: int, end: np.datetime64, parameters: Par
         origin=np.full(bought.person.size, purchases.PROCESS),
     )
     attempts = purchases.cancelled_attempts(stream(seed, "attempts"), placed, parameters.orders)
+    attempts = _select(attempts, attempts.ordered_at >= start)
     seen_at = np.where(people.is_prospect, registered_at, end.astype("datetime64[s]"))
     for orders_of in (placed, attempts):
         np.minimum.at(seen_at, orders_of.person, orders_of.ordered_at)
@@ -71,7 +82,8 @@ def found_company(customers: int, seed: int, end: np.datetime64, parameters: Par
     members, placed = marketing.run_campaigns(
         stream(seed, "campaigns"), people, plan, stack([placed, extra]), parameters.campaigns
     )
-    placed = _before(stack([placed, attempts]), end)
+    placed = stack([placed, attempts])
+    placed = _select(placed, placed.ordered_at < end)  # an effect may fall after the end
 
     products = purchases.draw_products(stream(seed, "products"))
     orders = purchases.complete_orders(
@@ -138,10 +150,9 @@ def found_company(customers: int, seed: int, end: np.datetime64, parameters: Par
     )
 
 
-def _before(placed: Placed, end: np.datetime64) -> Placed:
-    """Drop orders that an effect would have placed after the end."""
-    is_past = placed.ordered_at < end
-    return Placed(**{f.name: getattr(placed, f.name)[is_past] for f in fields(placed)})
+def _select(placed: Placed, chosen: Bools) -> Placed:
+    """Pick some of the orders."""
+    return Placed(**{field.name: getattr(placed, field.name)[chosen] for field in fields(placed)})
 
 
 def _per_campaign(spend: AcquisitionSpend, count: int) -> Ints:

@@ -129,7 +129,7 @@ class Satisfaction:
         )
     )
     dimension_mean: float = 4.0
-    dimension_sd: float = 0.8
+    dimension_sd: float = 0.9
     customer_sd: float = 0.35  # lasting attitude of a customer, part of every dimension
     overall_mean: float = 4.05
     overall_sd: float = 0.35

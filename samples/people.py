@@ -306,11 +306,14 @@ def _shared_mailboxes(members: Bools, identity: Identity) -> pa.Array:
     """Give neighbours in the list of members one info@ address; null for everybody else."""
     box = np.where(members, (np.cumsum(members) - 1) // identity.customers_per_shared_mailbox, -1)
     names = [
-        f"info@{first.lower()}-{second.lower()}.example"
+        f"info@{first.lower()}-{second.lower()}"
         for second in ORGANISATION_SECOND
         for first in ORGANISATION_FIRST
     ]
-    return text(np.where(box < 0, -1, box % len(names)), names)
+    branch = pa.array(box // len(names))
+    suffix = pc.if_else(pc.less(branch, 1), "", branch.cast(pa.string()))
+    name = text(np.where(box < 0, -1, box % len(names)), names)
+    return pc.binary_join_element_wise(name, suffix, ".example", "")
 
 
 def _replace(column: pa.Array, condition: Bools, by: pa.Array | pa.Scalar) -> pa.Array:

@@ -1,0 +1,69 @@
+"""Make samples and open them, for the tests of this folder."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from samples import SampleSummary, write_exports
+
+AS_OF = date(2026, 11, 1)
+CONTRACT = (
+    Path(__file__).resolve().parents[3]
+    / "orchestration"
+    / "defs"
+    / "raw"
+    / "canonical"
+    / "defs.yaml"
+)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Written exports and what the writer said about them."""
+
+    out: Path
+    summary: SampleSummary
+
+    def files(self, name: str) -> list[Path]:
+        """Find the files of an object, the oldest first."""
+        return sorted((self.out / "canonical").glob(f"{name}_[0-9]*.csv"))
+
+
+def make_sample(out: Path, **options: Any) -> Sample:
+    """Write a sample with defaults that suit the tests."""
+    arguments = {"customers": 1_500, "seed": 7, "as_of": AS_OF, "report": lambda _: None}
+    return Sample(out, write_exports(out, **(arguments | options)))
+
+
+def load_objects() -> dict[str, dict[str, Any]]:
+    """Read the objects of the canonical contract."""
+    contract = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))
+    return {item["name"]: item for item in contract["attributes"]["objects"]}
+
+
+def connect(sample: Sample, objects: dict[str, dict[str, Any]]) -> duckdb.DuckDBPyConnection:
+    """Open every object as a table of text, with the file every row came from.
+
+    In a sample with deltas the newest version of a row counts.
+    """
+    con = duckdb.connect()
+    for name, content in objects.items():
+        key = ", ".join(content["key"])
+        paths = [str(path) for path in sample.files(name)]
+        con.execute(
+            f"""
+            create table {name} as
+            select * from read_csv(?, header = true, all_varchar = true, filename = '_file')
+            qualify row_number() over (partition by {key} order by _file desc) = 1
+            """,
+            [paths],
+        )
+    con.execute(
+        "create table identities as select * from read_csv(?, all_varchar = true)",
+        [str(sample.out / "truth" / "identities.csv")],
+    )
+    return con
