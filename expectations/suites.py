@@ -62,9 +62,9 @@ class Suite:
 def load_layer(
     layer: str, systems: Sequence[str] | None = None, root: Path | None = None
 ) -> list[Suite]:
-    """Read all suites of a layer: staging, identity or marts.
+    """Read all suites of a layer: staging, identity, models or marts.
 
-    Files: `<root>/staging/<system>/*.yml`, `<root>/identity/*.yml`, `<root>/marts/*.yml`; `root`
+    Files: `<root>/staging/<system>/*.yml`, for the other layers `<root>/<layer>/*.yml`; `root`
     defaults to this package. `systems` narrows staging to these systems (None means all).
 
     Raises: SuiteError for a file that cannot be used, an unknown layer, and a layer or system
@@ -74,12 +74,12 @@ def load_layer(
     if layer == "staging":
         found = sorted(p.name for p in (root / "staging").glob("*/") if any(p.glob("*.yml")))
         folders = [root / "staging" / s for s in (found if systems is None else systems)]
-    elif layer in ("identity", "marts"):
+    elif layer in ("identity", "models", "marts"):
         folders = [root / layer]
     else:
         raise SuiteError(
-            f"unknown layer {layer!r}: suites are read for staging, identity and marts; those of "
-            "raw are made from the export contract by expectations.raw.raw_suites"
+            f"unknown layer {layer!r}: suites are read for staging, identity, models and marts; "
+            "those of raw are made from the export contract by expectations.raw.raw_suites"
         )
     suites: list[Suite] = []
     for folder in folders:

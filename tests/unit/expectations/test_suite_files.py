@@ -98,7 +98,10 @@ def test_layers(file: Path, tmp_path: Path) -> None:
         load_layer("staging", ["shop", "crm"], root=tmp_path)
     with pytest.raises(SuiteError, match="identity holds no suite"):
         load_layer("identity", root=tmp_path)
-    with pytest.raises(SuiteError, match=r"staging, identity and marts.*raw_suites"):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / file.name).write_text(GOOD)
+    assert len(load_layer("models", root=tmp_path)) == 1
+    with pytest.raises(SuiteError, match=r"staging, identity, models and marts.*raw_suites"):
         load_layer("raw", root=tmp_path)
     with pytest.raises(SuiteError, match="holds no suite"):
         load_layer("staging", root=tmp_path / "empty")
