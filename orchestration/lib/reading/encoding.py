@@ -33,13 +33,11 @@ def decide_encoding(path: Path, exported: ExportObject) -> str:
             return encoding
     if exported.encoding is not None:
         return codecs.lookup(exported.encoding).name
-    if b"\0" in head:
-        offset = head.index(b"\0")
-        line = head.count(b"\n", 0, offset) + 1
+    if head.count(0) * 4 > len(head):  # in UTF-16 every other byte of western text is zero
         raise RefusedError(
-            f"line {line}: zero byte at offset {offset}; "
-            "UTF-16 without a byte order mark looks like this",
-            f"declare `encoding: utf-16-le` for {exported.name} in the contract if it is UTF-16",
+            f"line 1: zero byte at offset {head.index(0)}, and many more: this is UTF-16 without a "
+            "byte order mark",
+            f"declare `encoding: utf-16-le` (or utf-16-be) for {exported.name} in the contract",
         )
     return "utf-8"
 

@@ -9,7 +9,8 @@ import mmap
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -90,8 +91,6 @@ def land_system(
     Raises ContractError when two objects claim one file.
     """
     earlier = _landed_earlier(contract, raw)
-    for leftover in (raw / contract.system).glob(f"{_WORK}*"):
-        shutil.rmtree(leftover)  # of a killed run: only one run lands at a time
     records: list[FileRecord] = []
     present: dict[tuple[str, str], list[tuple[Source, int]]] = {}
     for source in find_sources(landing / contract.system):
@@ -111,25 +110,43 @@ def land_system(
     for record in records:
         report(f"{contract.system}: {record.file_name} {record.status}: {record.message}")
 
-    for (name, sha256), copies in present.items():
-        exported = contract.object(name)
-        (source, size), *others = sorted(copies, key=lambda copy: _rank(copy[0].name))
-        known = earlier.get((name, sha256))
-        if known is not None and _still_good(known, exported, source):
-            record = known
-        else:
-            record = _land(contract, exported, source, sha256, size, raw)
-            report(f"{contract.system}: {_outcome(record)}")
-        if others and record.status == "loaded":
-            also = ", ".join(other.name for other, _ in others)
-            record = dataclasses.replace(record, message=f"the same content also lies in {also}")
-        records.append(record)
+    with _workspace(raw / contract.system) as (con, work):
+        for (name, sha256), copies in present.items():
+            exported = contract.object(name)
+            (source, size), *others = sorted(copies, key=lambda copy: _rank(copy[0].name))
+            known = earlier.get((name, sha256))
+            if known is not None and _still_good(known, exported, source):
+                record = known
+            else:
+                record = _land(con, contract, exported, source, sha256, size, work / name, raw)
+                report(f"{contract.system}: {_outcome(record)}")
+            if others and record.status == "loaded":
+                also = ", ".join(other.name for other, _ in others)
+                record = dataclasses.replace(
+                    record, message=f"the same content also lies in {also}"
+                )
+            records.append(record)
     records += (
         record
         for key, record in earlier.items()
         if key not in present and record.sha256 in published_hashes
     )
     return in_order(records)
+
+
+@contextmanager
+def _workspace(folder: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """Open a connection and a folder on the file system of the target, so that renames are atomic.
+
+    Whatever a killed run left behind is removed first: only one run lands at a time.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(f"{_WORK}*"):
+        shutil.rmtree(leftover)
+    with tempfile.TemporaryDirectory(prefix=_WORK, dir=folder) as work, duckdb.connect() as con:
+        con.execute(f"set temp_directory = {literal(str(Path(work) / 'spill'))}")
+        con.execute("set enable_progress_bar = false")  # it would write into --json output
+        yield con, Path(work)
 
 
 def locate_line(
@@ -244,29 +261,29 @@ def _unrecognised(contract: ExportContract, source: Source, sha256: str, size: i
 
 
 def _land(
+    con: duckdb.DuckDBPyConnection,
     contract: ExportContract,
     exported: ExportObject,
     source: Source,
     sha256: str,
     size: int,
+    work: Path,
     raw: Path,
 ) -> FileRecord:
     """Land one file, or say why it is refused."""
-    folder = raw / contract.system
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=_WORK, dir=folder) as work:
-        try:
-            record = _read(contract, exported, source, sha256, size, Path(work))
-            if record.rows_in_file == 0 and exported.mode == "full":
-                raise RefusedError(
-                    "the file has no rows, which for a full export means that all are deleted",
-                    "export it again; if the object really is empty, declare it `mode: delta`",
-                )
-        except RefusedError as error:
-            return _not_loaded(
-                contract, exported, source, sha256, size, error.message, error.remedy
+    work.mkdir()
+    try:
+        record = _read(con, contract, exported, source, sha256, size, work)
+        if record.rows_in_file == 0 and exported.mode == "full":
+            raise RefusedError(
+                "the file has no rows, which for a full export means that all are deleted",
+                "export it again; if the object really is empty, declare it `mode: delta`",
             )
-        return _commit(record, Path(work), raw)
+        return _commit(record, work, raw)
+    except RefusedError as error:
+        return _not_loaded(contract, exported, source, sha256, size, error.message, error.remedy)
+    finally:
+        shutil.rmtree(work)
 
 
 # Names within the work folder of one file.
@@ -290,6 +307,7 @@ def _commit(record: FileRecord, work: Path, raw: Path) -> FileRecord:
 
 
 def _read(
+    con: duckdb.DuckDBPyConnection,
     contract: ExportContract,
     exported: ExportObject,
     source: Source,
@@ -322,16 +340,15 @@ def _read(
         size_bytes=size,
         contract_hash=exported.contract_hash(),
     )
-    with duckdb.connect(config={"temp_directory": str(work / "spill")}) as con:
-        if file_format == "parquet":
-            return _read_parquet(con, content, exported, provenance, record, work)
-        encoding = decide_encoding(content, exported)
-        record = dataclasses.replace(record, encoding=encoding)
-        text = as_utf8(content, encoding, work / "utf8")
-        if file_format in ("json", "ndjson"):
-            check_encoding(text, "utf-8")
-            return _read_json(con, text, exported, provenance, record, work)
-        return _read_delimited(con, text, exported, provenance, record, work)
+    if file_format == "parquet":
+        return _read_parquet(con, content, exported, provenance, record, work)
+    encoding = decide_encoding(content, exported)
+    record = dataclasses.replace(record, encoding=encoding)
+    text = as_utf8(content, encoding, work / "utf8")
+    if file_format in ("json", "ndjson"):
+        check_encoding(text, "utf-8")
+        return _read_json(con, text, exported, provenance, record, work)
+    return _read_delimited(con, text, exported, provenance, record, work)
 
 
 def _read_delimited(
@@ -353,10 +370,28 @@ def _read_delimited(
     record = dataclasses.replace(
         _with_columns(record, layout, exported), delimiter=dialect.delimiter, quote=dialect.quote
     )
-    columns = ", ".join(f"'c{position}': 'varchar'" for position in range(width))
-    relation = Relation(
+    relation = delimited_relation(text, dialect, layout, width, exported)
+    if first.line_number == 1 and not may_be_misread(text, dialect):
+        try:
+            clean = _copy_if_clean(con, relation, exported, provenance, record, work)
+        except duckdb.InvalidInputException:  # what both bad text and bad rows raise
+            clean = None
+        if clean is not None:
+            return clean
+    check_encoding(text, "utf-8")
+    staged = stage_delimited(con, text, dialect, exported, width, work / _STAGED)
+    relation = dataclasses.replace(relation, source=staged)
+    return _sort(con, relation, exported, provenance, record, work)
+
+
+def delimited_relation(
+    text: Path, dialect: Dialect, layout: Layout, width: int, exported: ExportObject
+) -> Relation:
+    """Let DuckDB read a UTF-8 text file with `width` columns, strictly: any doubt is an error."""
+    columns = {f"c{position}": "varchar" for position in range(width)}
+    return Relation(
         f"""read_csv(
-            {literal(str(text))}, auto_detect = false, columns = {{{columns}}},
+            {literal(str(text))}, auto_detect = false, columns = {columns},
             header = {str(exported.header).lower()}, delim = {literal(dialect.delimiter)},
             quote = {literal(dialect.quote)}, escape = {literal(dialect.escape)},
             nullstr = {text_list(("", *exported.null_values))},
@@ -365,17 +400,6 @@ def _read_delimited(
         {name: f"c{position}" for name, position in layout.matched.items()},
         _metadata({name: f"c{position}" for name, position in layout.unknown.items()}),
     )
-    if first.line_number == 1 and not _has_padded_quotes(text, dialect):
-        try:
-            clean = _copy_if_clean(con, relation, exported, provenance, record, work)
-        except duckdb.InvalidInputException:  # what both bad text and bad rows raise
-            clean = None
-        if clean is not None:
-            return clean
-    check_encoding(text, "utf-8")
-    staged = stage_delimited(text, dialect, exported, width, work / _STAGED)
-    relation = dataclasses.replace(relation, source=staged)
-    return _sort(con, relation, exported, provenance, record, work)
 
 
 def _read_json(
@@ -387,7 +411,7 @@ def _read_json(
     work: Path,
 ) -> FileRecord:
     by_line = record.format == "ndjson"
-    relation, layout = stage_json(text, exported, by_line=by_line, staged=work / _STAGED)
+    relation, layout = stage_json(con, text, exported, by_line=by_line, staged=work / _STAGED)
     record = _with_columns(record, layout, exported)
     record = _sort(con, relation, exported, provenance, record, work)
     if record.rows_loaded:
@@ -540,16 +564,19 @@ def _metadata(cells: Mapping[str, str]) -> str:
     return f"json_object({pairs})::varchar"
 
 
-def _has_padded_quotes(path: Path, dialect: Dialect) -> bool:
-    """Tell whether spaces may stand between a delimiter and a quote.
+def may_be_misread(path: Path, dialect: Dialect) -> bool:
+    """Tell whether the file may hold what DuckDB accepts in silence but reads otherwise.
 
-    DuckDB drops one such space and keeps three, so such files take the careful path. May be true
-    of text inside quoted cells, which costs time only. Two plain searches decide nearly every file.
+    Of spaces between a delimiter and a quote it drops one and keeps three, and it takes an escape
+    character at the very end for the end of a quoted cell. May be true of text inside quoted cells,
+    which costs time only. Two plain searches decide nearly every file.
     """
     quote = dialect.quote.encode()
     if path.stat().st_size == 0:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if dialect.escape != dialect.quote and data[-1:] == dialect.escape.encode():
+            return True
         if data.find(b" " + quote) < 0 and data.find(quote + b" ") < 0:
             return False
         q, d = re.escape(quote), re.escape(dialect.delimiter.encode())

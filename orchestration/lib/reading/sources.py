@@ -110,6 +110,17 @@ def raw_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def content_hashes(folder: Path) -> frozenset[str]:
+    """Return the hashes of all export files of a system, broken archives included."""
+    hashes = set()
+    for source in find_sources(folder):
+        try:
+            hashes.add(digest(source)[0])
+        except RefusedError:
+            hashes.add(raw_digest(source.path))
+    return frozenset(hashes)
+
+
 def unpacked(source: Source, target: Path) -> Path:
     """Return the content as a plain file: the file itself, or `target` written from the archive."""
     if source.member is None and source.plain_name == source.name:

@@ -4,10 +4,12 @@ Belongs here: the shape of that intermediate file, which lives only while one ex
 Does not: the grammar of text or JSON, what makes a row unusable.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
+
+import duckdb
 
 from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.delimited import Dialect, data_records
@@ -16,7 +18,7 @@ from orchestration.lib.reading.layout import Layout, match_columns
 from orchestration.lib.reading.records import RefusedError
 from orchestration.lib.reading.sorting import Relation, literal
 
-_BATCH = 20_000  # rows in memory at a time
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class _Row(NamedTuple):
@@ -31,13 +33,18 @@ class _Row(NamedTuple):
 
 
 def stage_delimited(
-    path: Path, dialect: Dialect, exported: ExportObject, width: int, staged: Path
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    dialect: Dialect,
+    exported: ExportObject,
+    width: int,
+    staged: Path,
 ) -> str:
     """Stage the records of a UTF-8 text file with `width` columns; return what to select from.
 
     Raises RefusedError when the last record is cut off.
     """
-    _write(_delimited_rows(path, dialect, exported, width), width, staged)
+    _write(con, _delimited_rows(path, dialect, exported, width), width, staged)
     cells = ", ".join(f"c{position}" for position in range(width))
     return (
         f"(select * replace (coalesce(_raw_row, to_json([{cells}])::varchar) as _raw_row) "
@@ -46,7 +53,12 @@ def stage_delimited(
 
 
 def stage_json(
-    path: Path, exported: ExportObject, *, by_line: bool, staged: Path
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    exported: ExportObject,
+    *,
+    by_line: bool,
+    staged: Path,
 ) -> tuple[Relation, Layout]:
     """Stage the records of a JSON file: one cell per contract column, then the other keys.
 
@@ -54,7 +66,7 @@ def stage_json(
     """
     layout = Layout({}, {})
     width = len(exported.columns) + 1
-    _write(_json_rows(path, exported, by_line, layout), width, staged)
+    _write(con, _json_rows(path, exported, by_line, layout), width, staged)
     relation = Relation(
         f"read_parquet({literal(str(staged))})",
         {column.name: f"c{position}" for position, column in enumerate(exported.columns)},
@@ -72,19 +84,22 @@ def _delimited_rows(
         if record.cells is None:
             message = "text follows a closing quote: quotes inside a quoted cell must be doubled"
             yield _Row(number, record.line_number, "malformed_quote", message, record.raw, nothing)
-        elif len(record.cells) != width:
-            if len(record.cells) < width and not record.raw.endswith(("\n", "\r")):
-                raise RefusedError(
-                    f"line {record.line_number}: the last record has {len(record.cells)} of "
-                    f"{width} cells and no line end",
-                    "the file is truncated: export it again",
-                )
-            message = f"{len(record.cells)} cells instead of {width}"
-            raw = compact(record.cells)
-            yield _Row(number, record.line_number, "wrong_cell_count", message, raw, nothing)
-        else:
-            cells = [None if cell in nulls else cell for cell in record.cells]
+            continue
+        cells = [None if cell in nulls else cell for cell in record.cells]
+        if len(cells) > width and not any(cells[width:]):
+            del cells[width:]  # delimiters at the end of a line, which DuckDB drops as well
+        if len(cells) == width:
             yield _Row(number, record.line_number, None, None, None, cells)
+            continue
+        if len(cells) < width and not record.raw.endswith(("\n", "\r")):
+            raise RefusedError(
+                f"line {record.line_number}: the last record has {len(cells)} of {width} cells and "
+                "no line end",
+                "the file is truncated: export it again",
+            )
+        message = f"{len(cells)} cells instead of {width}"
+        raw = compact(record.cells)
+        yield _Row(number, record.line_number, "wrong_cell_count", message, raw, nothing)
 
 
 def _json_rows(
@@ -127,29 +142,32 @@ def _json_rows(
         yield _Row(number, record.line_number, None, None, record.raw, [*cells, metadata])
 
 
-def _write(rows: Iterable[_Row], width: int, target: Path) -> None:
-    """Write rows in batches, so that memory does not grow with the file."""
-    import pyarrow as pa  # type: ignore[import-untyped]  # takes a quarter of a second that clean CSV files need not pay
-    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+def _write(con: duckdb.DuckDBPyConnection, rows: Iterable[_Row], width: int, staged: Path) -> None:
+    """Write rows to Parquet by way of JSON lines, in memory that does not grow with them.
 
-    schema = pa.schema(
-        [
-            ("_row_number", pa.int64()),
-            ("_line_number", pa.int64()),
-            ("_reason", pa.string()),
-            ("_message", pa.string()),
-            ("_raw_row", pa.string()),
-            *((f"c{position}", pa.string()) for position in range(width)),
-        ]
+    DuckDB makes the Parquet file, because importing pyarrow (which imports pandas) takes longer
+    than staging a hundred thousand rows. JSON and not CSV, because it has one way only to write a
+    line break.
+    """
+    lines = staged.with_suffix(".ndjson")
+    longest = 0
+    with lines.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            line = _ENCODE([*row[:-1], *row.cells])
+            longest = max(longest, len(line))
+            file.write(line)
+            file.write("\n")
+    names = ["_row_number", "_line_number", "_reason", "_message", "_raw_row"]
+    names += [f"c{position}" for position in range(width)]
+    select = ", ".join(
+        f"cell[{position}]{'::bigint' if position <= 2 else ''} as {name}"
+        for position, name in enumerate(names, 1)
     )
-    iterator = iter(rows)
-    with pq.ParquetWriter(target, schema, compression="lz4") as writer:
-        while batch := list(islice(iterator, _BATCH)):
-            numbers, lines, reasons, messages, raws, cells = zip(*batch, strict=True)
-            columns = [numbers, lines, reasons, messages, raws, *zip(*cells, strict=True)]
-            writer.write_table(
-                pa.table(
-                    [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)],
-                    schema=schema,
-                )
-            )
+    con.execute(
+        f"copy (select {select} from read_json({literal(str(lines))}, "
+        "format = 'newline_delimited', records = false, columns = {cell: 'varchar[]'}, "
+        # in bytes, of which a character has four at most
+        f"maximum_object_size = {max(16_777_216, 4 * longest)})) "
+        f"to {literal(str(staged))} (format parquet, compression lz4)"
+    )
+    lines.unlink()

@@ -48,12 +48,14 @@ def create_raw_views(
         con.execute(f"create or replace view raw.{name} as {_select(exported, mine, raw)}")
 
 
-def write_input_files(con: duckdb.DuckDBPyConnection, records: Sequence[FileRecord]) -> None:
-    """Write `audit.input_files`: one row per export file, the fields of FileRecord."""
+def write_input_files(
+    con: duckdb.DuckDBPyConnection, system: str, records: Sequence[FileRecord]
+) -> None:
+    """Write a system's rows of `audit.input_files`: one per export file, as FileRecord has it."""
     con.execute("create schema if not exists audit")
     con.execute(
         """
-        create or replace table audit.input_files (
+        create table if not exists audit.input_files (
             system varchar, object varchar, file_name varchar, sha256 varchar, status varchar,
             format varchar, encoding varchar, delimiter varchar, quote varchar,
             exported_at timestamp, exported_at_source varchar, max_watermark timestamp,
@@ -63,6 +65,7 @@ def write_input_files(con: duckdb.DuckDBPyConnection, records: Sequence[FileReco
         )
         """
     )
+    con.execute("delete from audit.input_files where system = ?", [system])
     names = [field.name for field in dataclasses.fields(FileRecord)]
     if records:
         con.executemany(
@@ -76,19 +79,20 @@ def write_input_files(con: duckdb.DuckDBPyConnection, records: Sequence[FileReco
 
 
 def write_quarantine(
-    con: duckdb.DuckDBPyConnection, records: Iterable[FileRecord], raw: Path
+    con: duckdb.DuckDBPyConnection, system: str, records: Iterable[FileRecord], raw: Path
 ) -> None:
-    """Write `audit.quarantine`: one row per quarantined row, the fields of QuarantinedRow."""
+    """Write a system's rows of `audit.quarantine`, as QuarantinedRow has them."""
     con.execute("create schema if not exists audit")
     con.execute(
         """
-        create or replace table audit.quarantine (
+        create table if not exists audit.quarantine (
             system varchar, object varchar, file_name varchar, content_hash varchar,
             row_number bigint, line_number bigint, column_name varchar, value varchar,
             reason varchar, message varchar, raw_row varchar
         )
         """
     )
+    con.execute("delete from audit.quarantine where system = ?", [system])
     paths = [quarantine_path(r, raw) for r in records if r.status == "loaded"]
     found = text_list(str(path) for path in paths if path is not None)
     if found != "[]":

@@ -1,0 +1,210 @@
+"""The two readers of delimited text: they must never disagree in silence."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import Shop
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from orchestration.lib.contracts import ExportObject
+from orchestration.lib.reading.delimited import Dialect, parse_records
+from orchestration.lib.reading.landing import delimited_relation, may_be_misread
+from orchestration.lib.reading.layout import Layout
+from orchestration.lib.reading.records import RefusedError
+from orchestration.lib.reading.staging import stage_delimited
+
+CONNECTION = duckdb.connect()
+RFC = Dialect(",", '"', '"')
+CELLS = st.text(
+    st.one_of(
+        st.sampled_from("\",;\t|\n\r \\'é中\u2028\x00\ufeff"),
+        st.characters(codec="utf-8"),
+    ),
+    max_size=8,
+)
+
+
+def plain_object(width: int) -> ExportObject:
+    return ExportObject.model_validate(
+        {
+            "name": "things",
+            "files": ["*"],
+            "mode": "delta",
+            "key": [],
+            "columns": [{"name": f"k{i}"} for i in range(width)],
+        }
+    )
+
+
+def fast(path: Path, dialect: Dialect, width: int) -> list[list[str | None]] | None:
+    """Read with DuckDB; None when it declines."""
+    exported = plain_object(width)
+    layout = Layout({f"k{i}": i for i in range(width)}, {})
+    source = delimited_relation(path, dialect, layout, width, exported).source
+    with CONNECTION.cursor() as con:
+        try:
+            return [list(row) for row in con.execute(f"from {source}").fetchall()]
+        except duckdb.InvalidInputException:
+            return None
+
+
+def careful(path: Path, dialect: Dialect, width: int) -> list[list[str | None]]:
+    """Read record by record."""
+    target = path.with_suffix(".staged")
+    with CONNECTION.cursor() as con:
+        source = stage_delimited(con, path, dialect, plain_object(width), width, target)
+        cells = ", ".join(f"c{i}" for i in range(width))
+        rows = con.execute(f"select _reason, {cells} from {source} order by _row_number")
+        return [["MALFORMED"] if row[0] else list(row[1:]) for row in rows.fetchall()]
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[int, list[list[str]]]:
+    width = draw(st.integers(2, 4))
+    return width, draw(st.lists(st.lists(CELLS, min_size=width, max_size=width), max_size=6))
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    table=tables(),
+    delimiter=st.sampled_from(",;\t|"),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    final=st.booleans(),
+)
+def test_both_readers_return_what_was_written(
+    tmp_path: Path,
+    table: tuple[int, list[list[str]]],
+    delimiter: str,
+    line_end: str,
+    quoting: int,
+    final: bool,
+) -> None:
+    width, rows = table
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=line_end, quoting=quoting)
+    writer.writerow([f"k{i}" for i in range(width)])
+    writer.writerows(rows)
+    written = text.getvalue() if final else text.getvalue().removesuffix(line_end)
+    path = tmp_path / "table.csv"
+    path.write_bytes(written.encode())
+    dialect = Dialect(delimiter, '"', '"')
+    expected = [[cell or None for cell in row] for row in rows]
+    assert careful(path, dialect, width) == expected
+    if not may_be_misread(path, dialect):
+        assert fast(path, dialect, width) in (expected, None)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(body=st.text(st.sampled_from('ab",\n\r \\é'), max_size=24), escape=st.sampled_from('"\\'))
+@example(body='   "a"   ,b\n', escape='"')
+@example(body=' "a",b\n', escape='"')
+@example(body='"a" ,b', escape='"')
+@example(body='"a""" ,b\n', escape='"')
+@example(body='"" ,b\n', escape='"')
+@example(body='  "",b\n', escape='"')
+@example(body='"a\\b",c\n', escape="\\")
+@example(body="a,b\n\n\r\n", escape='"')
+@example(body="a,b,,\n", escape='"')
+def test_whatever_the_fast_reader_accepts_the_careful_one_reads_the_same(
+    tmp_path: Path, body: str, escape: str
+) -> None:
+    """DuckDB drops one space before a quote but keeps three: such files must not reach it."""
+    path = tmp_path / "junk.csv"
+    path.write_bytes(b"k0,k1\n" + body.encode())
+    dialect = Dialect(",", '"', escape)
+    if not may_be_misread(path, dialect):
+        rows = fast(path, dialect, 2)
+        assert rows is None or rows == careful(path, dialect, 2)
+
+
+def test_the_fast_reader_takes_ordinary_files(tmp_path: Path) -> None:
+    """Or the tests above would hold for a reader that always declines."""
+    path = tmp_path / "plain.csv"
+    path.write_text('k0,k1\na,"b, ""c""\nd"\n"",é\n', newline="")
+    assert fast(path, RFC, 2) == [["a", 'b, "c"\nd'], [None, "é"]]
+    assert not may_be_misread(path, RFC)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_quoted_newlines_survive_parallel_reading(tmp_path: Path, line_end: str) -> None:
+    """A file larger than one buffer is read by several threads, which must agree on the rows."""
+    path = tmp_path / "long.csv"
+    comment = f'said ""no"",{line_end}twice'
+    with path.open("w", newline="") as file:
+        file.write("k0,k1" + line_end)
+        for number in range(900_000):
+            file.write(f'{number},"{comment} {"x" * (number % 60)}"{line_end}')
+    assert path.stat().st_size > 40_000_000
+    source = delimited_relation(
+        path, RFC, Layout({"k0": 0, "k1": 1}, {}), 2, plain_object(2)
+    ).source
+    with duckdb.connect() as con:
+        assert con.execute(
+            f"select count(*), sum(c0::bigint), sum(length(c1)) from {source}"
+        ).fetchone() == (
+            900_000,
+            sum(range(900_000)),
+            900_000 * (len(comment) - 2 + 1) + 15_000 * sum(range(60)),
+        )
+
+
+def test_each_record_knows_the_line_on_which_it_begins() -> None:
+    lines = ["a,b\n", '"x\n', 'y",1\n', "\n", "2,3"]
+    records = list(parse_records(lines, RFC))
+    assert [(r.line_number, r.cells) for r in records] == [
+        (1, ["a", "b"]),
+        (2, ["x\ny", "1"]),
+        (4, []),
+        (5, ["2", "3"]),
+    ]
+
+
+def test_reading_goes_on_after_a_malformed_quote() -> None:
+    records = list(parse_records(['"a"b,1\n', "2,3\n"], RFC))
+    assert [(r.cells, r.raw) for r in records] == [
+        (None, '"a"b,1\n'),
+        (["2", "3"], "2,3\n"),
+    ]
+
+
+def test_an_open_quote_is_refused_with_its_line() -> None:
+    with pytest.raises(RefusedError, match="line 2: the quote opened on this line is not closed"):
+        list(parse_records(["a,b\n", '1,"x\n', "3,4\n"], RFC))
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(notes=st.lists(st.text(st.characters(codec="utf-8"), max_size=12), min_size=1, max_size=5))
+def test_a_bad_row_does_not_change_the_others(
+    new_shop: Callable[[], Shop], notes: list[str]
+) -> None:
+    """The whole way: the same rows land whether or not the file needs the careful path."""
+
+    def export(extra: list[str]) -> bytes:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(["order_id", "amount", "note"])
+        writer.writerows([str(i), "1.5", note] for i, note in enumerate(notes))
+        writer.writerows([extra] if extra else [])
+        return text.getvalue().encode()
+
+    clean, dirty = new_shop(), new_shop()
+    clean.put("orders_2026-01-02.csv", export([]))
+    dirty.put("orders_2026-01-02.csv", export(["x", "no number", ""]))
+    columns = "order_id, amount, note, source_metadata, _file_name, _exported_at, _row_number"
+    rows = clean.rows(clean.land(), columns)
+    assert len(rows) == len(notes)
+    records = dirty.land()
+    assert records[0].rows_quarantined == 1
+    assert dirty.rows(records, columns) == rows
