@@ -8,7 +8,7 @@ per object over its raw view, which judges what was landed.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 from expectations.suites import Expectation, Suite, check_name
 from expectations.vocabulary import literal
@@ -19,57 +19,30 @@ _REDELIVER = (
 )
 
 
-class RawColumn(Protocol):
-    """A column of an export contract, as far as the raw gate needs to know it."""
+@dataclass(frozen=True)
+class RawObject:
+    """What the raw gate needs to know of one object of an export contract.
 
-    @property
-    def name(self) -> str:
-        """Name in the raw view."""
+    `not_null` are the columns beside the key that must be filled. `masked_columns` hold personal
+    data. `mode` is full or delta: only full exports are compared with the one before.
+    """
 
-    @property
-    def not_null(self) -> bool:
-        """Whether the cell must be filled."""
-
-    @property
-    def pii(self) -> str | None:
-        """Anything but None marks personal data."""
-
-
-class RawObject(Protocol):
-    """An object of an export contract, as far as the raw gate needs to know it."""
-
-    @property
-    def name(self) -> str:
-        """Name, the second half of the raw view's name."""
-
-    @property
-    def key(self) -> Sequence[str]:
-        """Key columns; they must be filled."""
-
-    @property
-    def columns(self) -> Sequence[RawColumn]:
-        """All columns."""
-
-    @property
-    def mode(self) -> str:
-        """Either full or delta; only full exports are compared with the one before."""
-
-    @property
-    def required(self) -> bool:
-        """Whether a file must have arrived."""
-
-    @property
-    def min_rows(self) -> int:
-        """Rows that all files of a required object must hold together."""
+    name: str
+    key: tuple[str, ...]
+    not_null: tuple[str, ...]
+    mode: str
+    required: bool
+    min_rows: int = 1
+    masked_columns: frozenset[str] = frozenset()
 
 
 def raw_suites(
     system: str,
     objects: Sequence[RawObject],
     *,
+    owner: str,
     quarantine_ceiling: float,
     largest_shrink: float,
-    owner: str = "team:data-engineering",
 ) -> list[Suite]:
     """Make the suites of one system's raw gate, files first.
 
@@ -81,10 +54,10 @@ def raw_suites(
 
 def _object_suite(system: str, an_object: RawObject, owner: str) -> Suite:
     least = an_object.min_rows if an_object.required else 0
-    filled = dict.fromkeys((*an_object.key, *(c.name for c in an_object.columns if c.not_null)))
+    filled = dict.fromkeys((*an_object.key, *an_object.not_null))
     return Suite(
         table=f"raw.{system}__{an_object.name}",
-        primary_key=tuple(an_object.key),
+        primary_key=an_object.key,
         owner=owner,
         description=f"Rows of {system}/{an_object.name} as they were exported.",
         expectations=(
@@ -218,10 +191,9 @@ def _first_bad_rows(system: str, objects: Sequence[RawObject]) -> str:
     a value whose column is not known may come from any of them.
     """
     personal = [
-        f"({literal(o.name)}, {literal(column.name)})"
+        f"({literal(o.name)}, {literal(column)})"
         for o in objects
-        for column in o.columns
-        if column.pii
+        for column in sorted(o.masked_columns)
     ]
     is_personal = (
         f"(q.column_name IS NULL OR (q.object, q.column_name) IN ({', '.join(personal)}))"

@@ -7,31 +7,20 @@ from typing import Any
 import duckdb
 import pytest
 
-from expectations.raw import raw_suites
+from expectations.raw import RawObject, raw_suites
 from expectations.validate import TableResult, describe, validate
-from orchestration.lib.contracts import Column, ExportObject
 
 OBJECTS = (
-    ExportObject(
+    RawObject(
         name="customers",
-        files=("customers.csv",),
         key=("customer_id",),
+        not_null=("created_at",),
         mode="full",
         required=True,
         min_rows=2,
-        columns=(
-            Column(name="customer_id"),
-            Column(name="email", pii="direct"),
-            Column(name="created_at", type="date", not_null=True),
-        ),
+        masked_columns=frozenset({"email"}),
     ),
-    ExportObject(
-        name="notes",
-        files=("notes.csv",),
-        key=("note_id",),
-        mode="delta",
-        columns=(Column(name="note_id"),),
-    ),
+    RawObject(name="notes", key=("note_id",), not_null=(), mode="delta", required=False),
 )
 GOOD_FILE: dict[str, Any] = {
     "system": "shop",
@@ -76,7 +65,9 @@ def gate(
             " FROM range(200) AS t(i)"
         )
         con.execute("CREATE VIEW raw.shop__notes AS SELECT '' AS note_id WHERE FALSE")
-    suites = raw_suites("shop", OBJECTS, quarantine_ceiling=0.01, largest_shrink=0.5)
+    suites = raw_suites(
+        "shop", OBJECTS, owner="team:shop", quarantine_ceiling=0.01, largest_shrink=0.5
+    )
     return validate(path, suites)
 
 
@@ -202,7 +193,9 @@ def test_landed_rows_are_judged(tmp_path: Path) -> None:
             " 'x' AS created_at, 'customers.csv' AS _file_name, 1 AS _row_number"
         )
         con.execute("CREATE VIEW raw.shop__notes AS SELECT '' AS note_id WHERE FALSE")
-    suites = raw_suites("shop", OBJECTS, quarantine_ceiling=0.01, largest_shrink=0.5)
+    suites = raw_suites(
+        "shop", OBJECTS, owner="team:shop", quarantine_ceiling=0.01, largest_shrink=0.5
+    )
     customers, notes = validate(tmp_path / "w.duckdb", suites[1:])
     rows, key = customers.critical.failures
     assert rows.message.startswith("raw.shop__customers: row count must be at least 2; it is 1.")
