@@ -81,7 +81,7 @@ def run(
     day = as_of.date() if as_of else None
     published = project.home().published
     report(f"looking at {project.landing()}")
-    landed = landed_hashes(project.contracts(), project.systems(), project.landing())
+    landed = landed_hashes(project.systems(), project.landing())
     if is_up_to_date(published, landed, project.company(), day):
         release = read_manifest(published)
         if json_output:

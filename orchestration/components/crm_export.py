@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import dagster as dg
 from pydantic import BaseModel
 
+from expectations.raw import raw_suites
 from orchestration.lib import project
 from orchestration.lib.contracts import ExportContract, ExportObject
 from orchestration.lib.gates import check_specs, run_gate
@@ -100,24 +101,25 @@ def raw_layer(contract: ExportContract) -> dg.Definitions:
         pool="duckdb_warehouse",
     )
     def gate(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-        from expectations.raw import raw_suites
-
         company = warehouse.company
         suites = raw_suites(
             contract.system,
             contract.objects,
+            owner=contract.owner or OWNER,
             quarantine_ceiling=company.quarantine_ceiling,
             largest_shrink=company.largest_shrink,
         )
         personal = {
-            f"raw.{contract.system}__{exported.name}": frozenset(
-                column.name for column in exported.columns if column.pii
-            )
+            f"raw.{contract.system}__{exported.name}": _personal(exported)
             for exported in contract.objects
         }
         yield from run_gate(warehouse, "raw", contract.system, suites, personal, keys)
 
     return dg.Definitions(assets=[land], asset_checks=[gate])
+
+
+def _personal(exported: ExportObject) -> frozenset[str]:
+    return frozenset(column.name for column in exported.columns if column.pii)
 
 
 def _key(contract: ExportContract, exported: ExportObject) -> dg.AssetKey:

@@ -9,7 +9,7 @@ from duckdb import DuckDBPyConnection
 from models.identity.phone_numbers import to_e164
 
 
-class Plugin(BasePlugin):
+class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb carries no types
     """Registers the project's functions on every connection that dbt opens."""
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import dbt_assets
 
+from expectations.suites import SuiteError, load_layer
 from orchestration.lib.dbt_project import manifest_path, read_manifest, run_dbt
 from orchestration.lib.gates import check_specs, run_gate
 from orchestration.lib.progress import report
@@ -27,11 +28,11 @@ def dbt_layer(
     scope: str,
     select: str,
     systems: Sequence[str],
-    gated_schemas: Sequence[str],
 ) -> dg.Definitions:
     """Return the step that builds a dbt selection and the gate behind it.
 
-    `layer` and `scope` name the receipt; the tables in `gated_schemas` carry the checks.
+    `layer` and `scope` name the receipt and the folder of the suites; tables with a suite carry
+    the checks. Raises SuiteError for a suite without a table.
     """
 
     @dbt_assets(
@@ -60,19 +61,16 @@ def dbt_layer(
                 },
             )
 
-    gated = {
-        ".".join(key.path): key
-        for key in sorted(build.keys)
-        if key.path[0] in gated_schemas and not key.path[1].endswith("control_totals")
-    }
+    suites = load_layer(layer, None if scope == ALL else [scope])
+    gated = {suite.table: dg.AssetKey(suite.table.split(".")) for suite in suites}
+    strangers = sorted(set(gated.values()) - build.keys)
+    if strangers:
+        raise SuiteError(f"suites of tables that {name} does not build: {strangers}")
 
     @dg.multi_asset_check(
         name=f"gate_{name}", specs=check_specs(gated.values()), pool="duckdb_warehouse"
     )
     def gate(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
-        from expectations.suites import load_layer
-
-        suites = load_layer(layer, None if scope == ALL else [scope])
         yield from run_gate(warehouse, layer, scope, suites, masked_columns(systems), gated)
 
     return dg.Definitions(assets=[build], asset_checks=[gate])

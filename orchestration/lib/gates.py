@@ -102,8 +102,10 @@ def _keep_results(
     from expectations.validate import validation_rows
 
     rows = validation_rows(layer, results)
-    columns = ("table_name", "check_name", "severity", "passed", "observed")
-    columns += ("unexpected_count", "message")
+    columns = (
+        *("table_name", "check_name", "severity", "passed"),
+        *("observed", "unexpected_count", "message"),
+    )
     with warehouse.connect() as con:
         con.execute("create schema if not exists audit")
         con.execute(

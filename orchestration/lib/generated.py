@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orchestration.lib.contracts import ExportContract, ExportObject
-from orchestration.lib.dbt_project import DBT_DIR, PROJECT_ROOT
+from orchestration.lib.dbt_project import DBT_DIR
+from orchestration.lib.project import PROJECT_ROOT
 
 _NOTE = "Made from the export contract by `make docs`; change the contract instead."
 

@@ -46,7 +46,7 @@ def run_job(as_of: date | None) -> Outcome:
     from orchestration.definitions import definitions
     from orchestration.lib.warehouse import AS_OF_TAG
 
-    job = definitions().resolve_job_def(JOB_NAME)  # type: ignore[attr-defined]
+    job = definitions().resolve_job_def(JOB_NAME)
     with DagsterInstance.get() as instance:
         result = job.execute_in_process(
             instance=instance,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from orchestration.lib.company import Company, load_company
 from orchestration.lib.contracts import ExportContract, load_contracts
-from orchestration.lib.dbt_project import PROJECT_ROOT
 from orchestration.lib.home import Home
 
 HOME_VARIABLE = "CRM_WAREHOUSE_HOME"
@@ -18,6 +17,7 @@ LANDING_VARIABLE = "CRM_WAREHOUSE_LANDING"
 SYSTEMS_VARIABLE = "CRM_WAREHOUSE_SYSTEMS"
 COMPANY_VARIABLE = "CRM_WAREHOUSE_COMPANY"
 
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 RAW_DEFS = PROJECT_ROOT / "orchestration/defs/raw"
 
 
@@ -31,9 +31,14 @@ def home() -> Home:
 
 
 def landing() -> Path:
-    """Return the landing folder: `CRM_WAREHOUSE_LANDING`, else the one in the home folder."""
+    """Return the landing folder: `CRM_WAREHOUSE_LANDING`, else the one in the home folder.
+
+    It holds one folder per system. Who names the folder of the only system itself means the same.
+    """
     chosen = os.environ.get(LANDING_VARIABLE)
-    return Path(chosen).resolve() if chosen else home().landing
+    folder = Path(chosen).resolve() if chosen else home().landing
+    is_of_system = systems() == (folder.name,) and not (folder / folder.name).exists()
+    return folder.parent if is_of_system else folder
 
 
 def company_file() -> Path:

@@ -459,8 +459,8 @@ def _feed(values: Any, presence: Any, lengths: Any, content: Any) -> None:
     """Add a batch of one column to its three streams, copying only where there are nulls."""
     # .2 CPU s to import, which commands that only list versions need not pay.
     import numpy as np
-    import pyarrow as pa  # type: ignore[import-untyped]
-    import pyarrow.compute as pc  # type: ignore[import-untyped]
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     presence.update(np.asarray(values.is_valid().cast(pa.uint8())))
     if values.null_count:

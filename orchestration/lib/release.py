@@ -15,9 +15,11 @@ from typing import Any
 import duckdb
 
 from orchestration.lib.company import Company
-from orchestration.lib.dbt_project import PROJECT_ROOT, read_manifest
+from orchestration.lib.dbt_project import read_manifest
+from orchestration.lib.project import PROJECT_ROOT
 from orchestration.lib.publication import TableDocumentation, current_version
 from orchestration.lib.publication import read_manifest as read_release
+from orchestration.lib.reading.sources import content_hashes
 from orchestration.lib.receipts import ALL
 
 PUBLISHED_SCHEMAS = ("marts", "audit")
@@ -214,6 +216,11 @@ def published_files(published: Path, system: str) -> frozenset[str]:
         for file in read_release(published)["input_files"]
         if file["system"] == system and file["status"] == "loaded"
     )
+
+
+def landed_hashes(systems: Sequence[str], landing: Path) -> dict[str, frozenset[str]]:
+    """Return, per system, the content hashes of all files in landing."""
+    return {system: content_hashes(landing / system) for system in systems}
 
 
 def is_up_to_date(

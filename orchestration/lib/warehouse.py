@@ -20,7 +20,7 @@ from orchestration.lib.home import Home
 AS_OF_TAG = "crm_warehouse/as_of"
 
 
-class Warehouse(dg.ConfigurableResource[None]):
+class Warehouse(dg.ConfigurableResource["Warehouse"]):
     """One run's working copy of the warehouse.
 
     The lock is taken when the run begins and falls with its process. A build that was not promoted

@@ -15,5 +15,4 @@ def intermediate() -> dg.Definitions:
         scope="all",
         select="fqn:crm_warehouse.intermediate resource_type:seed",
         systems=project.systems(),
-        gated_schemas=["intermediate"],
     )

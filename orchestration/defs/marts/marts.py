@@ -15,5 +15,4 @@ def marts() -> dg.Definitions:
         scope="all",
         select="fqn:crm_warehouse.marts fqn:crm_warehouse.audit",
         systems=project.systems(),
-        gated_schemas=["marts", "audit"],
     )

@@ -1,5 +1,7 @@
 """Statistics: what every customer is expected to buy (`models/value`)."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 import numpy as np
 import pandas as pd
@@ -66,18 +68,17 @@ def customer_value_scores(warehouse: Warehouse) -> dg.MaterializeResult[None]:
         con.execute("create schema if not exists statistics")
         con.register("scores", table)
         con.execute("create or replace table statistics.customer_value_scores as from scores")
-    parameters = dict(zip(scores.fit.parameter_names, scores.fit.parameters, strict=True))
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(table),
             "status": str(scores.fit.status),
-            **{name: float(value) for name, value in parameters.items()},
+            **{name: float(value) for name, value in scores.fit.parameters.items()},
         }
     )
 
 
 @dg.multi_asset_check(name="gate_models", specs=check_specs([SCORES]), pool="duckdb_warehouse")
-def gate_models(warehouse: Warehouse):  # type: ignore[no-untyped-def]
+def gate_models(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
     """Hold the scores against what scores must be: finite, in their bounds, one per buyer."""
     from expectations.suites import load_layer
 

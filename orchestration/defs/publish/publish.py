@@ -43,8 +43,8 @@ def publication() -> dg.Definitions:
     def customer_marts(warehouse: Warehouse) -> dg.MaterializeResult[None]:
         """Publish the version that BI tools read: marts and audit, swapped in atomically.
 
-        It reads the receipts of this very build again and refuses when a gate is missing, out of date
-        or failed: materialising this asset alone cannot go around the gates.
+        It reads the receipts of this very build again and refuses when a gate is missing, out
+        of date or failed: materialising this asset alone cannot go around the gates.
         """
         report("publish: write, verify, flip the link")
         built_at = datetime.now(UTC)

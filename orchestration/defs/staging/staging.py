@@ -18,7 +18,6 @@ def staging() -> dg.Definitions:
                 scope=system,
                 select=f"fqn:crm_warehouse.staging.{system}",
                 systems=systems,
-                gated_schemas=["staging"],
             )
             for system in systems
         )
