@@ -21,14 +21,14 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 @pytest.fixture(scope="session")
 def deltas(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    """The same company, exported 30 days before and then day by day."""
-    return make_sample(tmp_path_factory.mktemp("deltas"), days_of_deltas=30)
+    """The same company, exported twenty days before and then day by day."""
+    return make_sample(tmp_path_factory.mktemp("deltas"), days_of_deltas=20)
 
 
 @pytest.fixture(scope="session")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Sample:
     """Enough customers for statistics and for files that are written in several pieces."""
-    return make_sample(tmp_path_factory.mktemp("large"), customers=30_000)
+    return make_sample(tmp_path_factory.mktemp("large"), customers=20_000)
 
 
 @pytest.fixture(scope="session")

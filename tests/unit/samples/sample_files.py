@@ -52,13 +52,13 @@ def connect(sample: Sample, objects: dict[str, dict[str, Any]]) -> duckdb.DuckDB
     """
     con = duckdb.connect()
     for name, content in objects.items():
-        key = ", ".join(content["key"])
         paths = [str(path) for path in sample.files(name)]
+        newest = f"row_number() over (partition by {', '.join(content['key'])} order by _file desc)"
         con.execute(
             f"""
             create table {name} as
             select * from read_csv(?, header = true, all_varchar = true, filename = '_file')
-            qualify row_number() over (partition by {key} order by _file desc) = 1
+            {f"qualify {newest} = 1" if len(paths) > 1 else ""}
             """,
             [paths],
         )
