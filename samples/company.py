@@ -5,7 +5,7 @@ subject, in terms of customers, not of any system's records; systems are written
 may lie after the end: a writer shows only what was known on the day of its export.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pyarrow as pa
@@ -68,17 +68,16 @@ def found_company(customers: int, seed: int, end: np.datetime64, parameters: Par
     for orders_of in (placed, attempts):
         np.minimum.at(seen_at, orders_of.person, orders_of.ordered_at)
 
-    membership = marketing.join_programme(
+    joined_at = marketing.join_programme(
         stream(seed, "membership"), history, ordered_at, parameters.loyalty
     )
     extra = marketing.loyalty_uplift(
-        stream(seed, "loyalty uplift"), history, membership, start, parameters.loyalty
+        stream(seed, "loyalty uplift"), history, joined_at, start, parameters.loyalty
     )
     plan = marketing.plan_campaigns(start, end)
     won_by = marketing.acquisition_campaigns(plan, people, seen_at, acquisition)
-    placed.campaign[:] = np.where(
-        bought.day == people.first_day[bought.person], won_by[bought.person], -1
-    )
+    is_first = bought.day == people.first_day[bought.person]
+    placed = replace(placed, campaign=np.where(is_first, won_by[bought.person], -1))
     members, placed = marketing.run_campaigns(
         stream(seed, "campaigns"), people, plan, stack([placed, extra]), parameters.campaigns
     )
@@ -126,7 +125,7 @@ def found_company(customers: int, seed: int, end: np.datetime64, parameters: Par
             ),
             "campaign_members": marketing.member_table(members),
             "loyalty_events": marketing.loyalty_table(
-                stream(seed, "loyalty"), membership, orders, parameters.loyalty
+                stream(seed, "loyalty"), joined_at, orders, parameters.loyalty
             ),
             "consents": marketing.consent_table(
                 stream(seed, "consents"), people, seen_at, end, members
@@ -143,7 +142,7 @@ def found_company(customers: int, seed: int, end: np.datetime64, parameters: Par
                 f"orders_from_{origin}": int((orders.origin == code).sum())
                 for code, origin in enumerate(ORIGINS)
             },
-            "loyalty_members": int((~np.isnat(membership.joined_at)).sum()),
+            "loyalty_members": int((~np.isnat(joined_at)).sum()),
             "campaign_members_treated": int((~members.is_control).sum()),
             "campaign_members_control": int(members.is_control.sum()),
         },

@@ -4,7 +4,7 @@ The effects planted here are additional orders (see `purchases.Placed`); what th
 the programme cost and who took part is kept beside them. Consents and opportunities are here too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -51,35 +51,31 @@ _ATTRIBUTION_DAYS = 14
 STAGES = ("qualification", "proposal", "negotiation", "won", "lost")
 
 
-@dataclass(frozen=True)
-class Membership:
-    """When each customer joined the loyalty programme; NaT for the others."""
-
-    joined_at: Instants
-
-
 def join_programme(
     rng: np.random.Generator, history: PurchaseHistory, ordered_at: Instants, loyalty: Loyalty
-) -> Membership:
-    """Let customers join at one of their orders; `ordered_at` goes with history.purchases."""
+) -> Instants:
+    """Let customers join at one of their orders: when each did, NaT for those who did not.
+
+    `ordered_at` goes with history.purchases.
+    """
     person = history.purchases.person
     joined_at = np.full(history.rate.size, NEVER)
     entries = np.flatnonzero(rng.random(person.size) < loyalty.join_probability)
     members, first = np.unique(person[entries], return_index=True)
     joined_at[members] = later(ordered_at[entries[first]], -1 / 1440)
-    return Membership(joined_at)
+    return joined_at
 
 
 def loyalty_uplift(
     rng: np.random.Generator,
     history: PurchaseHistory,
-    membership: Membership,
+    joined_at: Instants,
     start: np.datetime64,
     loyalty: Loyalty,
 ) -> Placed:
     """Add the orders that joining causes: a Poisson stream from joining until dropout."""
-    members = np.flatnonzero(~np.isnat(membership.joined_at))
-    from_day = days_between(np.full(members.size, start), membership.joined_at[members])
+    members = np.flatnonzero(~np.isnat(joined_at))
+    from_day = days_between(np.full(members.size, start), joined_at[members])
     days = np.maximum(history.end_day[members] - np.ceil(from_day), 0)
     count = rng.poisson(loyalty.rate_uplift * history.rate[members] * days)
     person = np.repeat(members, count)
@@ -175,7 +171,8 @@ def run_campaigns(
     person, ordered_at = placed.person[by_person], placed.ordered_at[by_person]
     may_contact = people.grants_email.copy()
     members: list[Members] = []
-    orders: list[Placed] = [placed]
+    campaign = placed.campaign.copy()
+    caused: list[Placed] = []
     for number, objective in enumerate(plan.objective):
         if objective == "acquisition":
             continue
@@ -212,7 +209,7 @@ def run_campaigns(
             )
         )
         days_later = rng.uniform(1, parameters.window_days, int(buys.sum()))
-        orders.append(
+        caused.append(
             _additional(
                 target[buys],
                 later(sent_at[buys], days_later),
@@ -226,8 +223,8 @@ def run_campaigns(
         is_within = (placed.ordered_at >= reached) & (
             placed.ordered_at < later(reached, _ATTRIBUTION_DAYS)
         )
-        placed.campaign[is_within & (placed.campaign < 0)] = number
-    return stack(members), stack(orders)
+        campaign[is_within & (campaign < 0)] = number
+    return stack(members), stack([replace(placed, campaign=campaign), *caused])
 
 
 def _days_since_last_order(
@@ -316,15 +313,14 @@ def draw_referrals(
 
 
 def loyalty_table(
-    rng: np.random.Generator, membership: Membership, orders: Orders, loyalty: Loyalty
+    rng: np.random.Generator, joined_at: Instants, orders: Orders, loyalty: Loyalty
 ) -> pa.Table:
     """Make the events of the programme: joining, points earned and burned, changes of tier.
 
     A burn spends the points of the order before, so a balance never falls below zero.
     """
-    joined_at = membership.joined_at[orders.person]
     points = orders.net_revenue // 100 * loyalty.points_per_unit
-    is_earning = (orders.ordered_at >= joined_at) & (points > 0)
+    is_earning = (orders.ordered_at >= joined_at[orders.person]) & (points > 0)
     is_earning &= orders.origin != CANCELLED_ATTEMPT
     order = np.flatnonzero(is_earning)
     order = order[np.argsort(orders.person[order], kind="stable")]
@@ -337,13 +333,13 @@ def loyalty_table(
     changes = tier > np.where(is_first, 0, np.roll(tier, 1))
     burns = ~is_first & (rng.random(person.size) < loyalty.burn_probability)
 
-    members = np.flatnonzero(~np.isnat(membership.joined_at))
+    members = np.flatnonzero(~np.isnat(joined_at))
     none = np.full(members.size, -1)
     columns = (
         np.concatenate([members, person, person[burns], person[changes]]),
         np.concatenate(
             [
-                membership.joined_at[members],
+                joined_at[members],
                 orders.ordered_at[order],
                 orders.ordered_at[order[burns]],
                 orders.ordered_at[order[changes]],
