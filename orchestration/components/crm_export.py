@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import dagster as dg
 from pydantic import BaseModel
 
-from expectations.raw import raw_suites
+from expectations.raw import RawObject, raw_suites
 from orchestration.lib import project
 from orchestration.lib.contracts import ExportContract, ExportObject
 from orchestration.lib.gates import check_specs, run_gate
@@ -104,7 +104,7 @@ def raw_layer(contract: ExportContract) -> dg.Definitions:
         company = warehouse.company
         suites = raw_suites(
             contract.system,
-            contract.objects,
+            [_raw_object(exported) for exported in contract.objects],
             owner=contract.owner or OWNER,
             quarantine_ceiling=company.quarantine_ceiling,
             largest_shrink=company.largest_shrink,
@@ -116,6 +116,18 @@ def raw_layer(contract: ExportContract) -> dg.Definitions:
         yield from run_gate(warehouse, "raw", contract.system, suites, personal, keys)
 
     return dg.Definitions(assets=[land], asset_checks=[gate])
+
+
+def _raw_object(exported: ExportObject) -> RawObject:
+    return RawObject(
+        name=exported.name,
+        key=exported.key,
+        not_null=tuple(column.name for column in exported.columns if column.not_null),
+        mode=exported.mode,
+        required=exported.required,
+        min_rows=exported.min_rows,
+        masked_columns=_personal(exported),
+    )
 
 
 def _personal(exported: ExportObject) -> frozenset[str]:

@@ -19,4 +19,10 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb carries no types
 
 def register_functions(connection: DuckDBPyConnection) -> None:
     """Make the project's SQL functions known to one DuckDB connection."""
-    connection.create_function("to_e164", to_e164, ["VARCHAR", "VARCHAR"], "VARCHAR")
+    connection.create_function(
+        "to_e164",
+        to_e164,
+        ["VARCHAR", "VARCHAR"],
+        "VARCHAR",
+        null_handling="special",  # the default refuses functions that return NULL
+    )

@@ -112,7 +112,7 @@ def _invoke(
                 *("--log-path", str(folder)),
                 *("--log-level-file", "none"),
                 *("--vars", variables(systems)),
-                "--quiet",
+                *("--log-level", "none"),  # failures are raised, with the database's words
                 "--no-use-colors",
             ]
         )
