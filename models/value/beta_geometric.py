@@ -64,7 +64,7 @@ def log_likelihood(model: str, histories: Histories, parameters: Array) -> Deriv
 
 
 def probability_alive(fit: Fit, frequency: Array, recency: Array, age: Array) -> Array:
-    """Give the probability of still being active at T (FHL 2005 and its MBG counterpart)."""
+    """Give the probability of still being active at T (for BG: Fader, Hardie & Lee 2008)."""
     r, alpha, a, b = fit.parameters.values()
     coins = frequency + _FIRST_TOSS[fit.model]
     # log of the odds "silent since t_x" against "alive"; no coin, no dropout

@@ -75,8 +75,8 @@ def probability_alive(fit: Fit, frequency: Array, recency: Array, age: Array) ->
 def expected_purchases_if_alive(fit: Fit, frequency: Array, age: Array, horizon: float) -> Array:
     """Give the expected number of purchases in (T, T + horizon] of an active customer.
 
-    E[rate] * E[(1 - exp(-mu * horizon)) / mu], elementary (Fader & Hardie 2005, note 9, eq. 27),
-    written with `exprel` so that s = 1 is no special case.
+    E[rate] * E[(1 - exp(-mu * horizon)) / mu], elementary, written with `exprel` so that s = 1 is
+    no special case (Fader & Hardie 2005, note on deriving the Pareto/NBD).
     """
     r, alpha, s, beta = fit.parameters.values()
     growth = np.log1p(horizon / (beta + age))

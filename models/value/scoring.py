@@ -99,6 +99,8 @@ def score_customers(
             f"shapes {given_x.shape}, {given_t.shape}, {given_age.shape}, {spend.shape}: "
             "pass one entry per customer"
         )
+    if margin.shape not in ((), given_x.shape):
+        raise ValueError(f"margin_rate must be one number or one per customer, got {margin.shape}")
     if not (np.isfinite(margin).all() and (margin >= 0).all()):
         raise ValueError("margin_rate must be finite and >= 0: correct the margins in company.yml")
 

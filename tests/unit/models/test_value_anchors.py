@@ -10,7 +10,9 @@ import pytest
 from value_model_data import SPEND_TRUTH, TRUTH, Array, MadeUp, Window
 
 from models.value import gamma_gamma, transactions
+from models.value.fitting import Fit
 from models.value.status import Status
+from models.value.sufficient_statistics import collapse
 
 Summary = tuple[Array, Array, Array, Array]
 
@@ -26,7 +28,7 @@ FULL = {
 }
 
 
-def assert_published(fit: transactions.Fit, expected: tuple[float, ...], likelihood: float) -> None:
+def assert_published(fit: Fit, expected: tuple[float, ...], likelihood: float) -> None:
     assert list(fit.parameters.values()) == pytest.approx(list(expected), rel=1e-3)
     # published figures are rounded to .01
     assert fit.log_likelihood == pytest.approx(likelihood, abs=0.01)
@@ -97,8 +99,6 @@ def test_planted_truth_is_recovered_within_three_standard_errors(
 
 @pytest.mark.parametrize("model", transactions.MODELS)
 def test_derivatives_match_finite_differences(model: str, cdnow_summary: Summary) -> None:
-    from models.value.sufficient_statistics import collapse
-
     x, t, T, _ = cdnow_summary
     histories = collapse(x[:300], t[:300] / 4, T[:300] / 4)
     module = transactions.MODELS[model]
@@ -136,7 +136,7 @@ def test_lifetimes_agrees(model: str, cdnow_summary: Summary) -> None:
     """lifetimes is given our parameters: its own optimiser stops early."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import lifetimes
+        import lifetimes  # type: ignore[import-untyped,unused-ignore]
     import pandas as pd
 
     x, t, T, _ = cdnow_summary
@@ -153,7 +153,6 @@ def test_lifetimes_agrees(model: str, cdnow_summary: Summary) -> None:
         expected = np.asarray(
             oracle.conditional_expected_number_of_purchases_up_to_time(39.0, x, t, T)
         )
-    # its formula is not defined for x = 0 in BG/NBD, where it returns 1 as well
     assert transactions.probability_alive(fit, x, t, T) == pytest.approx(alive, rel=1e-6)
     assert transactions.expected_purchases(fit, x, t, T, 39.0) == pytest.approx(expected, rel=1e-6)
 
@@ -161,7 +160,7 @@ def test_lifetimes_agrees(model: str, cdnow_summary: Summary) -> None:
 def test_lifetimes_agrees_on_spend(cdnow_summary: Summary) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import lifetimes
+        import lifetimes  # type: ignore[import-untyped,unused-ignore]
     import pandas as pd
 
     x, _, _, spend = cdnow_summary

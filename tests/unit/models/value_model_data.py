@@ -1,5 +1,6 @@
 """Data for the tests of the value models: CDNOW windows and customers of a known process."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +46,7 @@ def split_window(
 ) -> Window:
     """One purchase per customer and day; both dates inclusive."""
     keys, row = np.unique(np.stack([customers, days], axis=1), axis=0, return_inverse=True)
-    amount = np.bincount(row.ravel(), weights=amounts)
+    amount: Array = np.bincount(row.ravel(), weights=amounts).astype(float)
     day = keys[:, 1]
     distinct, begin, who = np.unique(keys[:, 0], return_index=True, return_inverse=True)
     first = day[begin]
@@ -55,7 +56,8 @@ def split_window(
     before = repeat & (day > 2 * calibrated_to - observed_to)
 
     def per_customer(rows: npt.NDArray[np.bool_], weights: Array) -> Array:
-        return np.bincount(who[rows], weights=weights[rows], minlength=n)[first <= calibrated_to]
+        sums: Array = np.bincount(who[rows], weights=weights[rows], minlength=n).astype(float)
+        return sums[first <= calibrated_to]
 
     one = np.ones(len(day))
     last = np.zeros(n)
@@ -78,12 +80,22 @@ TRUTH = {"r": 0.55, "alpha": 60.0, "a": 0.8, "b": 2.5}
 SPEND_TRUTH = {"p": 6.2, "q": 3.7, "gamma": 15.4}
 
 
-def simulate(n: int, seed: int, horizon: float = 365.0, oldest: int = 730) -> MadeUp:
+FREQUENT = {"r": 3.0, "alpha": 40.0, "a": 0.2, "b": 6.0}
+"""Buyers every two weeks who rarely leave: most will certainly buy within a year."""
+
+
+def simulate(
+    n: int,
+    seed: int,
+    truth: Mapping[str, float] = TRUTH,
+    horizon: float = 365.0,
+    oldest: int = 730,
+) -> MadeUp:
     """Play the MBG/NBD story event by event, independently of the code under test."""
     generator = np.random.default_rng(seed)
     age = generator.integers(1, oldest + 1, n).astype(float)
-    rate = generator.gamma(TRUTH["r"], 1 / TRUTH["alpha"], n)
-    dropout = generator.beta(TRUTH["a"], TRUTH["b"], n)
+    rate = generator.gamma(truth["r"], 1 / truth["alpha"], n)
+    dropout = generator.beta(truth["a"], truth["b"], n)
     taste = generator.gamma(SPEND_TRUTH["q"], 1 / SPEND_TRUTH["gamma"], n)
     frequency, recency, total = np.zeros(n), np.zeros(n), np.zeros(n)
     future, value, now = np.zeros(n), np.zeros(n), np.zeros(n)
