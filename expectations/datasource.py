@@ -9,6 +9,7 @@ and a dialect module that makes it choose the right regular expression function.
 """
 
 import builtins
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,6 +122,8 @@ def open_datasource(database: Path) -> Iterator[DuckDBDatasource]:
     Read-only, because a gate must not change what it judges. DuckDB refuses this while the same
     process holds the file open for writing: close that connection first.
     """
+    # Dagster turns every library's INFO lines on; those of the context are not for the log.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = {"globally": False}

@@ -16,6 +16,7 @@ import typer
 from orchestration.lib import project
 from orchestration.lib.company import CompanyError
 from orchestration.lib.contracts import ContractError
+from orchestration.lib.dbt_project import DbtError
 from orchestration.lib.progress import report
 from orchestration.lib.publication import (
     PublicationError,
@@ -48,6 +49,7 @@ def main() -> None:
     except (
         CompanyError,
         ContractError,
+        DbtError,
         PublicationError,
         project.UnknownSystemError,
     ) as error:

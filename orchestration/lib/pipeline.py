@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from orchestration.lib import project
 from orchestration.lib.builds import build_folder
 from orchestration.lib.dagster_home import prepare_dagster_home
+from orchestration.lib.dbt_project import manifest_path
 from orchestration.lib.receipts import read_receipts
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def run_job(as_of: date | None) -> Outcome:
     from orchestration.definitions import definitions
     from orchestration.lib.warehouse import AS_OF_TAG
 
+    # Parsed here first: dbt's own message says more than Dagster's tree of what did not load.
+    manifest_path(project.systems())
     job = definitions().resolve_job_def(JOB_NAME)
     with DagsterInstance.get() as instance:
         result = job.execute_in_process(

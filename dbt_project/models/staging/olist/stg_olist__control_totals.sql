@@ -16,8 +16,9 @@ select
     measure,
     value
 from objects
+where not (entity = 'order_lines' and measure = 'shipping_amount')
 union all
--- The value of an order stands on its items.
+-- The value of an order and its shipping stand on its items.
 select
     'orders' as entity,
     measure,

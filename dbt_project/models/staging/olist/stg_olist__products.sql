@@ -5,7 +5,7 @@ products as (
 ),
 
 translation as (
-    select * from {{ current_records('olist', 'product_category_name_translation') }}
+    select * from {{ current_records('olist', 'product_category_translation') }}
 )
 
 select
