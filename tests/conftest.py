@@ -13,7 +13,7 @@ AS_OF = date(2026, 11, 1)
 
 @pytest.fixture(scope="session")
 def sample_exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Exports of a made-up company of 600 customers: a landing folder, to be copied, not changed."""
+    """Exports of a made-up company of 600 customers; copy the folder, do not change it."""
     out = tmp_path_factory.mktemp("sample") / "landing"
     write_exports(out, customers=600, seed=7, as_of=AS_OF, report=lambda _: None)
     return out

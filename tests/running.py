@@ -25,7 +25,7 @@ class Run:
 
 
 def crm_warehouse(*arguments: str | Path) -> Run:
-    """Run `crm-warehouse` with these arguments; importing Dagster and dbt once saves seconds each."""
+    """Run `crm-warehouse` with these arguments, Dagster and dbt imported once."""
     with _environment_restored():
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if result.exception and not isinstance(result.exception, SystemExit):

@@ -65,12 +65,12 @@ class Shop:
         return land_system(used, landing, self.raw, published, self.messages.append)
 
     def rows(
-        self, records: list[FileRecord], columns: str = "order_id, amount, note", **changes: Any
+        self, records: list[FileRecord], select: str = "order_id, amount, note", /, **changes: Any
     ) -> list[Any]:
         with duckdb.connect() as con:
             create_raw_views(con, self.contract(**changes), records, self.raw, None)
             return con.execute(
-                f"select {columns} from raw.shop__orders order by _exported_at, _row_number"
+                f"select {select} from raw.shop__orders order by _exported_at, _row_number"
             ).fetchall()
 
     def quarantine(self, records: list[FileRecord]) -> list[dict[str, Any]]:
