@@ -18,7 +18,7 @@ from orchestration.lib.reading.records import QuarantinedRow
 # Plain spaces around a value are allowed because casts ignore them. Scientific notation is what
 # spreadsheets and floats export; nothing reads an identifier this way, identifiers are text.
 _INTEGER = " *[+-]?[0-9]{1,18}([.]0*)? *"
-_DECIMAL = " *[+-]?([0-9]{1,18}[.]?[0-9]{0,30}|[.][0-9]{1,30})([eE]([+]?0?[0-9]|-[0-9]{1,2}))? *"
+_DECIMAL = " *[+-]?([0-9]{1,18}([.][0-9]{0,30})?|[.][0-9]{1,30})([eE]([+]?0?[0-9]|-[0-9]{1,2}))? *"
 _BOOLEAN = ("true", "false", "t", "f", "yes", "no", "y", "n", "1", "0")
 
 _EXPECTED = {
@@ -283,7 +283,7 @@ def _fits(column: Column, cell: str) -> str:
     """Write the condition under which a filled cell is of its type; NULL for an empty one.
 
     DuckDB's own casts are too tolerant to be the condition: '1.5' and '1_0' are bigints to them,
-    'epoch' is a date, '2020-01-05x' as well.
+    'epoch' is a date, '2020-01-05x' as well, and '05/01/26' is a day of the year 5.
     """
     if column.type == "integer":
         return f"regexp_full_match({cell}, '{_INTEGER}')"
@@ -295,7 +295,7 @@ def _fits(column: Column, cell: str) -> str:
         return f"{cell} is null or {_timestamp(column, cell)} is not null"
     inside = (
         f"{_timestamp(column, cell)} "
-        "between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59'"
+        "between timestamp '1000-01-01' and timestamp '9999-12-31 23:59:59'"
     )
     return f"{cell} is null or ({cell} >= '0' and {cell} < ':' and coalesce({inside}, false))"
 

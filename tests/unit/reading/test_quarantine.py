@@ -1,0 +1,162 @@
+"""Rows that are not as the contract says: which, where, why, and that the others land."""
+
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import ORDERS, Shop
+
+HEADER = "order_id,amount,note,quantity,is_paid,due_date,updated_at\n"
+
+
+def bad_rows(shop: Shop, content: str | bytes, name: str = "orders.csv") -> list[dict[str, Any]]:
+    shop.put(name, content)
+    records = shop.land()
+    record = records[0]
+    assert record.status == "loaded", record.message
+    assert record.rows_in_file == record.rows_loaded + record.rows_quarantined
+    found = shop.quarantine(records)
+    assert len(found) == record.rows_quarantined
+    numbers = {n for (n,) in shop.rows(records, "_row_number")}
+    assert len(numbers) == record.rows_loaded
+    assert numbers | {row["row_number"] for row in found} == set(range(1, record.rows_in_file + 1))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(("amount", v) for v in ["1", "-1.5", "+.5", "5.", "1e3", "1.5E-05", " 7 ", "0012.50"]),
+        *(("quantity", v) for v in ["0", "-7", "42.0", "123456789012345678"]),
+        *(("is_paid", v) for v in ["true", "FALSE", "0", "Y", "no"]),
+        *(("due_date", v) for v in ["31.12.2026", "29.02.2024"]),
+        *(
+            ("updated_at", v)
+            for v in ["2026-01-05", "2026-01-05 10:11:12", "2023-01-05T10:11:12.000Z"]
+        ),
+    ],
+)
+def test_good_cells_land(shop: Shop, column: str, value: str) -> None:
+    shop.put("orders.csv", f"order_id,amount,{column}x,{column}\n1,1,1,{value}\n".replace(
+        f"amount,{column}x,amount", f"unused,{column}x,amount"))  # fmt: skip
+    records = shop.land()
+    assert shop.rows(records, column) == [(value,)]
+    assert records[0].rows_quarantined == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        *(("amount", v) for v in ["1,5", "1_0", "abc", "-", ".", "1e99", "0x1F", "nan", "12 3"]),
+        *(("amount", v) for v in ["1234567890123456789012", "\uff11\uff12", "1.5\n"]),
+        *(("quantity", v) for v in ["1.5", "1e3", "1_0", "1234567890123456789", "٣"]),
+        *(("is_paid", v) for v in ["on", "2", "wahr"]),
+        *(("due_date", v) for v in ["2026-12-31", "31.02.2026", "31.12.2026x"]),
+        *(
+            ("updated_at", v)
+            for v in ["epoch", "infinity", "2026-01-05x", "2026-02-30", "05/01/26"]
+        ),
+        *(("updated_at", v) for v in ["2026-01-05 (BC)", "-2026-01-05", "now", "20260105"]),
+    ],
+)
+def test_a_cell_of_the_wrong_type_sets_its_row_aside(shop: Shop, column: str, value: str) -> None:
+    cells = {"order_id": "2", "amount": "1", column: f'"{value}"'}
+    row = ",".join(cells.get(name, "") for name in HEADER.strip().split(","))
+    (found,) = bad_rows(shop, f"{HEADER}1,1,,,,,\n{row}\n")
+    assert (found["row_number"], found["line_number"]) == (2, 3)
+    assert (found["column_name"], found["value"], found["reason"]) == (column, value, "bad_type")
+    assert found["message"].startswith(f"{column} is not a")
+    assert value == "." or value not in found["message"]  # it may be personal data
+
+
+def test_what_passes_can_be_cast(shop: Shop) -> None:
+    """Staging casts what the reader let through: no value may get lost there."""
+    columns = [c for c in ORDERS["columns"] if c["name"] in ("order_id", "amount", "quantity")]
+    values = ["1", "1e9", "123456789012345678.123456789", "-.5", "5.", "1e-99", " 1 ", "1.0"]
+    text = "order_id,amount,quantity\n"
+    text += "".join(f"{i},{v},{v}\n" for i, v in enumerate(values))
+    shop.put("orders.csv", text)
+    changes: dict[str, Any] = {"columns": columns, "watermark": None}
+    records = shop.land(**changes)
+    found = shop.quarantine(records)
+    assert {row["value"] for row in found} == {"1e9", values[2], "-.5", "1e-99"}
+    casts = "try_cast(amount as decimal(38, 9)) is not null, try_cast(quantity as bigint)"
+    cast = shop.rows(records, casts, **changes)
+    assert cast == [(True, 1), (True, 5), (True, 1), (True, 1)]
+
+
+def test_malformed_rows_are_set_aside_with_their_line(shop: Shop) -> None:
+    text = 'order_id,amount,note\n1,1,"two\nlines"\n2,2\n3,3,a,b\n"4"x,4,c\n,5,d\n6,,e\n7,7,f\n'
+    text += "8,8,g,,\n"
+    found = bad_rows(shop, text)
+    assert [
+        (r["row_number"], r["line_number"], r["reason"], r["column_name"], r["raw_row"])
+        for r in found
+    ] == [
+        (2, 4, "wrong_cell_count", None, '["2","2"]'),
+        (3, 5, "wrong_cell_count", None, '["3","3","a","b"]'),
+        (4, 6, "malformed_quote", None, '"4"x,4,c\n'),
+        (5, 7, "empty_cell", "order_id", '[null,"5","d"]'),
+        (6, 8, "empty_cell", "amount", '["6",null,"e"]'),
+    ]
+    assert found[0]["message"] == "2 cells instead of 3"
+
+
+def test_rows_of_one_key_that_differ_are_all_set_aside(shop: Shop) -> None:
+    found = bad_rows(shop, "order_id,amount,note\n1,1,a\n2,2,b\n1,1,c\n2,2,b\n3,3,\n")
+    assert [(r["row_number"], r["line_number"], r["reason"], r["value"]) for r in found] == [
+        (1, 2, "duplicate_key", "1"),
+        (3, 4, "duplicate_key", "1"),
+    ]
+    assert "order_id" in found[0]["message"]
+
+
+def test_exact_repetitions_are_kept_for_staging_to_explain(shop: Shop) -> None:
+    assert bad_rows(shop, "order_id,amount\n1,1\n1,1\n2,2\n") == []
+
+
+def test_a_difference_in_an_unknown_column_is_a_difference(shop: Shop) -> None:
+    found = bad_rows(shop, "order_id,amount,colour\n1,1,red\n1,1,blue\n")
+    assert [r["reason"] for r in found] == ["duplicate_key"] * 2
+
+
+def test_a_bad_row_does_not_count_as_the_double_of_a_good_one(shop: Shop) -> None:
+    found = bad_rows(shop, "order_id,amount\n1,1\n1,x\n")
+    assert [(r["row_number"], r["reason"]) for r in found] == [(2, "bad_type")]
+
+
+def test_malformed_json_lines_are_set_aside(shop: Shop) -> None:
+    text = (
+        '{"order_id": 1, "amount": 1}\n{"order_id": 2,\n\n[3]\n{"order_id": "4", "amount": NaN}\n'
+        '{"order_id": "\\ud800", "amount": 1}\n{"order_id": 6, "amount": "x"}\n'
+        '{"order_id": 7, "ORDER_ID": 7, "amount": 1}\n'
+    )
+    found = bad_rows(shop, text, "orders.ndjson")
+    assert [(r["row_number"], r["line_number"], r["reason"]) for r in found] == [
+        (2, 2, "malformed_json"),
+        (3, 4, "malformed_json"),
+        (4, 5, "malformed_json"),
+        (5, 6, "malformed_json"),
+        (6, 7, "bad_type"),
+        (7, 8, "duplicate_column"),
+    ]
+    assert found[4]["raw_row"] == '{"order_id": 6, "amount": "x"}'
+
+
+def test_bad_rows_of_parquet_have_a_number_and_no_line(shop: Shop) -> None:
+    path = shop.put("orders.parquet", b"")
+    with duckdb.connect() as con:
+        con.execute(
+            "copy (select unnest([1, null, 3]) as order_id, unnest([1.5, 2, 'nan'::double]) "
+            f"as amount) to '{path}' (format parquet)"
+        )
+    found = bad_rows(shop, path.read_bytes(), "orders.parquet")
+    assert [(r["row_number"], r["line_number"], r["column_name"]) for r in found] == [
+        (2, None, "order_id"),
+        (3, None, "amount"),
+    ]
+
+
+def test_the_next_reading_takes_the_quarantine_from_the_sidecar(shop: Shop) -> None:
+    first = bad_rows(shop, "order_id,amount\n1,1\n2,x\n")
+    assert shop.quarantine(shop.land()) == first
