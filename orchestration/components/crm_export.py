@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from expectations.raw import RawObject, raw_suites
 from orchestration.lib import project
-from orchestration.lib.contracts import ExportContract, ExportObject
+from orchestration.lib.contracts import PROVENANCE, SOURCE_METADATA, ExportContract, ExportObject
 from orchestration.lib.gates import check_specs, run_gate
 from orchestration.lib.progress import report
 from orchestration.lib.receipts import record_built
@@ -158,6 +158,17 @@ def _spec(contract: ExportContract, exported: ExportObject) -> dg.AssetSpec:
                         tags={"pii": column.pii} if column.pii else {},
                     )
                     for column in exported.columns
+                ]
+                + [
+                    dg.TableColumn(
+                        SOURCE_METADATA,
+                        type="varchar",
+                        description="Columns of the file that the contract does not list, as JSON.",
+                    ),
+                    *(
+                        dg.TableColumn(name, type=kind, description=meaning)
+                        for name, (kind, meaning) in PROVENANCE.items()
+                    ),
                 ]
             ),
         },

@@ -29,8 +29,15 @@ FileFormat = Literal["csv", "tsv", "json", "ndjson", "parquet"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 OneCharacter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
 
-# Columns the reader adds to every raw table.
+# Columns the reader adds to every raw table: what the contract does not list, as JSON, and where
+# the row came from (type and meaning).
 SOURCE_METADATA = "source_metadata"
+PROVENANCE = {
+    "_file_name": ("varchar", "Export file the row came from."),
+    "_content_hash": ("varchar", "SHA-256 of that file."),
+    "_exported_at": ("timestamp", "When the file was exported."),
+    "_row_number": ("bigint", "Row of the file, the first after the header is 1."),
+}
 
 # The C loader reads the canonical contract in a tenth of the time; not every platform has it.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -206,6 +213,11 @@ def load_contracts(raw_defs: Path) -> dict[str, ExportContract]:
     """Load every `<system>/defs.yaml` below `orchestration/defs/raw`, by system name."""
     contracts = (load_contract(path) for path in sorted(raw_defs.glob("*/defs.yaml")))
     return {contract.system: contract for contract in contracts}
+
+
+def raw_columns(exported: ExportObject) -> list[str]:
+    """Return the columns of an object's raw table, those that the reader adds included."""
+    return [*(column.name for column in exported.columns), SOURCE_METADATA, *PROVENANCE]
 
 
 def _problem(

@@ -13,8 +13,10 @@ import dagster as dg
 from dagster_dbt import dbt_assets
 
 from expectations.suites import SuiteError, load_layer
-from orchestration.lib.dbt_project import manifest_path, read_manifest, run_dbt
+from orchestration.lib import project
+from orchestration.lib.dbt_project import manifest_path, read_manifest, run_dbt, target_dir
 from orchestration.lib.gates import check_specs, run_gate
+from orchestration.lib.lineage import ROWS, TableLineage, cached_lineage, known_columns
 from orchestration.lib.progress import report
 from orchestration.lib.receipts import ALL, record_built
 from orchestration.lib.translator import LayerTranslator
@@ -52,11 +54,23 @@ def dbt_layer(
         )
         nodes = [result.node for result in results]
         counts = _row_counts(warehouse, [f"{node.schema}.{node.name}" for node in nodes])
+        lineage = cached_lineage(
+            target_dir(systems),
+            name,
+            {
+                f"{node.schema}.{node.name}": node.compiled_code
+                for node in nodes
+                if node.resource_type == "model"
+            },
+            known_columns(read_manifest(systems), project.contracts()),
+        )
         for result, node in zip(results, nodes, strict=True):
+            table = f"{node.schema}.{node.name}"
             yield dg.MaterializeResult(
                 asset_key=[node.schema, node.name],
                 metadata={
-                    "dagster/row_count": counts[f"{node.schema}.{node.name}"],
+                    "dagster/row_count": counts[table],
+                    "dagster/column_lineage": _dagster_lineage(lineage.get(table, {})),
                     "seconds": round(result.execution_time, 3),
                 },
             )
@@ -94,6 +108,21 @@ def _documented_columns(systems: Sequence[str]) -> dict[str, Mapping[str, Any]]:
 
 def _is_personal(column: Mapping[str, Any]) -> bool:
     return bool((column.get("config", {}).get("meta") or column.get("meta") or {}).get("pii"))
+
+
+def _dagster_lineage(columns: TableLineage) -> dg.TableColumnLineage:
+    """Return lineage as Dagster stores it: from column to column, counted rows left out."""
+    return dg.TableColumnLineage(
+        {
+            column: [
+                dg.TableColumnDep(asset_key=dg.AssetKey(table.split(".")), column_name=name)
+                for table, name in sources
+                if name != ROWS
+            ]
+            for column, sources in columns.items()
+            if column != ROWS
+        }
+    )
 
 
 def _row_counts(warehouse: Warehouse, tables: Sequence[str]) -> dict[str, int]:

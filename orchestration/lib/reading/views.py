@@ -11,17 +11,10 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.lib.contracts import SOURCE_METADATA, ExportContract, ExportObject
+from orchestration.lib.contracts import PROVENANCE, SOURCE_METADATA, ExportContract, ExportObject
 from orchestration.lib.reading.landing import quarantine_path
 from orchestration.lib.reading.records import FileRecord
 from orchestration.lib.reading.sorting import quoted, text_list
-
-_PROVENANCE = {
-    "_file_name": "varchar",
-    "_content_hash": "varchar",
-    "_exported_at": "timestamp",
-    "_row_number": "bigint",
-}
 
 
 def create_raw_views(
@@ -107,7 +100,7 @@ def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> s
     empty = ", ".join(
         [
             *(f"null::varchar as {quoted(name)}" for name in names),
-            *(f"null::{kind} as {name}" for name, kind in _PROVENANCE.items()),
+            *(f"null::{kind} as {name}" for name, (kind, _) in PROVENANCE.items()),
         ]
     )
     if not files:
@@ -116,7 +109,7 @@ def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> s
     columns = ", ".join(
         [
             *(quoted(name) for name in names),
-            *(name for name in _PROVENANCE if name != "_row_number"),
+            *(name for name in PROVENANCE if name != "_row_number"),
             "coalesce(_row_number, file_row_number + 1) as _row_number",
         ]
     )
