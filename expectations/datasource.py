@@ -122,8 +122,10 @@ def open_datasource(database: Path) -> Iterator[DuckDBDatasource]:
     Read-only, because a gate must not change what it judges. DuckDB refuses this while the same
     process holds the file open for writing: close that connection first.
     """
-    # Dagster turns every library's INFO lines on; those of the context are not for the log.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    # Dagster turns every library's INFO lines on; those of the context are not for the log. The
+    # second logger has a level of its own.
+    for name in ("great_expectations", "great_expectations.data_context.types.base"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(False)
     context.variables.progress_bars = {"globally": False}

@@ -20,6 +20,11 @@ run_coordinator:
 concurrency:
   runs:
     max_concurrent_runs: 1
+event_log_storage:
+  module: orchestration.lib.event_log
+  class: PooledSqliteEventLogStorage
+  config:
+    base_dir: {events}
 """
 
 
@@ -27,7 +32,8 @@ def prepare_dagster_home(home: Home) -> Path:
     """Make the folder, write its settings, and let this process and its children use it."""
     home.dagster.mkdir(parents=True, exist_ok=True)
     settings = home.dagster / "dagster.yaml"
-    if not settings.exists() or settings.read_text(encoding="utf-8") != _SETTINGS:
-        settings.write_text(_SETTINGS, encoding="utf-8")
+    text = _SETTINGS.format(events=home.dagster / "events")
+    if not settings.exists() or settings.read_text(encoding="utf-8") != text:
+        settings.write_text(text, encoding="utf-8")
     os.environ["DAGSTER_HOME"] = str(home.dagster)
     return home.dagster
