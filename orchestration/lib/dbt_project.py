@@ -90,7 +90,8 @@ def run_dbt(arguments: Sequence[str], database: Path, systems: Sequence[str]) ->
     folder = target_dir(systems)
     parsed = Manifest.from_msgpack((folder / "partial_parse.msgpack").read_bytes())
     parsed.build_flat_graph()  # `graph` of the macros; dbt builds it only when it parses itself
-    return _invoke(arguments, database, systems, folder, parsed)
+    # Without its own JSON files: another process may be reading the manifest just then.
+    return _invoke([*arguments, "--no-write-json"], database, systems, folder, parsed)
 
 
 def _invoke(
