@@ -56,7 +56,9 @@ union all
                     struct_pack(
                         exported_at := _exported_at,
                         {% if contract.watermark -%}
-                        changed_at := coalesce(try_cast({{ contract.watermark }} as timestamp), timestamp '0001-01-01'),
+                        changed_at := coalesce(
+                            try_cast({{ contract.watermark }} as timestamp), timestamp '0001-01-01'
+                        ),
                         {% endif -%}
                         content_hash := _content_hash,
                         row_number := _row_number

@@ -12,7 +12,9 @@
         select
             *
             {%- if with_first_export %},
-            min(_exported_at) over (partition by {{ contract.key | join(', ') }}) as first_exported_at
+            min(_exported_at) over (
+                partition by {{ contract.key | join(', ') }}
+            ) as first_exported_at
             {%- endif %}
         from {{ relation }}
         {%- if contract.key %}
@@ -20,7 +22,9 @@
             partition by {{ contract.key | join(', ') }}
             order by
                 _exported_at desc,
-                {% if contract.watermark %}try_cast({{ contract.watermark }} as timestamp) desc nulls last,{% endif %}
+                {% if contract.watermark -%}
+                try_cast({{ contract.watermark }} as timestamp) desc nulls last,
+                {% endif -%}
                 _content_hash desc,
                 _row_number desc
         ) = 1

@@ -9,7 +9,10 @@
 {% macro wilson_bound(count_hits, count_all, side) -%}
     {%- set sign = '-' if side == 'low' else '+' -%}
     (
-        (cast({{ count_hits }} as double) / {{ count_all }} + {{ z_95() }} * {{ z_95() }} / (2.0 * {{ count_all }}))
+        (
+            cast({{ count_hits }} as double) / {{ count_all }}
+            + {{ z_95() }} * {{ z_95() }} / (2.0 * {{ count_all }})
+        )
         {{ sign }} {{ z_95() }} * sqrt(
             (cast({{ count_hits }} as double) / {{ count_all }})
             * (1 - cast({{ count_hits }} as double) / {{ count_all }}) / {{ count_all }}
@@ -30,6 +33,8 @@
     {%- set d = "((" ~ count_detractors ~ " + 0.75) / " ~ n ~ ")" -%}
     least(100, greatest(-100, 100.0 * (
         {{ p }} - {{ d }}
-        {{ sign }} {{ z_95() }} * sqrt(({{ p }} + {{ d }} - ({{ p }} - {{ d }}) * ({{ p }} - {{ d }})) / {{ n }})
+        {{ sign }} {{ z_95() }} * sqrt(
+            ({{ p }} + {{ d }} - ({{ p }} - {{ d }}) * ({{ p }} - {{ d }})) / {{ n }}
+        )
     )))
 {%- endmacro %}

@@ -1,4 +1,13 @@
 {#
+    The score 1 to 5 of a value among all rows, 5 for the greatest. Equal values share the smallest
+    rank and hence the score: ntile() would cut through ties and tell two equal customers apart.
+#}
+{% macro quintile_score(column) -%}
+    cast(1 + floor(5.0 * (rank() over (order by {{ column }}) - 1) / count(*) over ()) as integer)
+{%- endmacro %}
+
+
+{#
     The named segment of an RFM cell: a fixed test order over recency and the mean of frequency and
     monetary, so that each of the 125 cells gets exactly one name (dbt unit test
     `every_rfm_cell_has_one_segment_name`).

@@ -22,12 +22,13 @@
         {%- set columns = [] -%}
         {%- for name, column in model.columns.items() -%}
             {%- if name == 'source_system' -%}
-                {%- do columns.append("cast('" ~ system ~ "' as " ~ column.data_type ~ ") as source_system") -%}
+                {%- set value = "'" ~ system ~ "'" -%}
             {%- elif name in present -%}
-                {%- do columns.append("cast(" ~ name ~ " as " ~ column.data_type ~ ") as " ~ name) -%}
+                {%- set value = name -%}
             {%- else -%}
-                {%- do columns.append("cast(null as " ~ column.data_type ~ ") as " ~ name) -%}
+                {%- set value = 'null' -%}
             {%- endif -%}
+            {%- do columns.append("cast(" ~ value ~ " as " ~ column.data_type ~ ") as " ~ name) -%}
         {%- endfor -%}
         {%- do selects.append("select\n    " ~ columns | join(",\n    ") ~ "\nfrom " ~ relation) -%}
     {%- endfor -%}

@@ -32,26 +32,28 @@ staged as (
         'survey_responses': ['score'],
         'costs': ['amount'],
     }.items() -%}
-    {%- set domain = {'order_lines': 'orders', 'payments': 'orders', 'survey_responses': 'surveys'}.get(entity, entity) -%}
-    {%- set relation = ref('int_' ~ domain ~ '__' ~ entity ~ '_unioned') -%}
-    select
-        source_system,
-        '{{ entity }}' as entity,
-        'rows' as measure,
-        cast(count(*) as decimal(28, 4)) as value
-    from {{ relation }}
-    group by source_system
-    {%- for measure in measures %}
-    union all
-    select
-        source_system,
-        '{{ entity }}' as entity,
-        '{{ measure }}' as measure,
-        cast(coalesce(sum({{ measure }}), 0) as decimal(28, 4)) as value
-    from {{ relation }}
-    group by source_system
-    {%- endfor %}
-    {% if not loop.last %}union all{% endif %}
+        {%- set domain = {
+            'order_lines': 'orders', 'payments': 'orders', 'survey_responses': 'surveys',
+        }.get(entity, entity) -%}
+        {%- set relation = ref('int_' ~ domain ~ '__' ~ entity ~ '_unioned') -%}
+        select
+            source_system,
+            '{{ entity }}' as entity,
+            'rows' as measure,
+            cast(count(*) as decimal(28, 4)) as value
+        from {{ relation }}
+        group by source_system
+        {%- for measure in measures %}
+            union all
+            select
+                source_system,
+                '{{ entity }}' as entity,
+                '{{ measure }}' as measure,
+                cast(coalesce(sum({{ measure }}), 0) as decimal(28, 4)) as value
+            from {{ relation }}
+            group by source_system
+        {%- endfor %}
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
 
@@ -73,31 +75,59 @@ raw_to_staging as (
 ),
 
 published as (
-    select source_system, 'customers' as entity, 'rows' as measure, cast(count(*) as decimal(28, 4)) as value
+    select
+        source_system,
+        'customers' as entity,
+        'rows' as measure,
+        cast(count(*) as decimal(28, 4)) as value
     from {{ ref('customer_identities') }}
     group by source_system
     union all
-    select source_system, 'orders' as entity, 'rows' as measure, cast(count(*) as decimal(28, 4)) as value
+    select
+        source_system,
+        'orders' as entity,
+        'rows' as measure,
+        cast(count(*) as decimal(28, 4)) as value
     from {{ ref('fct_orders') }}
     group by source_system
     union all
-    select source_system, 'orders' as entity, 'net_revenue' as measure, cast(sum(net_revenue) as decimal(28, 4)) as value
+    select
+        source_system,
+        'orders' as entity,
+        'net_revenue' as measure,
+        cast(sum(net_revenue) as decimal(28, 4)) as value
     from {{ ref('fct_orders') }}
     group by source_system
     union all
-    select source_system, 'orders' as entity, 'refund_amount' as measure, cast(sum(refund_amount) as decimal(28, 4)) as value
+    select
+        source_system,
+        'orders' as entity,
+        'refund_amount' as measure,
+        cast(sum(refund_amount) as decimal(28, 4)) as value
     from {{ ref('fct_orders') }}
     group by source_system
     union all
-    select source_system, 'order_lines' as entity, 'rows' as measure, cast(count(*) as decimal(28, 4)) as value
+    select
+        source_system,
+        'order_lines' as entity,
+        'rows' as measure,
+        cast(count(*) as decimal(28, 4)) as value
     from {{ ref('fct_order_lines') }}
     group by source_system
     union all
-    select source_system, 'order_lines' as entity, 'net_revenue' as measure, cast(sum(net_revenue) as decimal(28, 4)) as value
+    select
+        source_system,
+        'order_lines' as entity,
+        'net_revenue' as measure,
+        cast(sum(net_revenue) as decimal(28, 4)) as value
     from {{ ref('fct_order_lines') }}
     group by source_system
     union all
-    select source_system, 'survey_responses' as entity, 'rows' as measure, cast(count(*) as decimal(28, 4)) as value
+    select
+        source_system,
+        'survey_responses' as entity,
+        'rows' as measure,
+        cast(count(*) as decimal(28, 4)) as value
     from {{ ref('fct_survey_responses') }}
     group by source_system
     union all
@@ -167,7 +197,9 @@ left_out as (
         'rows' as measure,
         cast(count(*) as decimal(28, 4)) as value
     from {{ ref('int_surveys__survey_responses_unioned') }}
-    where score is null or coalesce(responded_at, invited_at) >= {{ setting('as_of_date') }} + interval 1 day
+    where
+        score is null
+        or coalesce(responded_at, invited_at) >= {{ setting('as_of_date') }} + interval 1 day
     group by source_system
     union all
     select
@@ -176,8 +208,18 @@ left_out as (
         'score' as measure,
         cast(sum(coalesce(score, 0)) as decimal(28, 4)) as value
     from {{ ref('int_surveys__survey_responses_unioned') }}
-    where score is null or coalesce(responded_at, invited_at) >= {{ setting('as_of_date') }} + interval 1 day
+    where
+        score is null
+        or coalesce(responded_at, invited_at) >= {{ setting('as_of_date') }} + interval 1 day
     group by source_system
+),
+
+-- Only the pairs that a mart carries; the others end at staging until a mart needs them.
+carried as (
+    select distinct
+        entity,
+        measure
+    from published
 ),
 
 staging_to_marts as (
@@ -189,8 +231,7 @@ staging_to_marts as (
         staged.value - coalesce(left_out.value, 0) as expected,
         coalesce(published.value, 0) as actual
     from staged
-    -- Only the pairs that a mart carries; the others end at staging until a mart needs them.
-    inner join (select distinct entity, measure from published) as carried
+    inner join carried
         on staged.entity = carried.entity and staged.measure = carried.measure
     left join published
         on

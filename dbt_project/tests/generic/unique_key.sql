@@ -1,4 +1,6 @@
-{# The grain: no two rows share the key, and no part of the key is NULL unless it is listed as nullable. #}
+{#
+    The grain: no two rows share the key, and no part of it is NULL unless it is listed as nullable.
+#}
 {% test unique_key(model, columns, nullable=[]) %}
 select
     {{ columns | join(',\n    ') }},

@@ -12,7 +12,8 @@ components as (
 rules as (
     select
         record_number,
-        min(case identifier_kind when 'external_id' then 1 when 'email' then 2 else 3 end) as rule_rank
+        min(case identifier_kind when 'external_id' then 1 when 'email' then 2 else 3 end)
+            as rule_rank
     from {{ ref('int_identity__identifiers') }}
     where is_link
     group by record_number
@@ -31,7 +32,9 @@ clustered as (
 keyed as (
     select
         clustered.*,
-        {{ surrogate_key(['senior.source_system', 'senior.source_object', 'senior.source_record_id']) }} as customer_key
+        {{ surrogate_key([
+            'senior.source_system', 'senior.source_object', 'senior.source_record_id'
+        ]) }} as customer_key
     from clustered
     inner join records as senior on clustered.senior_record_number = senior.record_number
 )

@@ -8,6 +8,12 @@ links as (
     where is_link and first_record_number != record_number
 )
 
-select first_record_number as node_a, record_number as node_b from links
+select
+    first_record_number as node_a,
+    record_number as node_b
+from links
 union all
-select record_number as node_a, first_record_number as node_b from links
+select
+    record_number as node_a,
+    first_record_number as node_b
+from links

@@ -13,10 +13,12 @@ mentioned as (
         record_number,
         trim(external_id) as external_id
     from (
-        select record_number, unnest(string_split(external_ids, ';')) as external_id
+        select
+            record_number,
+            unnest(string_split(external_ids, ';')) as external_id
         from records
         where external_ids is not null
-    )
+    ) as listed
     where trim(external_id) != ''
 ),
 
@@ -33,7 +35,7 @@ stated as (
         'external_id' as identifier_kind,
         source_system || ':' || source_record_id as identifier_value
     from records
-    where source_system || ':' || source_record_id in (select external_id from mentioned)
+    where source_system || ':' || source_record_id in (select mentioned.external_id from mentioned)
     union all
     select
         record_number,
@@ -53,7 +55,10 @@ stated as (
 
 -- The same identifier stated twice by one record is one statement.
 identifiers as (
-    select distinct record_number, identifier_kind, identifier_value
+    select distinct
+        record_number,
+        identifier_kind,
+        identifier_value
     from stated
 ),
 
@@ -73,9 +78,13 @@ judged as (
         case
             when placeholders.reason is not null then placeholders.reason
             when mailboxes.reason is not null then mailboxes.reason
-            when shared.identifier_kind = 'email' and shared.count_records > {{ setting('email_limit') }}
+            when
+                shared.identifier_kind = 'email'
+                and shared.count_records > {{ setting('email_limit') }}
                 then 'joins more records than company.yml allows'
-            when shared.identifier_kind = 'phone' and shared.count_records > {{ setting('phone_limit') }}
+            when
+                shared.identifier_kind = 'phone'
+                and shared.count_records > {{ setting('phone_limit') }}
                 then 'joins more records than company.yml allows'
         end as distrust_reason
     from shared

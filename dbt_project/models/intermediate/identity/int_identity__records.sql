@@ -9,7 +9,11 @@ phones as (
     select
         phone,
         to_e164(phone, {{ setting('phone_region') }}) as phone_e164
-    from (select distinct phone from customers where phone is not null)
+    from (
+        select distinct phone
+        from customers
+        where phone is not null
+    ) as spellings
 )
 
 select
@@ -23,7 +27,8 @@ select
     customers.customer_id as source_record_id,
     {{ normalise_email('customers.email') }} as email_normalised,
     phones.phone_e164,
-    lower(trim(coalesce(customers.first_name, split_part(customers.full_name, ' ', 1)))) as given_name,
+    lower(trim(coalesce(customers.first_name, split_part(customers.full_name, ' ', 1))))
+        as given_name,
     customers.external_ids
 from customers
 left join phones on customers.phone = phones.phone

@@ -17,8 +17,9 @@ select
     lines.source_system,
     lines.order_id,
     lines.line_number,
-    case when lines.product_id is not null then
-        {{ surrogate_key(['lines.source_system', 'lines.product_id']) }}
+    case
+        when lines.product_id is not null
+            then {{ surrogate_key(['lines.source_system', 'lines.product_id']) }}
     end as product_key,
     lines.product_id,
     products.category as product_category,
@@ -26,11 +27,13 @@ select
     lines.unit_price,
     lines.list_price,
     lines.net_revenue,
-    -- The cost at the time of the sale beats today's; without either the company's margin rate holds.
+    -- The cost at the time of the sale beats today's; without either, the company's margin rate.
     cast(
         case
             when coalesce(lines.unit_cost, products.unit_cost) is not null
-                then lines.net_revenue - lines.quantity * coalesce(lines.unit_cost, products.unit_cost)
+                then
+                    lines.net_revenue
+                    - lines.quantity * coalesce(lines.unit_cost, products.unit_cost)
             else lines.net_revenue * cast({{ setting('margin_rate') }} as decimal(9, 4))
         end as decimal(18, 4)
     ) as margin_amount

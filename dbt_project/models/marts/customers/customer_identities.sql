@@ -5,7 +5,9 @@ records as (
 ),
 
 sizes as (
-    select customer_key, count(*) as count_records
+    select
+        customer_key,
+        count(*) as count_records
     from records
     group by customer_key
 )

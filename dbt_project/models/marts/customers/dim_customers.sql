@@ -20,10 +20,12 @@ order_totals as (
         max(sales.ordered_at) as last_ordered_at,
         count(*) as count_orders,
         count(distinct cast(sales.ordered_at as date)) as count_purchase_days,
-        count(*) filter (where cast(sales.ordered_at as date) > settings.as_of_date - 365) as count_orders_365d,
+        count(*) filter (where cast(sales.ordered_at as date) > settings.as_of_date - 365)
+            as count_orders_365d,
         sum(sales.net_revenue) as net_revenue,
-        sum(sales.net_revenue) filter (where cast(sales.ordered_at as date) > settings.as_of_date - 365)
-            as net_revenue_365d,
+        sum(sales.net_revenue) filter (
+            where cast(sales.ordered_at as date) > settings.as_of_date - 365
+        ) as net_revenue_365d,
         sum(sales.refund_amount) as refund_amount,
         sum(coalesce(sales.discount_amount, 0)) as discount_amount,
         max(sales.net_revenue) as largest_order_revenue,
@@ -44,11 +46,13 @@ channels as (
         select
             customer_key,
             channel,
-            row_number() over (partition by customer_key order by count(*) desc, channel) as channel_rank
+            row_number() over (
+                partition by customer_key order by count(*) desc, channel
+            ) as channel_rank
         from sales
         where channel is not null
         group by customer_key, channel
-    )
+    ) as ranked
     where channel_rank = 1
 ),
 
@@ -67,7 +71,7 @@ categories as (
         from {{ ref('fct_order_lines') }}
         where is_sale and customer_key is not null and product_category is not null
         group by customer_key, product_category
-    )
+    ) as ranked
     group by customer_key
 ),
 
@@ -76,17 +80,21 @@ responses as (
         customer_key,
         count(distinct source_system || ':' || response_id) as count_survey_responses,
         max(responded_at) as last_responded_at,
-        max_by(score, answer_rank) filter (where survey_type = 'nps' and dimension = 'overall') as last_nps_score,
-        max_by(score_0_100, answer_rank) filter (where survey_type != 'nps' and dimension = 'overall')
-            as last_satisfaction_score
+        max_by(score, answer_rank) filter (where survey_type = 'nps' and dimension = 'overall')
+            as last_nps_score,
+        max_by(score_0_100, answer_rank) filter (
+            where survey_type != 'nps' and dimension = 'overall'
+        ) as last_satisfaction_score
     from (
         select
             *,
             -- Later answers win; ids break ties so that the result is the same in every run.
-            row_number() over (order by responded_at nulls first, source_system, response_id, dimension) as answer_rank
+            row_number() over (
+                order by responded_at nulls first, source_system, response_id, dimension
+            ) as answer_rank
         from {{ ref('fct_survey_responses') }}
         where customer_key is not null and is_counted
-    )
+    ) as ordered
     group by customer_key
 ),
 
@@ -103,7 +111,9 @@ select
     coalesce(profiles.customer_type, 'person') as customer_type,
     coalesce(
         profiles.full_name,
-        nullif(trim(coalesce(profiles.first_name, '') || ' ' || coalesce(profiles.last_name, '')), ''),
+        nullif(
+            trim(coalesce(profiles.first_name, '') || ' ' || coalesce(profiles.last_name, '')), ''
+        ),
         profiles.company_name
     ) as customer_name,
     profiles.first_name,
@@ -116,7 +126,8 @@ select
     - case
         when
             extract(month from profiles.birth_date) * 100 + extract(day from profiles.birth_date)
-            > extract(month from settings.as_of_date) * 100 + extract(day from settings.as_of_date) then 1
+            > extract(month from settings.as_of_date) * 100 + extract(day from settings.as_of_date)
+            then 1
         else 0
     end as age_years,
     profiles.gender,
@@ -133,11 +144,17 @@ select
     profiles.first_created_at,
     order_totals.first_ordered_at,
     order_totals.last_ordered_at,
-    cast(settings.as_of_date - cast(order_totals.first_ordered_at as date) as bigint) as tenure_days,
-    cast(settings.as_of_date - cast(order_totals.last_ordered_at as date) as bigint) as days_since_last_order,
-    case when order_totals.count_purchase_days > 1 then
-        cast(cast(order_totals.last_ordered_at as date) - cast(order_totals.first_ordered_at as date) as double)
-        / (order_totals.count_purchase_days - 1)
+    cast(settings.as_of_date - cast(order_totals.first_ordered_at as date) as bigint)
+        as tenure_days,
+    cast(settings.as_of_date - cast(order_totals.last_ordered_at as date) as bigint)
+        as days_since_last_order,
+    case
+        when order_totals.count_purchase_days > 1
+            then
+                cast(
+                    cast(order_totals.last_ordered_at as date)
+                    - cast(order_totals.first_ordered_at as date) as double
+                ) / (order_totals.count_purchase_days - 1)
     end as mean_days_between_purchases,
     cast(coalesce(order_totals.count_orders, 0) as bigint) as count_orders,
     cast(coalesce(order_totals.count_orders_365d, 0) as bigint) as count_orders_365d,
@@ -152,7 +169,8 @@ select
     categories.favourite_category,
     cast(coalesce(order_totals.count_channels, 0) as bigint) as count_order_channels,
     channels.favourite_channel,
-    cast(order_totals.count_late_deliveries as double) / nullif(order_totals.count_deliveries, 0) as late_delivery_rate,
+    cast(order_totals.count_late_deliveries as double)
+    / nullif(order_totals.count_deliveries, 0) as late_delivery_rate,
     cast(coalesce(responses.count_survey_responses, 0) as bigint) as count_survey_responses,
     responses.last_responded_at,
     responses.last_nps_score,

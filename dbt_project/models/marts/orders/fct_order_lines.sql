@@ -5,7 +5,12 @@ lines as (
 ),
 
 orders as (
-    select order_key, customer_key, ordered_at, is_sale, currency_code
+    select
+        order_key,
+        customer_key,
+        ordered_at,
+        is_sale,
+        currency_code
     from {{ ref('int_orders__orders_keyed') }}
 )
 

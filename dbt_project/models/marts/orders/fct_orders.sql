@@ -18,8 +18,12 @@ line_totals as (
 sequences as (
     select
         order_key,
-        row_number() over (partition by customer_key order by ordered_at, order_key) as order_sequence_number,
-        lag(ordered_at) over (partition by customer_key order by ordered_at, order_key) as previous_ordered_at
+        row_number() over (
+            partition by customer_key order by ordered_at, order_key
+        ) as order_sequence_number,
+        lag(ordered_at) over (
+            partition by customer_key order by ordered_at, order_key
+        ) as previous_ordered_at
     from orders
     where is_sale and customer_key is not null
 )
@@ -54,7 +58,8 @@ select
         as days_since_previous_order,
     orders.promised_at,
     orders.delivered_at,
-    cast(cast(orders.delivered_at as date) - cast(orders.promised_at as date) as bigint) as delivery_delay_days
+    cast(cast(orders.delivered_at as date) - cast(orders.promised_at as date) as bigint)
+        as delivery_delay_days
 from orders
 left join line_totals on orders.order_key = line_totals.order_key
 left join sequences on orders.order_key = sequences.order_key

@@ -11,7 +11,11 @@ identity as (
 ),
 
 orders as (
-    select order_key, source_system, order_id, channel
+    select
+        order_key,
+        source_system,
+        order_id,
+        channel
     from {{ ref('int_orders__orders_keyed') }}
 ),
 
@@ -34,7 +38,9 @@ select
     cast(answered.scale_min as double) as scale_min,
     cast(answered.scale_max as double) as scale_max,
     cast(
-        100 * (answered.score - answered.scale_min) / nullif(answered.scale_max - answered.scale_min, 0) as double
+        100
+        * (answered.score - answered.scale_min)
+        / nullif(answered.scale_max - answered.scale_min, 0) as double
     ) as score_0_100,
     -- A response about several orders has a row for each; counted once, on its first order.
     row_number() over (

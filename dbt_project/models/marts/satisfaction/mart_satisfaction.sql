@@ -8,12 +8,14 @@ answers as (
         cast(responses.score_0_100 as decimal(12, 4)) as exact_score_0_100,
         case
             when responses.survey_type = 'nps' then 'nps'
-            when responses.survey_type = 'ces' then 'ces'
-            -- Top-2-box is defined on five points; other scales count in the satisfaction score only.
+            -- The cuts are defined on one scale each; others count in the satisfaction score only.
+            when responses.survey_type = 'ces'
+                then case when responses.scale_min = 1 and responses.scale_max = 7 then 'ces' end
             when responses.scale_min = 1 and responses.scale_max = 5 then 'csat'
         end as scale_metric,
         -- A response without a customer stands for itself.
-        coalesce(responses.customer_key, responses.source_system || ':' || responses.response_id) as respondent,
+        coalesce(responses.customer_key, responses.source_system || ':' || responses.response_id)
+            as respondent,
         cast(date_trunc('month', responses.responded_at) as date) as response_month,
         segments.segment_name,
         segments.value_tier,
@@ -59,9 +61,17 @@ windows as (
 
 -- Each answer under every metric it counts for.
 measured as (
-    select *, scale_metric as metric from windows where scale_metric in ('nps', 'csat', 'ces')
+    select
+        *,
+        scale_metric as metric
+    from windows
+    where scale_metric in ('nps', 'csat', 'ces')
     union all
-    select *, 'satisfaction_score' as metric from windows where scale_metric is null or scale_metric != 'nps'
+    select
+        *,
+        'satisfaction_score' as metric
+    from windows
+    where scale_metric is null or scale_metric != 'nps'
 ),
 
 counted as (
@@ -88,14 +98,15 @@ counted as (
         sum(exact_score_0_100 * exact_score_0_100) as sum_squares_0_100
     from measured
     where dimension = 'overall'
-    group by grouping sets (
-        (metric, period_type, period_month),
-        (metric, period_type, period_month, survey_type),
-        (metric, period_type, period_month, channel),
-        (metric, period_type, period_month, segment_name),
-        (metric, period_type, period_month, value_tier),
-        (metric, period_type, period_month, region)
-    )
+    group by
+        grouping sets (
+            (metric, period_type, period_month),
+            (metric, period_type, period_month, survey_type),
+            (metric, period_type, period_month, channel),
+            (metric, period_type, period_month, segment_name),
+            (metric, period_type, period_month, value_tier),
+            (metric, period_type, period_month, region)
+        )
     union all
     select
         metric,
@@ -122,7 +133,8 @@ valued as (
         period_type,
         period_month,
         dimension_name,
-        coalesce(dimension_value, case when dimension_name = 'all' then 'all' else 'unknown' end) as dimension_value,
+        coalesce(dimension_value, case when dimension_name = 'all' then 'all' else 'unknown' end)
+            as dimension_value,
         count_responses,
         case metric
             when 'nps' then count_nine_or_more
@@ -136,14 +148,17 @@ valued as (
         end as count_unfavourable,
         cast(sum_score as double) / count_responses as mean_score,
         cast(sum_score_0_100 as double) / count_responses as mean_score_0_100,
-        case when count_responses > 1 then
-            sqrt(
-                greatest(
-                    cast(sum_squares_0_100 as double)
-                    - cast(sum_score_0_100 as double) * cast(sum_score_0_100 as double) / count_responses,
-                    0
-                ) / (count_responses - 1)
-            )
+        case
+            when count_responses > 1
+                then sqrt(
+                    greatest(
+                        cast(sum_squares_0_100 as double)
+                        - cast(sum_score_0_100 as double)
+                        * cast(sum_score_0_100 as double)
+                        / count_responses,
+                        0
+                    ) / (count_responses - 1)
+                )
         end as deviation_score_0_100
     from counted
 )
@@ -163,21 +178,37 @@ select
     ) as value,
     cast(
         case metric
-            when 'nps' then {{ nps_bound('count_favourable', 'count_unfavourable', 'count_responses', 'low') }}
+            when 'nps'
+                then {{ nps_bound(
+                    'count_favourable', 'count_unfavourable', 'count_responses', 'low'
+                ) }}
             when 'satisfaction_score'
-                then greatest(0, mean_score_0_100 - {{ z_95() }} * deviation_score_0_100 / sqrt(count_responses))
+                then greatest(
+                    0,
+                    mean_score_0_100 - {{ z_95() }} * deviation_score_0_100 / sqrt(count_responses)
+                )
             else {{ wilson_bound('count_favourable', 'count_responses', 'low') }}
         end as double
     ) as ci_low,
     cast(
         case metric
-            when 'nps' then {{ nps_bound('count_favourable', 'count_unfavourable', 'count_responses', 'high') }}
+            when 'nps'
+                then {{ nps_bound(
+                    'count_favourable', 'count_unfavourable', 'count_responses', 'high'
+                ) }}
             when 'satisfaction_score'
-                then least(100, mean_score_0_100 + {{ z_95() }} * deviation_score_0_100 / sqrt(count_responses))
+                then least(
+                    100,
+                    mean_score_0_100 + {{ z_95() }} * deviation_score_0_100 / sqrt(count_responses)
+                )
             else {{ wilson_bound('count_favourable', 'count_responses', 'high') }}
         end as double
     ) as ci_high,
-    case metric when 'nps' then 'points' when 'satisfaction_score' then 'score_0_100' else 'rate' end as unit,
+    case metric
+        when 'nps' then 'points'
+        when 'satisfaction_score' then 'score_0_100'
+        else 'rate'
+    end as unit,
     count_responses,
     cast(count_favourable as bigint) as count_favourable,
     cast(count_responses - count_favourable - count_unfavourable as bigint) as count_neutral,

@@ -31,7 +31,9 @@ buyers as (
 growth as (
     select
         orders.customer_key,
-        sum(case when orders.ordered_date > settings.as_of_date - 365 then orders.spend else 0 end) as spend_365d,
+        sum(
+            case when orders.ordered_date > settings.as_of_date - 365 then orders.spend else 0 end
+        ) as spend_365d,
         sum(
             case
                 when
@@ -46,17 +48,12 @@ growth as (
     group by orders.customer_key
 ),
 
--- Quintiles by value: equal values share the smallest rank and hence the score. NTILE would cut
--- through ties and give two equal customers different scores.
 scored as (
     select
         *,
-        cast(1 + floor(5.0 * (rank() over (order by last_order_date) - 1) / count(*) over ()) as integer)
-            as recency_score,
-        cast(1 + floor(5.0 * (rank() over (order by frequency) - 1) / count(*) over ()) as integer)
-            as frequency_score,
-        cast(1 + floor(5.0 * (rank() over (order by monetary) - 1) / count(*) over ()) as integer)
-            as monetary_score
+        {{ quintile_score('last_order_date') }} as recency_score,
+        {{ quintile_score('frequency') }} as frequency_score,
+        {{ quintile_score('monetary') }} as monetary_score
     from buyers
 ),
 
@@ -67,10 +64,12 @@ values_ranked as (
         predicted_value_365d,
         count_orders > 0 as is_buyer,
         rank() over (partition by count_orders > 0 order by margin_amount desc) as margin_rank,
-        rank() over (partition by count_orders > 0 order by predicted_value_365d desc nulls last) as predicted_rank,
+        rank() over (
+            partition by count_orders > 0 order by predicted_value_365d desc nulls last
+        ) as predicted_rank,
         count(*) over (partition by count_orders > 0) as count_customers,
         sum(greatest(margin_amount, 0)) over () as total_margin,
-        -- Margin of all customers strictly better than this one: equal customers get the same share.
+        -- Margin of all customers strictly better than this one: equal customers get one share.
         sum(greatest(margin_amount, 0)) over (
             order by margin_amount desc range between unbounded preceding and current row
         ) - sum(greatest(margin_amount, 0)) over (partition by margin_amount) as margin_of_better
@@ -90,25 +89,34 @@ select
     case
         when not ranked.is_buyer then 'Prospect'
         when scored.customer_key is null then 'Lost' -- bought only before the RFM window
-        else {{ rfm_segment('scored.recency_score', 'scored.frequency_score', 'scored.monetary_score') }}
+        else {{ rfm_segment(
+            'scored.recency_score', 'scored.frequency_score', 'scored.monetary_score'
+        ) }}
     end as segment_name,
     ranked.margin_amount,
     cast(
-        case when ranked.total_margin > 0 then cast(ranked.margin_of_better as double) / cast(ranked.total_margin as double) end
+        case
+            when
+                ranked.total_margin > 0
+                then cast(ranked.margin_of_better as double) / cast(ranked.total_margin as double)
+        end
         as double
     ) as margin_share_of_better,
     case
         when not ranked.is_buyer then 'prospect'
         when
             ranked.margin_amount > 0
-            and ranked.margin_rank <= ceil(ranked.count_customers * settings.value_tier_core_share) then 'core'
+            and ranked.margin_rank <= ceil(ranked.count_customers * settings.value_tier_core_share)
+            then 'core'
         when
             growth.spend_previous_365d > 0
-            and growth.spend_365d >= growth.spend_previous_365d * (1 + settings.value_tier_growth_rate)
+            and growth.spend_365d
+            >= growth.spend_previous_365d * (1 + settings.value_tier_growth_rate)
             then 'potential'
         when
             ranked.predicted_value_365d > 0
-            and ranked.predicted_rank <= ceil(ranked.count_customers * settings.value_tier_core_share)
+            and ranked.predicted_rank
+            <= ceil(ranked.count_customers * settings.value_tier_core_share)
             then 'potential'
         else 'ordinary'
     end as value_tier,

@@ -23,7 +23,8 @@ service_costs as (
         identity.customer_key,
         sum(costs.amount) as cost_to_serve
     from {{ ref('int_costs__costs_unioned') }} as costs
-    inner join {{ ref('int_identity__customer_records') }} as identity -- costs of no customer are not his
+    -- costs of no customer are not his
+    inner join {{ ref('int_identity__customer_records') }} as identity
         on
             costs.source_system = identity.source_system
             and costs.customer_id = identity.source_record_id
@@ -42,7 +43,12 @@ historic as (
         case
             -- A customer sold at a loss so far is not expected to cost money by buying again.
             when order_totals.net_revenue > 0
-                then greatest(cast(order_totals.margin_amount as double) / cast(order_totals.net_revenue as double), 0)
+                then
+                    greatest(
+                        cast(order_totals.margin_amount as double)
+                        / cast(order_totals.net_revenue as double),
+                        0
+                    )
             else {{ setting('margin_rate') }}
         end as margin_rate
     from customers
@@ -57,7 +63,9 @@ select
     cast(historic.margin_amount as decimal(18, 4)) as margin_amount,
     cast(historic.refund_amount as decimal(18, 4)) as refund_amount,
     cast(historic.cost_to_serve as decimal(18, 4)) as cost_to_serve,
-    cast(historic.margin_amount - historic.refund_amount - historic.cost_to_serve as decimal(18, 4)) as historic_value,
+    cast(
+        historic.margin_amount - historic.refund_amount - historic.cost_to_serve as decimal(18, 4)
+    ) as historic_value,
     cast(historic.margin_rate as double) as margin_rate,
     scores.probability_alive,
     scores.probability_purchase_365d,

@@ -4,8 +4,8 @@ current_rows as (
     select * from {{ current_records('olist', 'customers', with_first_export=true) }}
 )
 
--- Olist writes a new customer_id for every order; customer_unique_id is the person. The records stay
--- one per customer_id, as the file has them, and the shared external id lets identity join them.
+-- Olist writes a new customer_id for every order; customer_unique_id is the person. The records
+-- stay one per customer_id, as the file has them; the shared external id lets identity join them.
 select
     customer_id,
     'olist_person:' || customer_unique_id as external_ids,

@@ -8,7 +8,7 @@ orders as (
     select * from {{ current_records('olist', 'orders') }}
 )
 
--- One review can speak of several orders, and an order can have several reviews: a row for each pair.
+-- A review can speak of several orders, and an order can have several reviews: a row per pair.
 select
     reviews.review_id as response_id,
     'overall' as dimension,
@@ -19,7 +19,13 @@ select
     cast(1 as decimal(18, 4)) as scale_min,
     cast(5 as decimal(18, 4)) as scale_max,
     nullif(
-        trim(concat_ws(chr(10), nullif(trim(reviews.review_comment_title), ''), nullif(trim(reviews.review_comment_message), ''))),
+        trim(
+            concat_ws(
+                chr(10),
+                nullif(trim(reviews.review_comment_title), ''),
+                nullif(trim(reviews.review_comment_message), '')
+            )
+        ),
         ''
     ) as comment,
     'web' as channel,
