@@ -11,7 +11,13 @@ records as (
             order by
                 coalesce(customers.updated_at, customers.created_at, customers.first_exported_at),
                 identity.record_number desc
-        ) as recency_number
+        ) as recency_number,
+        -- Not the record changed longest ago: a later change does not make a record younger.
+        row_number() over (
+            order by
+                coalesce(customers.created_at, customers.first_exported_at),
+                identity.record_number
+        ) as seniority_number
     from {{ ref('int_customers__customers_unioned') }} as customers
     inner join {{ ref('int_identity__customer_records') }} as identity
         on
@@ -36,11 +42,14 @@ select
     max_by(region, recency_number) filter (where region is not null) as region,
     max_by(postal_code, recency_number) filter (where postal_code is not null) as postal_code,
     max_by(country_code, recency_number) filter (where country_code is not null) as country_code,
-    max_by(preferred_channel, recency_number) filter (where preferred_channel is not null) as preferred_channel,
-    -- Who won the customer is decided once: the first record that says so.
-    min_by(acquisition_channel, recency_number) filter (where acquisition_channel is not null) as acquisition_channel,
-    min_by(acquisition_campaign_id, recency_number)
-        filter (where acquisition_campaign_id is not null) as acquisition_campaign_id,
+    max_by(preferred_channel, recency_number) filter (where preferred_channel is not null)
+        as preferred_channel,
+    -- Who won the customer is decided once: the record created first that says so.
+    min_by(acquisition_channel, seniority_number) filter (where acquisition_channel is not null)
+        as acquisition_channel,
+    min_by(acquisition_campaign_id, seniority_number) filter (
+        where acquisition_campaign_id is not null
+    ) as acquisition_campaign_id,
     min(created_at) as first_created_at,
     max(updated_at) as last_updated_at,
     count(*) as count_source_records,

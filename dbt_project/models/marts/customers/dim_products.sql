@@ -6,14 +6,15 @@ catalogued as (
 
 sold as (
     select
-        source_system,
-        product_id,
-        min(product_key) as product_key,
-        sum(quantity) as units_sold,
-        sum(net_revenue) as net_revenue
-    from {{ ref('int_orders__order_lines_costed') }}
-    where product_id is not null
-    group by source_system, product_id
+        lines.source_system,
+        lines.product_id,
+        -- A product of cancelled orders only keeps its row: the lines point at it.
+        sum(lines.quantity) filter (where orders.is_sale) as units_sold,
+        sum(lines.net_revenue) filter (where orders.is_sale) as net_revenue
+    from {{ ref('int_orders__order_lines_costed') }} as lines
+    inner join {{ ref('int_orders__orders_keyed') }} as orders on lines.order_key = orders.order_key
+    where lines.product_id is not null
+    group by lines.source_system, lines.product_id
 )
 
 -- A product that was sold but never exported keeps its sales: nothing is lost to an inner join.
