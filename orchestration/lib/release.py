@@ -56,7 +56,7 @@ def documentation(systems: Sequence[str]) -> dict[str, TableDocumentation]:
             description=node["description"],
             columns={name: column["description"] for name, column in node["columns"].items()},
         )
-        for node in _published_models(systems)
+        for node in published_models(systems)
     }
     audit = {name: TableDocumentation(text, {}) for name, (text, _) in _AUDIT_TABLES.items()}
     return documented | audit
@@ -65,7 +65,7 @@ def documentation(systems: Sequence[str]) -> dict[str, TableDocumentation]:
 def keys(systems: Sequence[str]) -> dict[str, Sequence[str]]:
     """Return the key of every published table: the columns of its dbt test `unique_key`."""
     manifest = read_manifest(systems)
-    published = {node["unique_id"]: node["name"] for node in _published_models(systems)}
+    published = {node["unique_id"]: node["name"] for node in published_models(systems)}
     found: dict[str, Sequence[str]] = {
         published[node["attached_node"]]: node["test_metadata"]["kwargs"]["columns"]
         for node in manifest["nodes"].values()
@@ -75,7 +75,8 @@ def keys(systems: Sequence[str]) -> dict[str, Sequence[str]]:
     return found | {name: key for name, (_, key) in _AUDIT_TABLES.items()}
 
 
-def _published_models(systems: Sequence[str]) -> list[dict[str, Any]]:
+def published_models(systems: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the published tables as dbt's manifest describes them."""
     return [
         node
         for node in read_manifest(systems)["nodes"].values()

@@ -6,13 +6,15 @@ import dagster as dg
 
 from orchestration.lib import project
 from orchestration.lib.builds import promote
-from orchestration.lib.dbt_project import read_manifest
+from orchestration.lib.dbt_project import read_manifest, target_dir
+from orchestration.lib.lineage import declared_lineage, project_lineage
+from orchestration.lib.lineage_page import write_lineage_page
 from orchestration.lib.progress import report
 from orchestration.lib.publication import publish
 from orchestration.lib.release import (
-    PUBLISHED_SCHEMAS,
     documentation,
     keys,
+    published_models,
     release_content,
     required_gates,
     version_name,
@@ -25,11 +27,7 @@ from orchestration.lib.warehouse import Warehouse
 def publication() -> dg.Definitions:
     """Publish the marts as an immutable version and flip the link that readers follow."""
     systems = project.systems()
-    published = [
-        dg.AssetKey([node["schema"], node["name"]])
-        for node in read_manifest(systems)["nodes"].values()
-        if node["resource_type"] == "model" and node["schema"] in PUBLISHED_SCHEMAS
-    ]
+    published = [dg.AssetKey([node["schema"], node["name"]]) for node in published_models(systems)]
 
     @dg.asset(
         key=["published", "customer_marts"],
@@ -70,6 +68,13 @@ def publication() -> dg.Definitions:
             keep=warehouse.company.published_versions_kept,
         )
         promote(warehouse.home, warehouse.build_id)
+        write_lineage_page(
+            warehouse.home.reports / "lineage.html",
+            version=released.version,
+            as_of=found[0].isoformat(),
+            tables=published_models(systems),
+            lineage=project_lineage(target_dir(systems)) | declared_lineage(read_manifest(systems)),
+        )
         return dg.MaterializeResult(
             metadata={
                 "version": released.version,
