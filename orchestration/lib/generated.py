@@ -7,10 +7,13 @@ A test fails when a kept file differs from what these functions return.
 from collections.abc import Mapping
 from pathlib import Path
 
+from expectations.suites import load_layer
 from orchestration.lib.contracts import ExportContract, ExportObject
+from orchestration.lib.data_dictionary import entities_page, marts_page, read_tables
 from orchestration.lib.dbt_project import DBT_DIR
 from orchestration.lib.project import PROJECT_ROOT
 
+_REFERENCE = PROJECT_ROOT / "docs/reference"
 _NOTE = "Made from the export contract by `make docs`; change the contract instead."
 
 
@@ -20,7 +23,15 @@ def generated_files(contracts: Mapping[str, ExportContract]) -> dict[Path, str]:
     for system, contract in contracts.items():
         folder = DBT_DIR / "models/staging" / system
         files[folder / f"_{system}__sources.yml"] = sources_yaml(contract)
-        files[PROJECT_ROOT / "docs/reference" / f"{system}.md"] = reference_page(contract)
+        files[_REFERENCE / f"{system}.md"] = reference_page(contract)
+    models = DBT_DIR / "models"
+    published = [*read_tables(models / "marts"), *read_tables(models / "audit")]
+    entities = [
+        table for table in read_tables(models / "intermediate") if table.name.endswith("_unioned")
+    ]
+    staging = {system: read_tables(models / "staging" / system) for system in contracts}
+    files[_REFERENCE / "marts.md"] = marts_page(published, load_layer("marts"))
+    files[_REFERENCE / "entities.md"] = entities_page(entities, staging)
     return files
 
 
