@@ -214,12 +214,23 @@ left_out as (
     group by source_system
 ),
 
--- Only the pairs that a mart carries; the others end at staging until a mart needs them.
+-- What a mart carries; the rest ends at staging until a mart needs it. Named, not taken from what
+-- arrived: a mart that lost everything would vanish from its own check.
 carried as (
-    select distinct
-        entity,
-        measure
-    from published
+    {% for entity, measures in {
+        'customers': ['rows'],
+        'orders': ['rows', 'net_revenue', 'refund_amount'],
+        'order_lines': ['rows', 'net_revenue'],
+        'survey_responses': ['rows', 'score'],
+    }.items() -%}
+        {%- set is_last_entity = loop.last -%}
+        {%- for measure in measures -%}
+            select
+                '{{ entity }}' as entity,
+                '{{ measure }}' as measure
+            {% if not (is_last_entity and loop.last) %}union all{% endif %}
+        {% endfor %}
+    {%- endfor %}
 ),
 
 staging_to_marts as (

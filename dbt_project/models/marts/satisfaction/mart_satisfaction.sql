@@ -28,15 +28,30 @@ answers as (
     where responses.is_counted and responses.responded_at is not null
 ),
 
--- One response per customer and window: the latest.
+-- Each answer under every metric it counts for.
+measured as (
+    select
+        *,
+        scale_metric as metric
+    from answers
+    where scale_metric in ('nps', 'csat', 'ces')
+    union all
+    select
+        *,
+        'satisfaction_score' as metric
+    from answers
+    where scale_metric is null or scale_metric != 'nps'
+),
+
+-- One answer per customer, metric and window: the latest, whatever the survey it came by.
 by_month as (
     select
         'month' as period_type,
         response_month as period_month,
         *
-    from answers
+    from measured
     qualify row_number() over (
-        partition by survey_type, dimension, respondent, response_month
+        partition by metric, dimension, respondent, response_month
         order by responded_at desc, source_system, response_id
     ) = 1
 ),
@@ -46,9 +61,9 @@ all_time as (
         'all_time' as period_type,
         cast(null as date) as period_month,
         *
-    from answers
+    from measured
     qualify row_number() over (
-        partition by survey_type, dimension, respondent
+        partition by metric, dimension, respondent
         order by responded_at desc, source_system, response_id
     ) = 1
 ),
@@ -57,21 +72,6 @@ windows as (
     select * from by_month
     union all
     select * from all_time
-),
-
--- Each answer under every metric it counts for.
-measured as (
-    select
-        *,
-        scale_metric as metric
-    from windows
-    where scale_metric in ('nps', 'csat', 'ces')
-    union all
-    select
-        *,
-        'satisfaction_score' as metric
-    from windows
-    where scale_metric is null or scale_metric != 'nps'
 ),
 
 counted as (
@@ -96,7 +96,7 @@ counted as (
         sum(exact_score) as sum_score,
         sum(exact_score_0_100) as sum_score_0_100,
         sum(exact_score_0_100 * exact_score_0_100) as sum_squares_0_100
-    from measured
+    from windows
     where dimension = 'overall'
     group by
         grouping sets (
@@ -122,7 +122,7 @@ counted as (
         sum(exact_score) as sum_score,
         sum(exact_score_0_100) as sum_score_0_100,
         sum(exact_score_0_100 * exact_score_0_100) as sum_squares_0_100
-    from measured
+    from windows
     group by metric, period_type, period_month, dimension
 ),
 
