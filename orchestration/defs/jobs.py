@@ -14,7 +14,12 @@ publish_customer_marts = dg.define_asset_job(
 )
 
 
-@dg.schedule(job=publish_customer_marts, cron_schedule="0 5 * * *", execution_timezone="UTC")
+@dg.schedule(
+    job=publish_customer_marts,
+    cron_schedule="0 5 * * *",
+    execution_timezone="UTC",
+    description="Runs every day at 05:00 UTC; switch it on here.",
+)
 def publish_every_morning() -> dg.RunRequest:
     """Run every day at 05:00 UTC; runs without new files publish the same marts again."""
     return dg.RunRequest()
@@ -23,7 +28,8 @@ def publish_every_morning() -> dg.RunRequest:
 @dg.sensor(
     job=publish_customer_marts,
     minimum_interval_seconds=60,
-    description="Starts a run when the files in landing have changed and then stood still.",
+    description="Starts a run when the files in landing have changed and then stood still; "
+    "switch it on here.",
 )
 def publish_when_files_arrive(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Request a run for a new state of the landing folder.

@@ -36,7 +36,7 @@ PROVENANCE = {
     "_file_name": ("varchar", "Export file the row came from."),
     "_content_hash": ("varchar", "SHA-256 of that file."),
     "_exported_at": ("timestamp", "When the file was exported."),
-    "_row_number": ("bigint", "Row of the file, the first after the header is 1."),
+    "_row_number": ("bigint", "Row of the file, from 1, the header not counted."),
 }
 
 # The C loader reads the canonical contract in a tenth of the time; not every platform has it.

@@ -79,7 +79,7 @@ def relations_diagram(tables: Sequence[Table], suites: Iterable[Suite]) -> str:
     """Return the references between the tables as a Mermaid diagram, with keys and references."""
     by_name = {table.name: table for table in tables}
     lines: list[str] = []
-    shown: dict[str, dict[str, list[str]]] = {}
+    shown: dict[str, dict[str, set[str]]] = {}
     for suite in suites:
         child = by_name.get(suite.table.split(".")[1])
         filled = {
@@ -99,17 +99,17 @@ def relations_diagram(tables: Sequence[Table], suites: Iterable[Suite]) -> str:
             lines.append(f"    {parent.name} {one}--{many} {child.name} : {'_and_'.join(columns)}")
             for table in (parent, child):
                 for name in table.key:
-                    shown.setdefault(table.name, {}).setdefault(name, []).append("PK")
+                    shown.setdefault(table.name, {}).setdefault(name, set()).add("PK")
             for name in _listed(expectation.kwargs.get("to_column", columns)):
                 if name not in parent.key:
-                    shown[parent.name].setdefault(name, []).append("UK")
+                    shown[parent.name].setdefault(name, set()).add("UK")
             for name in columns:
-                shown[child.name].setdefault(name, []).append("FK")
+                shown[child.name].setdefault(name, set()).add("FK")
     for table_name, marks in shown.items():
         types = {column["name"]: column["data_type"] for column in by_name[table_name].columns}
         lines.append(f"    {table_name} {{")
         lines += [
-            f"        {types[name].split('(')[0]} {name} {', '.join(sorted(set(found), reverse=True))}"
+            f"        {types[name].split('(')[0]} {name} {', '.join(sorted(found, reverse=True))}"
             for name, found in marks.items()
         ]
         lines.append("    }")

@@ -70,7 +70,7 @@ def dbt_layer(
                 asset_key=[node.schema, node.name],
                 metadata={
                     "dagster/row_count": counts[table],
-                    "dagster/column_lineage": _dagster_lineage(lineage.get(table, {})),
+                    "dagster/column_lineage": dagster_lineage(lineage.get(table, {})),
                     "seconds": round(result.execution_time, 3),
                 },
             )
@@ -110,7 +110,7 @@ def _is_personal(column: Mapping[str, Any]) -> bool:
     return bool((column.get("config", {}).get("meta") or column.get("meta") or {}).get("pii"))
 
 
-def _dagster_lineage(columns: TableLineage) -> dg.TableColumnLineage:
+def dagster_lineage(columns: TableLineage) -> dg.TableColumnLineage:
     """Return lineage as Dagster stores it: from column to column, counted rows left out."""
     return dg.TableColumnLineage(
         {

@@ -83,10 +83,7 @@ def cached_lineage(
 
 
 def project_lineage(folder: Path) -> dict[str, dict[str, list[Source]]]:
-    """Return the lineage of all steps that `cached_lineage` has kept in the folder.
-
-    Tables that Python computes say themselves what they read (`meta` in the dbt sources).
-    """
+    """Return the lineage of all steps that `cached_lineage` has kept in the folder."""
     return {
         table: columns
         for kept in sorted(folder.glob(f"{CACHE_PREFIX}*.json"))

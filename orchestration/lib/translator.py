@@ -1,6 +1,7 @@
 """How a dbt node looks in Dagster: key, group, description, columns.
 
-Belongs here: naming and documentation of dbt assets. Does not: running them (`dbt_layers.py`).
+Belongs here: naming and documentation of what dbt builds and reads. Does not: running it
+(`dbt_layers.py`).
 """
 
 from collections.abc import Mapping
@@ -46,18 +47,40 @@ class LayerTranslator(DagsterDbtTranslator):
             **super().get_metadata(dbt_resource_props),
             "dagster/table_name": f"{dbt_resource_props['schema']}.{dbt_resource_props['name']}",
             "dagster/storage_kind": "duckdb",
-            "dagster/column_schema": dg.TableSchema(
-                [
-                    dg.TableColumn(
-                        column["name"],
-                        type=column.get("data_type") or "",
-                        description=column.get("description") or None,
-                        tags=_column_tags(column),
-                    )
-                    for column in columns.values()
-                ]
-            ),
+            "dagster/column_schema": column_schema(columns),
         }
+
+
+def source_metadata(manifest: Mapping[str, Any], table: str) -> dict[str, Any]:
+    """Return table name, storage and columns of a table that Python makes and dbt reads.
+
+    `table` is `schema.table`; it is documented once, as a dbt source.
+    """
+    (columns,) = (
+        node["columns"]
+        for node in manifest["sources"].values()
+        if f"{node['schema']}.{node['name']}" == table
+    )
+    return {
+        "dagster/table_name": table,
+        "dagster/storage_kind": "duckdb",
+        "dagster/column_schema": column_schema(columns),
+    }
+
+
+def column_schema(columns: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
+    """Return the columns of a dbt node as Dagster shows them."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                column["name"],
+                type=column.get("data_type") or "",
+                description=column.get("description") or None,
+                tags=_column_tags(column),
+            )
+            for column in columns.values()
+        ]
+    )
 
 
 def _column_tags(column: Mapping[str, Any]) -> dict[str, str]:

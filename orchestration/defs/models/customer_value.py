@@ -6,10 +6,14 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from orchestration.lib import project
+from orchestration.lib.dbt_layers import dagster_lineage
+from orchestration.lib.dbt_project import read_manifest
 from orchestration.lib.gates import check_specs, run_gate
+from orchestration.lib.lineage import declared_lineage
 from orchestration.lib.progress import report
 from orchestration.lib.receipts import record_built
-from orchestration.lib.translator import OWNER
+from orchestration.lib.translator import OWNER, source_metadata
 from orchestration.lib.warehouse import Warehouse
 
 SCORES = dg.AssetKey(["statistics", "customer_value_scores"])
@@ -23,13 +27,9 @@ SEED = 20_260_101  # The intervals are simulated: a fixed seed gives equal marts
     kinds={"python", "scipy"},
     owners=[OWNER],
     pool="duckdb_warehouse",
-    metadata={
-        "dagster/table_name": "statistics.customer_value_scores",
-        "dagster/storage_kind": "duckdb",
-    },
 )
 def customer_value_scores(warehouse: Warehouse) -> dg.MaterializeResult[None]:
-    """Score every buyer: purchases and revenue expected (MBG/NBD, Gamma-Gamma)."""
+    """One row per buyer: purchases and revenue to expect (MBG/NBD and Gamma-Gamma)."""
     from models.value.scoring import score_customers
 
     record_built(warehouse.build_dir, "models", "all")
@@ -84,4 +84,21 @@ def gate_models(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
 
     yield from run_gate(
         warehouse, "models", "all", load_layer("models"), {}, {".".join(SCORES.path): SCORES}
+    )
+
+
+@dg.definitions
+def customer_value() -> dg.Definitions:
+    """Return the scores, with the columns that dbt reads of them, and their gate."""
+    manifest = read_manifest(project.systems())
+    table = ".".join(SCORES.path)
+    lineage = dagster_lineage(declared_lineage(manifest)[table])
+    metadata = {**source_metadata(manifest, table), "dagster/column_lineage": lineage}
+    return dg.Definitions(
+        assets=[
+            customer_value_scores.map_asset_specs(
+                lambda spec: spec.merge_attributes(metadata=metadata)
+            )
+        ],
+        asset_checks=[gate_models],
     )

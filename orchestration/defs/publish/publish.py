@@ -68,8 +68,9 @@ def publication() -> dg.Definitions:
             keep=warehouse.company.published_versions_kept,
         )
         promote(warehouse.home, warehouse.build_id)
+        lineage_page = warehouse.home.reports / "lineage.html"
         write_lineage_page(
-            warehouse.home.reports / "lineage.html",
+            lineage_page,
             version=released.version,
             as_of=found[0].isoformat(),
             tables=published_models(systems),
@@ -81,6 +82,7 @@ def publication() -> dg.Definitions:
                 "folder": dg.MetadataValue.path(str(released.path)),
                 "dagster/row_count": sum(table.row_count for table in released.tables),
                 "tables": len(released.tables),
+                "lineage": dg.MetadataValue.path(str(lineage_page)),
             }
         )
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from orchestration.lib import project
+from orchestration.lib.dbt_project import read_manifest
 from orchestration.lib.settings_table import write_settings
-from orchestration.lib.translator import OWNER
+from orchestration.lib.translator import OWNER, source_metadata
 from orchestration.lib.warehouse import Warehouse
 
 
@@ -14,6 +15,7 @@ from orchestration.lib.warehouse import Warehouse
 def settings() -> dg.Definitions:
     """Write the settings once the files of all systems are known."""
     contracts = project.contracts()
+    manifest = read_manifest(project.systems())
     raw = [
         dg.AssetKey(["raw", f"{system}__{exported.name}"])
         for system in project.systems()
@@ -30,7 +32,7 @@ def settings() -> dg.Definitions:
                 description="One row with every setting of company.yml that SQL needs.",
                 owners=[OWNER],
                 kinds={"yaml", "duckdb"},
-                metadata={"dagster/table_name": "settings.company"},
+                metadata=source_metadata(manifest, "settings.company"),
             ),
             dg.AssetSpec(
                 dg.AssetKey(["audit", "input_files"]),
@@ -40,7 +42,7 @@ def settings() -> dg.Definitions:
                 "reader decided and how many rows came in.",
                 owners=[OWNER],
                 kinds={"duckdb"},
-                metadata={"dagster/table_name": "audit.input_files"},
+                metadata=source_metadata(manifest, "audit.input_files"),
             ),
             dg.AssetSpec(
                 dg.AssetKey(["audit", "quarantine"]),
@@ -49,7 +51,7 @@ def settings() -> dg.Definitions:
                 description="One row per row of a file that did not get in, with the reason.",
                 owners=[OWNER],
                 kinds={"duckdb"},
-                metadata={"dagster/table_name": "audit.quarantine"},
+                metadata=source_metadata(manifest, "audit.quarantine"),
             ),
         ],
         pool="duckdb_warehouse",
@@ -64,7 +66,8 @@ def settings() -> dg.Definitions:
                 ).fetchall()
             )
         yield dg.MaterializeResult(
-            asset_key=["settings", "company"], metadata={"as_of": as_of.isoformat()}
+            asset_key=["settings", "company"],
+            metadata={"as_of": as_of.isoformat(), "dagster/row_count": 1},
         )
         for table, count in counts.items():
             yield dg.MaterializeResult(
