@@ -222,11 +222,13 @@ class _Walk:
     def _of(self, scope: "Scope", name: str, column: str) -> set[Source]:
         from sqlglot import exp
 
-        # A table whose columns nobody has listed leaves its columns without the table's name.
-        alone = next(iter(scope.sources.values())) if len(scope.sources) == 1 else None
-        source = scope.sources.get(name) if name else alone
+        source = scope.sources.get(name)
+        if not name and len(scope.sources) == 1:
+            # The only table is one whose columns nobody has listed.
+            (source,) = scope.sources.values()
         if source is None:
-            return set()
+            # A subquery may read the row of the query around it.
+            return self._of(scope.parent, name, column) if name and scope.parent else set()
         if isinstance(source, exp.Table):
             return {(f"{source.db}.{source.name}", column)} if source.db else set()
         return self.sources(source, column)
