@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from orchestration.lib import project
 from orchestration.lib.company import CompanyError
@@ -43,9 +44,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 
 
 def main() -> None:
-    """Run the command line; expected errors are one sentence and exit code 1."""
+    """Run the command line; expected errors are one sentence and exit code 1.
+
+    Typer would end with 2 where an option is wrong, which here says that a gate stopped the run.
+    """
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except typer.Abort:
+        sys.exit(ERROR)
+    except TyperException as error:
+        if message := error.format_message():  # without a command the help was printed instead
+            typer.echo(f"crm-warehouse: {message} See crm-warehouse --help.", err=True)
+        sys.exit(ERROR)
     except (
         CompanyError,
         ContractError,
@@ -135,14 +145,18 @@ def sample(
     """Make realistic exports of a made-up company, with the truth beside them."""
     from samples import write_exports
 
-    summary = write_exports(
-        out,
-        customers=customers,
-        seed=seed,
-        as_of=as_of.date(),
-        days_of_deltas=days_of_deltas,
-        report=report,
-    )
+    try:
+        summary = write_exports(
+            out,
+            customers=customers,
+            seed=seed,
+            as_of=as_of.date(),
+            days_of_deltas=days_of_deltas,
+            report=report,
+        )
+    except (FileExistsError, ValueError) as error:  # what the arguments or the folder do not allow
+        typer.echo(f"crm-warehouse: {error}", err=True)
+        raise typer.Exit(ERROR) from error
     typer.echo(str(summary))
 
 

@@ -4,22 +4,30 @@ Belongs here: turning validation results into receipts and check results. Does n
 their execution (`expectations/`), the decision whether to publish (`publication.py`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from orchestration.lib import project
+from orchestration.lib.contracts import ExportContract
 from orchestration.lib.progress import report
 from orchestration.lib.receipts import record_validated
 from orchestration.lib.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from expectations.suites import Suite
-    from expectations.validate import TableResult, Verdict
+    from expectations.validate import CheckResult, TableResult, Verdict
+    from orchestration.lib.reading.records import FileRecord
 
 CRITICAL = "gx_critical"
 WARNING = "gx_warning"
 VALIDATION_TABLE = "audit.validation_results"
+
+# Finds the line of a landed file on which a record starts, by file name and record number.
+FindLine = Callable[[str, int], int | None]
 
 
 def check_specs(assets: Iterable[dg.AssetKey]) -> list[dg.AssetCheckSpec]:
@@ -48,12 +56,15 @@ def run_gate(
     """Validate the tables of one layer and scope, write the receipt, yield the check results.
 
     `assets` maps a table (`schema.table`) to its asset; results of tables that are no asset of
-    their own count for the receipt and are yielded with the first asset.
+    their own count for the receipt and are yielded with the first asset. Failing rows of a
+    system that know their file and record are shown with the line as well.
     """
     from expectations.validate import describe, validate
 
     report(f"gate {layer}{'' if scope == 'all' else ' ' + scope}: {len(suites)} tables")
     results = validate(warehouse.database, suites, masked_columns=masked_columns)
+    if (contract := project.contracts().get(scope)) is not None:
+        results = with_lines(results, _line_finder(warehouse, contract))
     failures = [describe(failure) for result in results for failure in result.critical.failures]
     _keep_results(warehouse, layer, scope, results)
     record_validated(
@@ -71,6 +82,64 @@ def run_gate(
     for asset, own in by_asset.items():
         yield _check_result(asset, CRITICAL, [result.critical for result in own])
         yield _check_result(asset, WARNING, [result.warning for result in own])
+
+
+def with_lines(results: Sequence["TableResult"], find_line: FindLine) -> list["TableResult"]:
+    """Add to rows that stop the run the line on which they start in their file, if it is there.
+
+    Rows of a mere warning are spared the search, which reads the file up to the row. A row tells
+    its file and record in `_file_name` and `_row_number`; a query that shows two records at once
+    prefixes one pair (`newest_file_name`, `newest_row_number`).
+    """
+
+    def located(check: "CheckResult") -> "CheckResult":
+        if check.severity != "critical":
+            return check
+        samples = tuple(_with_line_numbers(sample, find_line) for sample in check.samples)
+        return dataclasses.replace(check, samples=samples)
+
+    return [
+        dataclasses.replace(result, checks=tuple(located(check) for check in result.checks))
+        for result in results
+    ]
+
+
+def _with_line_numbers(sample: Mapping[str, Any], find_line: FindLine) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name, value in sample.items():
+        shown[name] = value
+        prefix = name.removesuffix("_row_number")
+        file_name = sample.get(f"{prefix}_file_name")
+        if prefix != name and file_name is not None and value is not None:
+            line = find_line(file_name, value)
+            if line is not None:
+                shown[f"{prefix}_line_number"] = line
+    return shown
+
+
+def _line_finder(warehouse: Warehouse, contract: ExportContract) -> FindLine:
+    """Look lines up in landing, where the file of a bad row still lies in all likelihood."""
+    from orchestration.lib.reading.landing import locate_line
+    from orchestration.lib.reading.views import read_input_files
+
+    @cache
+    def files() -> dict[str, list["FileRecord"]]:
+        found: dict[str, list[FileRecord]] = {}
+        with warehouse.connect() as con:
+            for record in read_input_files(con, contract.system):
+                found.setdefault(record.file_name, []).append(record)
+        return found
+
+    @cache
+    def find_line(file_name: str, row_number: int) -> int | None:
+        # Of two files of one name, one published and one replacing it, the row does not say whose.
+        match files().get(file_name):
+            case [record] if record.object is not None:
+                exported = contract.object(record.object)
+                return locate_line(exported, record, warehouse.landing, row_number)
+        return None
+
+    return find_line
 
 
 def _check_result(

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -69,6 +70,21 @@ def write_input_files(
                 for r in records
             ],
         )
+
+
+def read_input_files(con: duckdb.DuckDBPyConnection, system: str) -> list[FileRecord]:
+    """Read a system's rows of `audit.input_files` back, in the order of the file names."""
+    names = [field.name for field in dataclasses.fields(FileRecord)]
+    found = con.execute(
+        f"select {', '.join(names)} from audit.input_files where system = ? "
+        "order by file_name, sha256",
+        [system],
+    )
+    return [FileRecord(*map(_as_tuple, row)) for row in found.fetchall()]
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def write_quarantine(
