@@ -200,11 +200,11 @@ def _first_bad_rows(system: str, objects: Sequence[RawObject]) -> str:
         if personal
         else "FALSE"
     )
-    masked = "left(q.value, 1) || '***'"
+    masked = "left(q._value, 1) || '***'"
     return (
         "SELECT q.file_name, q.row_number, q.line_number, q.column_name,"
-        f" CASE WHEN {is_personal} THEN {masked} ELSE q.value END AS value, q.reason,"
-        f" CASE WHEN {is_personal} AND q.value <> '' THEN replace(q.message, q.value, {masked})"
+        f" CASE WHEN {is_personal} THEN {masked} ELSE q._value END AS value, q.reason,"
+        f" CASE WHEN {is_personal} AND q._value <> '' THEN replace(q.message, q._value, {masked})"
         " ELSE q.message END AS message"
         " FROM audit.quarantine AS q JOIN audit.input_files AS f"
         " ON f.system = q.system AND f.object = q.object AND f.file_name = q.file_name"

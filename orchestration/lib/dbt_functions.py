@@ -5,6 +5,7 @@ Belongs here: registering functions on the connection. Does not: their logic (`m
 
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
+from duckdb.func import SPECIAL
 
 from models.identity.phone_numbers import to_e164
 
@@ -24,5 +25,5 @@ def register_functions(connection: DuckDBPyConnection) -> None:
         to_e164,
         ["VARCHAR", "VARCHAR"],
         "VARCHAR",
-        null_handling="special",  # the default refuses functions that return NULL
+        null_handling=SPECIAL,  # the default refuses functions that return NULL
     )

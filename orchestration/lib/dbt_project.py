@@ -10,8 +10,9 @@ for every layer costs its import and a parse each time.
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,15 @@ def variables(systems: Sequence[str]) -> str:
 
 
 def target_dir(systems: Sequence[str]) -> Path:
-    """Return the folder of the parsed project: another one whenever a file or variable changes."""
+    """Return the folder of the parsed project: another one whenever a file or variable changes.
+
+    Looked at once per process: a run must not change its models halfway.
+    """
+    return _target_dir(tuple(sorted(systems)))
+
+
+@cache
+def _target_dir(systems: tuple[str, ...]) -> Path:
     digest = hashlib.sha256(variables(systems).encode())
     for path in sorted(_project_files()):
         digest.update(str(path.relative_to(DBT_DIR)).encode() + b"\0" + path.read_bytes())
@@ -73,9 +82,14 @@ def manifest_path(systems: Sequence[str]) -> Path:
     return manifest
 
 
-def read_manifest(systems: Sequence[str]) -> dict[str, Any]:
+def read_manifest(systems: Sequence[str]) -> Mapping[str, Any]:
     """Return the parsed project as dbt's manifest dictionary."""
-    content: dict[str, Any] = json.loads(manifest_path(systems).read_text(encoding="utf-8"))
+    return _read_manifest(manifest_path(systems))
+
+
+@cache
+def _read_manifest(path: Path) -> Mapping[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
 
@@ -84,14 +98,20 @@ def run_dbt(arguments: Sequence[str], database: Path, systems: Sequence[str]) ->
 
     Raises DbtError naming every failed node.
     """
-    from dbt.contracts.graph.manifest import Manifest
-
     manifest_path(systems)
     folder = target_dir(systems)
-    parsed = Manifest.from_msgpack((folder / "partial_parse.msgpack").read_bytes())
-    parsed.build_flat_graph()  # `graph` of the macros; dbt builds it only when it parses itself
+    parsed = _parsed_project(folder)
     # Without its own JSON files: another process may be reading the manifest just then.
     return _invoke([*arguments, "--no-write-json"], database, systems, folder, parsed)
+
+
+@cache
+def _parsed_project(folder: Path) -> "Manifest":
+    from dbt.contracts.graph.manifest import Manifest
+
+    parsed = Manifest.from_msgpack((folder / "partial_parse.msgpack").read_bytes())
+    parsed.build_flat_graph()  # `graph` of the macros; dbt builds it only when it parses itself
+    return parsed
 
 
 def _invoke(
@@ -103,7 +123,7 @@ def _invoke(
 ) -> list[Any]:
     from dbt.cli.main import dbtRunner
 
-    with _environment(database):
+    with _environment(database), _closing_database():
         outcome = dbtRunner(manifest=manifest).invoke(
             [
                 *arguments,
@@ -142,6 +162,24 @@ def _environment(database: Path | None) -> Iterator[None]:
             os.environ.pop(DATABASE_VARIABLE, None)
         else:
             os.environ[DATABASE_VARIABLE] = before
+
+
+@contextmanager
+def _closing_database() -> Iterator[None]:
+    """Let go of the database when the command is done: gates and publication open it next.
+
+    `keep_open: false` in the profile would let go after every model, which opens the file, checks
+    it and writes a checkpoint once per model.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    try:
+        yield
+    finally:
+        environment = DuckDBConnectionManager._ENV
+        if environment is not None:
+            environment.close()
+        DuckDBConnectionManager.close_all_connections()
 
 
 def _project_files() -> Iterator[Path]:

@@ -21,7 +21,7 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "unit" / "models")]
 
-from value_model_data import MadeUp, simulate  # type: ignore[import-not-found,unused-ignore] # noqa: E402
+from tests.unit.models.value_model_data import MadeUp, simulate
 
 from models.value import transactions  # noqa: E402
 from models.value.scoring import score_customers  # noqa: E402

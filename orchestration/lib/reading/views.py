@@ -90,14 +90,18 @@ def _as_tuple(value: Any) -> Any:
 def write_quarantine(
     con: duckdb.DuckDBPyConnection, system: str, records: Iterable[FileRecord], raw: Path
 ) -> None:
-    """Write a system's rows of `audit.quarantine`, as QuarantinedRow has them."""
+    """Write a system's rows of `audit.quarantine`, as QuarantinedRow has them.
+
+    What a row said may be personal data. It stands in columns that begin with an underscore, which
+    stay behind when `audit` is published.
+    """
     con.execute("create schema if not exists audit")
     con.execute(
         """
         create table if not exists audit.quarantine (
             system varchar, object varchar, file_name varchar, content_hash varchar,
-            row_number bigint, line_number bigint, column_name varchar, value varchar,
-            reason varchar, message varchar, raw_row varchar
+            row_number bigint, line_number bigint, column_name varchar, reason varchar,
+            message varchar, _value varchar, _raw_row varchar
         )
         """
     )
@@ -106,7 +110,9 @@ def write_quarantine(
     found = text_list(str(path) for path in paths if path is not None)
     if found != "[]":
         con.execute(
-            f"insert into audit.quarantine by name select * from read_parquet({found}) "
+            f"insert into audit.quarantine by name "
+            "select * rename (value as _value, raw_row as _raw_row) "
+            f"from read_parquet({found}) "
             "order by system, object, file_name, row_number"
         )
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from great_expectations import ExpectationSuite
 from great_expectations.expectations.registry import get_expectation_impl
-from suite_builders import expectation, suite
 
 from expectations.datasource import open_datasource
 from expectations.validate import validate
 from expectations.vocabulary import TYPES, literal, words_in
+from tests.unit.expectations.suite_builders import expectation, suite
 
 # type, arguments that pass, arguments that fail, failing rows (None for measures)
 CASES: list[tuple[str, dict[str, Any], dict[str, Any], int | None]] = [

@@ -54,7 +54,7 @@ def gate(
             )
         con.execute(
             "CREATE TABLE audit.quarantine (system TEXT, object TEXT, file_name TEXT,"
-            " row_number BIGINT, line_number BIGINT, column_name TEXT, value TEXT, reason TEXT,"
+            " row_number BIGINT, line_number BIGINT, column_name TEXT, _value TEXT, reason TEXT,"
             " message TEXT)"
         )
         for row in bad_rows:

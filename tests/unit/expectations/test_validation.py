@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
-from suite_builders import expectation, suite
 
 from expectations.validate import describe, validate, validation_rows
+from tests.unit.expectations.suite_builders import expectation, suite
 
 
 def test_failing_rows_come_with_key_value_and_place(database: Path) -> None:

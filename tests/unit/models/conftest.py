@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from value_model_data import Array, MadeUp, Window, simulate, split_window
+
+from tests.unit.models.value_model_data import Array, MadeUp, Window, simulate, split_window
 
 
 @pytest.fixture(scope="session")

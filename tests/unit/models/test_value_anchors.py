@@ -7,12 +7,12 @@ from datetime import date
 
 import numpy as np
 import pytest
-from value_model_data import SPEND_TRUTH, TRUTH, Array, MadeUp, Window
 
 from models.value import gamma_gamma, transactions
 from models.value.fitting import Fit
 from models.value.status import Status
 from models.value.sufficient_statistics import collapse
+from tests.unit.models.value_model_data import SPEND_TRUTH, TRUTH, Array, MadeUp, Window
 
 Summary = tuple[Array, Array, Array, Array]
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy.stats import rankdata
-from value_model_data import Array, Window, split_window
 
 from models.value import gamma_gamma, transactions
 from models.value.status import Status
+from tests.unit.models.value_model_data import Array, Window, split_window
 
 ONLINE_RETAIL = Path(__file__).parents[4] / "shared" / "data" / "online_retail"
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from value_model_data import FREQUENT, TRUTH, Array, MadeUp, simulate
 
 from models.value import gamma_gamma, transactions
 from models.value.scoring import CustomerScores, score_customers
+from tests.unit.models.value_model_data import FREQUENT, TRUTH, Array, MadeUp, simulate
 
 Summary = tuple[Array, Array, Array, Array]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
-from value_model_data import Array, MadeUp, simulate
 
 from models.value import gamma_gamma, transactions
 from models.value.scoring import CustomerScores, score_customers
 from models.value.status import Status
+from tests.unit.models.value_model_data import Array, MadeUp, simulate
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class Shop:
             write_input_files(con, self.contract().system, records)
             write_quarantine(con, self.contract().system, records, self.raw)
             result = con.execute("from audit.quarantine")
-            names = [column[0] for column in result.description or []]
+            names = [column[0].lstrip("_") for column in result.description or []]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import Shop
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from orchestration.lib.reading.landing import delimited_relation, may_be_misread
 from orchestration.lib.reading.layout import Layout
 from orchestration.lib.reading.records import RefusedError
 from orchestration.lib.reading.staging import stage_delimited
+from tests.unit.reading.conftest import Shop
 
 CONNECTION = duckdb.connect()
 RFC = Dialect(",", '"', '"')

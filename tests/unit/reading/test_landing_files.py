@@ -10,13 +10,13 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import ORDERS, Shop
 
 from orchestration.lib.contracts import ContractError
 from orchestration.lib.reading.landing import locate_line
 from orchestration.lib.reading.records import FileRecord, read_sidecar
 from orchestration.lib.reading.sources import export_time
 from orchestration.lib.reading.views import create_raw_views, write_input_files
+from tests.unit.reading.conftest import ORDERS, Shop
 
 CSV = "order_id,amount,note\n1,2.50,x\n2,3,NULL\n"
 ROWS = [("1", "2.50", "x"), ("2", "3", None)]

@@ -4,7 +4,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import ORDERS, Shop
+
+from tests.unit.reading.conftest import ORDERS, Shop
 
 HEADER = "order_id,amount,note,quantity,is_paid,due_date,updated_at\n"
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from sample_files import Sample, connect, load_objects, make_sample
+
+from tests.unit.samples.sample_files import Sample, connect, load_objects, make_sample
 
 
 @pytest.fixture(scope="session")

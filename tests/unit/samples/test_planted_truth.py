@@ -7,13 +7,13 @@ import duckdb
 import numpy as np
 import phonenumbers
 import pytest
-from sample_files import AS_OF, Sample
 from scipy import integrate, stats
 
 from samples.draws import stream
 from samples.parameters import Acquisition, Identity, Parameters, PurchaseProcess, Spend
 from samples.people import draw_people
 from samples.purchases import simulate_purchases
+from tests.unit.samples.sample_files import AS_OF, Sample
 
 PLANTED = Parameters()
 

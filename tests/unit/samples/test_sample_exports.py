@@ -9,7 +9,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from sample_files import AS_OF, Sample, load_objects, make_sample
+
+from tests.unit.samples.sample_files import AS_OF, Sample, load_objects, make_sample
 
 OBJECTS = sorted(load_objects())
 DUCKDB_TYPES = {
