@@ -9,22 +9,16 @@ intervals; its figures are for fitting and for expected purchases and probabilit
 import argparse
 import multiprocessing
 import resource
-import sys
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "unit" / "models")]
-
+from models.value import transactions
+from models.value.scoring import score_customers
 from tests.unit.models.value_model_data import MadeUp, simulate
-
-from models.value import transactions  # noqa: E402
-from models.value.scoring import score_customers  # noqa: E402
 
 FITTERS = {
     "mbg_nbd": "ModifiedBetaGeoFitter",
