@@ -198,8 +198,7 @@ def test_customers_are_the_persons_of_the_truth(exports: Exports, sample_exports
     for record, key in exports.key_of.items():
         clusters[key].append(record)
     found = pairs(clusters.values())
-    print(len(true), len(found), len(true & found))
-    # Measured: all 37 pairs of the truth and no other. Shared phones and mailboxes are in the sample.
+    # Measured: all 37 pairs of the truth and no other, with shared phones and mailboxes around.
     assert len(true) >= 30
     assert len(true & found) / len(found) >= 0.99, sorted(found - true)[:5]
     assert len(true & found) / len(true) >= 0.95, sorted(true - found)[:5]
