@@ -35,12 +35,12 @@ def known_columns(
 ) -> dict[str, list[str]]:
     """Return the columns of every table that models read, by `schema.table`.
 
-    Models and sources have theirs in the dbt project, raw tables in the export contracts.
+    Models, seeds and sources have theirs in the dbt project, raw tables in the export contracts.
     """
     documented = {
         f"{node['schema']}.{node['name']}": list(node["columns"])
         for node in [*manifest["nodes"].values(), *manifest["sources"].values()]
-        if node["resource_type"] in ("model", "source") and node["columns"]
+        if node["resource_type"] in ("model", "seed", "source") and node["columns"]
     }
     raw = {
         f"raw.{contract.system}__{exported.name}": list(raw_columns(exported))
