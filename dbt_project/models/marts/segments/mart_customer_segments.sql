@@ -10,7 +10,11 @@ orders as (
 ),
 
 settings as (
-    select * from {{ source('settings', 'company') }}
+    select
+        *,
+        -- As a decimal: in doubles 7 % of 100 customers is a little more than 7, hence 8.
+        cast(value_tier_core_share as decimal(9, 6)) as core_share
+    from {{ source('settings', 'company') }}
 ),
 
 buyers as (
@@ -106,7 +110,7 @@ select
         when not ranked.is_buyer then 'prospect'
         when
             ranked.margin_amount > 0
-            and ranked.margin_rank <= ceil(ranked.count_customers * settings.value_tier_core_share)
+            and ranked.margin_rank <= ceil(ranked.count_customers * settings.core_share)
             then 'core'
         when
             growth.spend_previous_365d > 0
@@ -116,7 +120,7 @@ select
         when
             ranked.predicted_value_365d > 0
             and ranked.predicted_rank
-            <= ceil(ranked.count_customers * settings.value_tier_core_share)
+            <= ceil(ranked.count_customers * settings.core_share)
             then 'potential'
         else 'ordinary'
     end as value_tier,
