@@ -53,7 +53,7 @@ def lineage_page(
         "expression reads; joins and filters around it are left out. Click a column for the whole "
         "way.</p>"
         '<p><span class="key"><span class="raw">exported file</span><span class="settings">'
-        'company.yml</span><span class="audit">record of what was read</span></span></p>'
+        'setting</span><span class="audit">record of what was read</span></span></p>'
         '<input id="search" type="search" autocomplete="off" aria-label="Search" '
         'placeholder="Search: a published column, or a column of a file, e.g. orders.net_revenue">'
         f'<p id="found" role="status">{count} columns of {len(ordered)} tables</p></header>'
@@ -114,7 +114,7 @@ def _sources(sources: Sequence[Source], first: str) -> str:
     )
 
 
-_CONSTANT = "<i>set by the warehouse's own SQL</i>"
+_CONSTANT = "<i>no column: a constant, or what no enabled system fills</i>"
 
 _STYLE = """
 :root { --ink: #1d2733; --soft: #5d6b7a; --line: #e3e8ee; --back: #f7f9fb; --accent: #2c5cc5 }
