@@ -5,7 +5,6 @@ Exit codes: 0 published or nothing to do, 1 error, 2 stopped by a gate.
 """
 
 import os
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -230,12 +229,11 @@ def ui(
     os.environ[project.HOME_VARIABLE] = str(project.home().root)
     dagster = Path(sys.executable).with_name("dagster")
     typer.echo(f"Dagster UI on http://127.0.0.1:{port}")
-    sys.exit(
-        subprocess.call(
-            [dagster, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
-            cwd=project.PROJECT_ROOT,
-        )
-    )
+    sys.stdout.flush()
+    # This process becomes Dagster's, so that whatever ends it ends Dagster and its children.
+    os.chdir(project.PROJECT_ROOT)
+    address = ["-h", "127.0.0.1", "-p", str(port)]
+    os.execv(dagster, [str(dagster), "dev", "-w", "workspace.yaml", *address])
 
 
 @app.command(hidden=True)

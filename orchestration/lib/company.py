@@ -20,19 +20,24 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class IdentityRule(_Strict):
-    """How far one kind of identifier is trusted to join customer records."""
+class HardIdentifier(_Strict):
+    """An identifier that a system keeps unique: how far a link by it is trusted."""
 
     reliability: Share
+
+
+class SharedIdentifier(HardIdentifier):
+    """An identifier that people may share: beyond `limit` records it joins nobody."""
+
     limit: int = Field(default=5, ge=2)
 
 
 class Identity(_Strict):
     """The identifiers that join records of one customer."""
 
-    external_id: IdentityRule = IdentityRule(reliability=1.0, limit=1_000_000)
-    email: IdentityRule = IdentityRule(reliability=0.98)
-    phone: IdentityRule = IdentityRule(reliability=0.95)
+    external_id: HardIdentifier = HardIdentifier(reliability=1.0)
+    email: SharedIdentifier = SharedIdentifier(reliability=0.98)
+    phone: SharedIdentifier = SharedIdentifier(reliability=0.95)
 
 
 class Company(_Strict):

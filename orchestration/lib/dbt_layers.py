@@ -46,7 +46,7 @@ def dbt_layer(
     )
     def build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
         record_built(warehouse.build_dir, layer, scope)
-        report(f"build {name}: {len(list(context.selected_output_names))} tables")
+        report(f"build {name}: {len(context.selected_asset_keys)} tables")
         results = run_dbt(
             ["build", "--resource-type", "model", "seed", "--select", *select.split()],
             warehouse.database,

@@ -26,22 +26,6 @@ PUBLISHED_SCHEMAS = ("marts", "audit")
 _CODE = ("orchestration", "models", "expectations", "dbt_project")
 _CODE_SUFFIXES = (".py", ".sql", ".yml", ".yaml", ".csv")
 
-_AUDIT_TABLES = {
-    "input_files": (
-        "One row per export file that counts for the version, refused and unrecognised ones "
-        "included.",
-        ("system", "object", "file_name"),
-    ),
-    "quarantine": (
-        "One row per system, object, file and reason: rows that did not get in.",
-        ("system", "object", "file_name", "reason", "column_name"),
-    ),
-    "validation_results": (
-        "One row per check of a gate.",
-        ("layer", "scope", "table_name", "check_name"),
-    ),
-}
-
 
 def required_gates(systems: Sequence[str]) -> list[tuple[str, str]]:
     """Return layer and scope of every gate that must have passed before publication."""
@@ -51,28 +35,31 @@ def required_gates(systems: Sequence[str]) -> list[tuple[str, str]]:
 
 def documentation(systems: Sequence[str]) -> dict[str, TableDocumentation]:
     """Return descriptions of the published tables and their columns, from the dbt project."""
-    documented = {
+    return {
         node["name"]: TableDocumentation(
             description=node["description"],
             columns={name: column["description"] for name, column in node["columns"].items()},
         )
-        for node in published_models(systems)
+        for node in [*published_models(systems), *_audit_sources(systems)]
     }
-    audit = {name: TableDocumentation(text, {}) for name, (text, _) in _AUDIT_TABLES.items()}
-    return documented | audit
 
 
 def keys(systems: Sequence[str]) -> dict[str, Sequence[str]]:
-    """Return the key of every published table: the columns of its dbt test `unique_key`."""
-    manifest = read_manifest(systems)
+    """Return the key of every published table: of its dbt test `unique_key`, or of its source."""
     published = {node["unique_id"]: node["name"] for node in published_models(systems)}
     found: dict[str, Sequence[str]] = {
         published[node["attached_node"]]: node["test_metadata"]["kwargs"]["columns"]
-        for node in manifest["nodes"].values()
+        for node in read_manifest(systems)["nodes"].values()
         if node["resource_type"] == "test" and node.get("attached_node") in published
         if node["test_metadata"]["name"] == "unique_key"
     }
-    return found | {name: key for name, (_, key) in _AUDIT_TABLES.items()}
+    return found | {node["name"]: node["meta"]["key"] for node in _audit_sources(systems)}
+
+
+def _audit_sources(systems: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what the reader and the gates write into schema audit, beside the dbt models there."""
+    sources = read_manifest(systems)["sources"].values()
+    return [node for node in sources if node["schema"] == "audit"]
 
 
 def published_models(systems: Sequence[str]) -> list[dict[str, Any]]:
