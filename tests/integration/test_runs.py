@@ -1,0 +1,238 @@
+"""One run after the other: what is new, what is undone, and that the order of arrival is nothing.
+
+All runs of this module are on homes of 80 customers.
+"""
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.lib.publication import current_version, read_manifest
+from samples import write_exports
+from tests.integration.deliveries import (
+    as_csv,
+    builds,
+    changed,
+    copy_of,
+    deliver,
+    exported_rows,
+    fingerprint,
+    mart_hashes,
+)
+from tests.running import Run, crm_warehouse, published
+
+FULL, SECOND, LAST = (dt.date(2026, 10, 30), dt.date(2026, 10, 31), dt.date(2026, 11, 1))
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A full export and two days of changes."""
+    out = tmp_path_factory.mktemp("deltas") / "exports"
+    write_exports(out, customers=80, seed=3, as_of=LAST, days_of_deltas=2, report=lambda _: None)
+    return out
+
+
+def files_of(exports: Path, *days: dt.date) -> list[Path]:
+    return sorted(
+        path for day in days for path in (exports / "canonical").glob(f"*_{day.isoformat()}.*")
+    )
+
+
+def publish(home: Path, arriving: Iterable[Path], *arguments: str) -> Run:
+    """Let files arrive in the home's landing and run; it must publish."""
+    landing = home / "landing" / "canonical"
+    landing.mkdir(parents=True, exist_ok=True)
+    for path in arriving:
+        shutil.copy(path, landing)
+    run = crm_warehouse("run", "--home", home, *arguments)
+    assert run.exit_code == 0, run.stderr
+    return run
+
+
+@pytest.fixture(scope="module")
+def all_at_once(exports: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("all_at_once") / "home"
+    publish(home, files_of(exports, FULL, SECOND, LAST))
+    return home
+
+
+@pytest.fixture(scope="module")
+def day_by_day(exports: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with one version per day; what each day's marts hashed to lies in `days.json`."""
+    home = tmp_path_factory.mktemp("day_by_day") / "home"
+    days = {}
+    for day in (FULL, SECOND, LAST):
+        publish(home, files_of(exports, day))
+        days[day.isoformat()] = mart_hashes(home)
+    (home / "days.json").write_text(json.dumps(days))
+    return home
+
+
+def hashes_of_day(home: Path, day: dt.date) -> dict[str, str]:
+    found: dict[str, str] = json.loads((home / "days.json").read_text())[day.isoformat()]
+    return found
+
+
+def test_a_day_by_day_delivery_publishes_what_all_at_once_does(
+    all_at_once: Path, day_by_day: Path
+) -> None:
+    assert hashes_of_day(day_by_day, LAST) == mart_hashes(all_at_once)
+    assert hashes_of_day(day_by_day, FULL) != hashes_of_day(day_by_day, LAST)
+    assert hashes_of_day(day_by_day, SECOND) != hashes_of_day(day_by_day, LAST)
+
+
+def test_files_that_arrive_late_and_out_of_order_publish_the_same(
+    all_at_once: Path, exports: Path, tmp_path: Path
+) -> None:
+    """The optional objects come after days of changes, and landing was emptied in between."""
+    needed = ("customers_", "orders_", "order_lines_")
+    full = files_of(exports, FULL)
+    first = [path for path in full if path.name.startswith(needed)]
+    assert len(first) == 3
+
+    publish(tmp_path, first)
+    with published(tmp_path) as con:
+        assert con.execute("select count(*) from marts.fct_survey_responses").fetchone() == (0,)
+        assert con.execute("select count(*) > 0 from marts.mart_customer_ltv").fetchone() == (True,)
+
+    shutil.rmtree(tmp_path / "landing")  # what is published counts without its files
+    rest = [path for path in full if path not in first]
+    publish(tmp_path, [*files_of(exports, LAST), *files_of(exports, SECOND), *rest])
+    assert mart_hashes(tmp_path) == mart_hashes(all_at_once)
+
+
+def test_an_earlier_as_of_day_gives_what_was_published_on_that_day(
+    all_at_once: Path, day_by_day: Path, tmp_path: Path
+) -> None:
+    home = copy_of(all_at_once, tmp_path / "home")
+
+    publish(home, [], "--as-of", SECOND.isoformat())
+
+    assert read_manifest(home / "published")["as_of"] == SECOND.isoformat()
+    assert mart_hashes(home) == hashes_of_day(day_by_day, SECOND)
+
+
+def test_a_run_without_news_publishes_nothing_and_starts_no_dagster_run(all_at_once: Path) -> None:
+    before = fingerprint(all_at_once)
+
+    run = crm_warehouse("run", "--home", all_at_once)
+    as_json = crm_warehouse("run", "--home", all_at_once, "--json")
+
+    assert (run.exit_code, as_json.exit_code) == (0, 0)
+    assert run.stdout.startswith("Nothing is new: version ")
+    assert json.loads(as_json.stdout)["new"] is False
+    assert fingerprint(all_at_once) == before
+
+
+def test_after_a_rollback_a_run_publishes_what_lies_in_landing_again(
+    day_by_day: Path, tmp_path: Path
+) -> None:
+    home = copy_of(day_by_day, tmp_path / "home")
+    first = min(path.name.removeprefix("v=") for path in (home / "published").glob("v=*"))
+
+    rolled_back = crm_warehouse("rollback", first, "--home", home)
+
+    assert rolled_back.exit_code == 0
+    assert f"Version {first}, as of {FULL}, is current." in rolled_back.stdout
+    assert current_version(home / "published") == first
+    assert mart_hashes(home) == hashes_of_day(day_by_day, FULL)
+
+    # With only the files of that day in landing the later ones count no more: nothing is new.
+    landing = home / "landing" / "canonical"
+    for path in landing.glob("*_2026-1[01]-*"):
+        if FULL.isoformat() not in path.name:
+            path.rename(tmp_path / path.name)
+    assert crm_warehouse("run", "--home", home).stdout.startswith("Nothing is new")
+
+    publish(home, tmp_path.glob("*.csv"))
+    assert mart_hashes(home) == hashes_of_day(day_by_day, LAST)
+
+
+NAME = "canonical/orders_2026-11-02.csv"
+
+
+@pytest.fixture(scope="module")
+def corrected(all_at_once: Path, exports: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home where a file with too many bad rows stopped, was removed, and came back corrected.
+
+    One of its rows is still bad, which is below the ceiling.
+    """
+    folder = tmp_path_factory.mktemp("undone")
+    home = copy_of(all_at_once, folder / "home")
+    before = fingerprint(home / "published")
+    rows = [row | {"channel": "new_channel"} for row in exported_rows(exports, "orders")[:200]]
+    one_bad = changed(rows, 16, net_revenue="12,x")
+    bad = changed(changed(one_bad, 17, net_revenue=""), 18, net_revenue="many")
+
+    delivered = deliver(home / "landing", NAME, as_csv([row | {"channel": "bad"} for row in bad]))
+    assert crm_warehouse("run", "--home", home).exit_code == 2
+
+    delivered.unlink()
+    undone = crm_warehouse("run", "--home", home)
+    assert undone.stdout.startswith("Nothing is new"), undone.stderr
+    assert fingerprint(home / "published") == before
+
+    deliver(home / "landing", NAME, as_csv(one_bad))
+    publish(home, [])
+    return home
+
+
+def test_nothing_of_the_bad_file_remains(corrected: Path) -> None:
+    with published(corrected) as con:
+        files = con.execute(
+            "select count(*) from audit.input_files where file_name like 'orders_2026-11-02%'"
+        ).fetchone()
+        orders = con.execute(
+            "select count(*) filter (where channel = 'new_channel'), "
+            "count(*) filter (where channel = 'bad') from marts.fct_orders"
+        ).fetchone()
+    assert files == (1,)
+    assert orders == (199, 0)
+
+
+def test_the_one_bad_row_is_kept_aside_with_its_place_and_reason(corrected: Path) -> None:
+    with duckdb.connect(str(corrected / "warehouse.duckdb"), read_only=True) as con:
+        found = con.execute(
+            "select object, file_name, row_number, line_number, column_name, value, reason "
+            "from audit.quarantine"
+        ).fetchall()
+    assert found == [("orders", "orders_2026-11-02.csv", 17, 18, "net_revenue", "12,x", "bad_type")]
+
+
+def test_every_row_is_accounted_for(corrected: Path) -> None:
+    with published(corrected) as con:
+        counts = con.execute(
+            "select rows_in_file, rows_loaded, rows_quarantined from audit.input_files "
+            "where file_name = 'orders_2026-11-02.csv'"
+        ).fetchone()
+        differences = con.execute(
+            "select count(*) > 0, count(*) filter (where difference != 0) from audit.reconciliation"
+        ).fetchone()
+    assert counts == (200, 199, 1)
+    assert differences == (True, 0)
+
+
+def test_status_counts_it(corrected: Path) -> None:
+    status = crm_warehouse("status", "--home", corrected)
+    assert ", 1 in quarantine" in status.stdout
+    assert ", 0 differences" in status.stdout
+
+
+def test_a_new_setting_is_a_reason_to_run_and_a_lower_ceiling_stops(
+    corrected: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = tmp_path / "company.yml"
+    company.write_text("quarantine_ceiling: 0.004\n", encoding="utf-8")
+    monkeypatch.setenv("CRM_WAREHOUSE_COMPANY", str(company))
+    earlier = builds(corrected)
+
+    run = crm_warehouse("run", "--home", corrected)
+
+    assert run.exit_code == 2
+    assert "More than 0.4 % of a file's rows cannot be used." in run.stderr
+    assert len(builds(corrected) - earlier) == 1
