@@ -6,9 +6,10 @@ Exit codes: 0 published or nothing to do, 1 error, 2 stopped by a gate.
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -42,13 +43,13 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
-def main() -> None:
-    """Run the command line; expected errors are one sentence and exit code 1.
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and end the process; expected errors are one sentence and exit code 1.
 
     Typer would end with 2 where an option is wrong, which here says that a gate stopped the run.
     """
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(arguments, standalone_mode=False))
     except typer.Abort:
         sys.exit(ERROR)
     except TyperException as error:

@@ -1,15 +1,16 @@
 """How tests use the product: its own command line, in this process, on a home of their own."""
 
+import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from typer.testing import CliRunner
+import pytest
 
-from orchestration.cli import app
+from orchestration.cli import main
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
@@ -26,11 +27,17 @@ class Run:
 
 def crm_warehouse(*arguments: str | Path) -> Run:
     """Run `crm-warehouse` with these arguments, Dagster and dbt imported once."""
-    with _environment_restored():
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return Run(result.exit_code, result.stdout, result.stderr)
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        _environment_restored(),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main([str(argument) for argument in arguments])
+    exit_code = ended.value.code or 0
+    assert isinstance(exit_code, int), exit_code
+    return Run(exit_code, out.getvalue(), err.getvalue())
 
 
 @contextmanager
