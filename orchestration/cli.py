@@ -224,9 +224,13 @@ def ui(
 ) -> None:
     """Open the Dagster UI on this warehouse; stop with Ctrl-C."""
     _choose(home)
-    from orchestration.lib.dagster_home import prepare_dagster_home
+    from dagster import DagsterInstance
+
+    from orchestration.lib.dagster_home import end_killed_runs, prepare_dagster_home
 
     prepare_dagster_home(project.home())
+    with DagsterInstance.get() as instance:
+        end_killed_runs(instance, project.home())
     os.environ[project.HOME_VARIABLE] = str(project.home().root)
     dagster = Path(sys.executable).with_name("dagster")
     typer.echo(f"Dagster UI on http://127.0.0.1:{port}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from orchestration.lib import project
 from orchestration.lib.builds import build_folder
-from orchestration.lib.dagster_home import prepare_dagster_home
+from orchestration.lib.dagster_home import end_killed_runs, prepare_dagster_home
 from orchestration.lib.dbt_project import manifest_path
 from orchestration.lib.receipts import read_receipts
 
@@ -51,6 +51,7 @@ def run_job(as_of: date | None) -> Outcome:
     manifest_path(project.systems())
     job = definitions().resolve_job_def(JOB_NAME)
     with DagsterInstance.get() as instance:
+        end_killed_runs(instance, project.home())
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,

@@ -198,7 +198,7 @@ def test_nothing_of_the_bad_file_remains(corrected: Path) -> None:
 def test_the_one_bad_row_is_kept_aside_with_its_place_and_reason(corrected: Path) -> None:
     with duckdb.connect(str(corrected / "warehouse.duckdb"), read_only=True) as con:
         found = con.execute(
-            "select object, file_name, row_number, line_number, column_name, value, reason "
+            "select object, file_name, row_number, line_number, column_name, _value, reason "
             "from audit.quarantine"
         ).fetchall()
     assert found == [("orders", "orders_2026-11-02.csv", 17, 18, "net_revenue", "12,x", "bad_type")]

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
+from dagster import DagsterInstance, DagsterRunStatus
 
 from orchestration.lib.home import Home
 from orchestration.lib.publication import current_version, read_manifest
@@ -82,6 +83,7 @@ def test_a_killed_run_leaves_readers_alone_and_the_next_run_needs_no_help(
     assert again.exit_code == 0, again.stderr
     assert read_manifest(home / "published")["as_of"] == "2026-11-02"
     assert leftovers(Home(home)) == []
+    assert set(run_states(home)) == {DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE}
 
 
 def leftovers(home: Home) -> list[Path]:
@@ -100,3 +102,9 @@ def leftovers(home: Home) -> list[Path]:
             ),
         ]
     )
+
+
+def run_states(home: Path) -> list[DagsterRunStatus]:
+    """Return how Dagster's runs of a home ended; a run that is in progress holds up all others."""
+    with DagsterInstance.from_config(str(home / "dagster")) as instance:
+        return [run.status for run in instance.get_runs()]
