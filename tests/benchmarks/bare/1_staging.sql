@@ -1,4 +1,4 @@
--- Every export typed, trimmed and reduced to the newest row of each key, in one pass over its files.
+-- Every export typed, trimmed and reduced to the newest row of each key.
 
 create schema staging;
 
@@ -169,7 +169,10 @@ select
     nullif(trim(channel), '') as channel,
     cast(invited_at as timestamp) as invited_at,
     cast(responded_at as timestamp) as responded_at
-from read_csv(getvariable('landing') || '/survey_responses_*.csv', all_varchar = true, filename = true)
+from
+    read_csv(
+        getvariable('landing') || '/survey_responses_*.csv', all_varchar = true, filename = true
+    )
 qualify
     row_number() over (
         partition by response_id, dimension
@@ -246,7 +249,10 @@ select
     cast(sent_at as timestamp) as sent_at,
     cast(responded_at as timestamp) as responded_at,
     nullif(trim(response_type), '') as response_type
-from read_csv(getvariable('landing') || '/campaign_members_*.csv', all_varchar = true, filename = true)
+from
+    read_csv(
+        getvariable('landing') || '/campaign_members_*.csv', all_varchar = true, filename = true
+    )
 qualify
     row_number() over (
         partition by campaign_id, customer_id
@@ -279,7 +285,8 @@ select
     cast(points as bigint) as points,
     nullif(trim(tier), '') as tier,
     nullif(trim(order_id), '') as order_id
-from read_csv(getvariable('landing') || '/loyalty_events_*.csv', all_varchar = true, filename = true)
+from
+    read_csv(getvariable('landing') || '/loyalty_events_*.csv', all_varchar = true, filename = true)
 qualify
     row_number() over (
         partition by loyalty_event_id

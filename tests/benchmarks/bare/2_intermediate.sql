@@ -1,4 +1,4 @@
--- Identity, keyed orders, costed lines and the purchase histories that the value model is fitted to.
+-- Identity, keyed orders, costed lines and the purchase histories that the model is fitted to.
 
 create schema intermediate;
 
@@ -23,7 +23,8 @@ select
     row_number() over (order by first_exported_in, customer_id) as record_number,
     customer_id,
     case
-        when domain in ('gmail.com', 'googlemail.com') then replace(mailbox, '.', '') || '@gmail.com'
+        when domain in ('gmail.com', 'googlemail.com')
+            then replace(mailbox, '.', '') || '@gmail.com'
         else mailbox || '@' || domain
     end as email_normalised,
     phone_e164,
@@ -97,7 +98,9 @@ labels(node, component) using key (node) as (
     group by both_ways.node_b
 ),
 rules as (
-    select record_number, min(case kind when 'external_id' then 1 when 'email' then 2 else 3 end) as rule
+    select
+        record_number,
+        min(case kind when 'external_id' then 1 when 'email' then 2 else 3 end) as rule
     from intermediate.identifiers
     group by record_number
 )
@@ -150,9 +153,12 @@ select
     max_by(region, recency) filter (where region is not null) as region,
     max_by(postal_code, recency) filter (where postal_code is not null) as postal_code,
     max_by(country_code, recency) filter (where country_code is not null) as country_code,
-    max_by(preferred_channel, recency) filter (where preferred_channel is not null) as preferred_channel,
-    min_by(acquisition_channel, seniority) filter (where acquisition_channel is not null) as acquisition_channel,
-    min_by(acquisition_campaign_id, seniority) filter (where acquisition_campaign_id is not null) as acquisition_campaign_id,
+    max_by(preferred_channel, recency)
+        filter (where preferred_channel is not null) as preferred_channel,
+    min_by(acquisition_channel, seniority)
+        filter (where acquisition_channel is not null) as acquisition_channel,
+    min_by(acquisition_campaign_id, seniority)
+        filter (where acquisition_campaign_id is not null) as acquisition_campaign_id,
     min(created_at) as first_created_at,
     count(*) as count_source_records
 from records

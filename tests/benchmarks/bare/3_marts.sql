@@ -67,7 +67,8 @@ select
     tax_amount,
     shipping_amount,
     refund_amount,
-    coalesce(margin_amount, net_revenue * getvariable('margin_rate'))::decimal(18, 4) as margin_amount,
+    coalesce(margin_amount, net_revenue * getvariable('margin_rate'))::decimal(18, 4)
+        as margin_amount,
     coalesce(count_lines, 0) as count_lines,
     coalesce(units, 0) as units,
     order_sequence_number,
@@ -206,7 +207,8 @@ buyers as (
         max(ordered_date) as last_order_date,
         count(*) as frequency,
         sum(spend) as monetary,
-        coalesce(sum(spend) filter (where ordered_date > getvariable('as_of') - 365), 0) as spend_365d,
+        coalesce(sum(spend) filter (where ordered_date > getvariable('as_of') - 365), 0)
+            as spend_365d,
         coalesce(
             sum(spend) filter (
                 where
@@ -302,7 +304,8 @@ with order_totals as (
         count(distinct ordered_at::date) as count_purchase_days,
         count(*) filter (where ordered_at::date > getvariable('as_of') - 365) as count_orders_365d,
         sum(net_revenue) as net_revenue,
-        sum(net_revenue) filter (where ordered_at::date > getvariable('as_of') - 365) as net_revenue_365d,
+        sum(net_revenue) filter (where ordered_at::date > getvariable('as_of') - 365)
+            as net_revenue_365d,
         sum(refund_amount) as refund_amount,
         sum(coalesce(discount_amount, 0)) as discount_amount,
         max(net_revenue) as largest_order_revenue,
@@ -350,7 +353,9 @@ responses as (
     from (
         select
             *,
-            row_number() over (order by responded_at nulls first, response_id, dimension) as answer_rank
+            row_number()
+                over (order by responded_at nulls first, response_id, dimension)
+                as answer_rank
         from marts.fct_survey_responses
         where customer_key is not null and is_counted
     )
@@ -364,7 +369,9 @@ select
         nullif(trim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')), ''),
         company_name
     ) as customer_name,
-    profiles.* exclude (customer_key, customer_type, full_name, first_created_at, count_source_records),
+    profiles.* exclude (
+        customer_key, customer_type, full_name, first_created_at, count_source_records
+    ),
     date_sub('year', birth_date, getvariable('as_of')) as age_years,
     count_source_records,
     1 as count_source_systems,
@@ -523,7 +530,9 @@ counted as (
 valued as (
     select
         *,
-        case metric when 'nps' then nine_or_more when 'csat' then top_two when 'ces' then five_or_more end
+        case metric
+            when 'nps' then nine_or_more when 'csat' then top_two when 'ces' then five_or_more
+        end
             as favourable,
         case metric
             when 'nps' then six_or_less
@@ -557,7 +566,9 @@ select
         when 'satisfaction_score' then least(100, sum_score_0_100 / count_responses + half_width)
         else wilson(favourable, count_responses, 1)
     end::double as ci_high,
-    case metric when 'nps' then 'points' when 'satisfaction_score' then 'score_0_100' else 'rate' end as unit,
+    case metric
+        when 'nps' then 'points' when 'satisfaction_score' then 'score_0_100' else 'rate'
+    end as unit,
     count_responses,
     favourable as count_favourable,
     count_responses - favourable - unfavourable as count_neutral,
