@@ -159,7 +159,8 @@ def _unique(kwargs: Kwargs, rows: str) -> RowRule:
 def _reference(kwargs: Kwargs, rows: str) -> RowRule:
     """Judge rows whose reference is filled.
 
-    NOT IN over filled keys becomes one mark join inside the scan that serves the other rules
+    `deleted_in` names a raw table: a target that its system has deleted was exported and is not
+    missing. NOT IN over filled keys becomes one mark join inside the scan that serves the other rules
     (5 M rows against 1.25 M keys: 0.4 CPU s, half of NOT EXISTS in a statement of its own).
     """
     names = _as_list(kwargs["column"])
@@ -172,6 +173,11 @@ def _reference(kwargs: Kwargs, rows: str) -> RowRule:
         f"{filled} AND ({key}) NOT IN"
         f" (SELECT ({target}) FROM {quote_name(kwargs['to_table'])} WHERE {target_filled})"
     )
+    if "deleted_in" in kwargs:
+        orphan += (
+            f" AND ({key}) NOT IN (SELECT ({target}) FROM {quote_name(kwargs['deleted_in'])}"
+            f" WHERE {target_filled} AND coalesce(try_cast(is_deleted AS BOOLEAN), FALSE))"
+        )
     return RowRule(
         counts=f"[count(*) FILTER (WHERE {orphan}), count(*) FILTER (WHERE {filled})]",
         failing_rows=f"SELECT * FROM {rows} WHERE {orphan}",
@@ -335,7 +341,7 @@ TYPES: Mapping[str, ExpectationType] = {
     ),
     "expect_reference_to_exist": ExpectationType(
         ("column", "to_table"),
-        ("to_column", "mostly"),
+        ("to_column", "deleted_in", "mostly"),
         lambda k: (
             f"{_list_words(_as_list(k['column']))} is not found in {k['to_table']} "
             f"({_list_words(_as_list(k.get('to_column', k['column'])))})"

@@ -4,32 +4,62 @@
     Total order: export time, then the object's own change time (its watermark), then file hash
     and row, so that the result does not depend on the order in which the files arrived.
     Key, watermark and deleted flag come from the export contract through the generated sources file.
+
+    Most keys occur once. Only the others are ranked: sorting 8.5 M whole order lines for the rare
+    repeated one cost 14 CPU s, finding the repeated keys first 9 (plain copy: 8).
+
+    `with_first_export` adds the time of the first export that held the key.
 #}
 {% macro current_records(system, object, with_first_export=false) -%}
     {%- set relation = source('raw', system ~ '__' ~ object) -%}
     {%- set contract = source_contract(system, object) -%}
+    {%- set key = contract.key | default([], true) | join(', ') -%}
+    {%- if not key -%}
+    (select * from {{ relation }})
+    {%- else -%}
     (
+        with
+
+        repeated as (
+            select {{ key }}
+            from {{ relation }}
+            group by {{ key }}
+            having count(*) > 1
+        ),
+
+        ranked as (
+            select
+                *,
+                {% if with_first_export -%}
+                min(_exported_at) over (partition by {{ key }}) as first_exported_at,
+                {% endif -%}
+                row_number() over (
+                    partition by {{ key }}
+                    order by
+                        _exported_at desc,
+                        {% if contract.watermark -%}
+                        try_cast({{ contract.watermark }} as timestamp) desc nulls last,
+                        {% endif -%}
+                        _content_hash desc,
+                        _row_number desc
+                ) as _rank
+            from {{ relation }}
+            where ({{ key }}) in (select ({{ key }}) from repeated)
+        )
+
         select
             *
             {%- if with_first_export %},
-            min(_exported_at) over (
-                partition by {{ contract.key | join(', ') }}
-            ) as first_exported_at
+            _exported_at as first_exported_at
             {%- endif %}
         from {{ relation }}
-        {%- if contract.key %}
-        qualify row_number() over (
-            partition by {{ contract.key | join(', ') }}
-            order by
-                _exported_at desc,
-                {% if contract.watermark -%}
-                try_cast({{ contract.watermark }} as timestamp) desc nulls last,
-                {% endif -%}
-                _content_hash desc,
-                _row_number desc
-        ) = 1
-        {%- endif %}
+        where ({{ key }}) not in (select ({{ key }}) from repeated)
+        union all
+        select * exclude (_rank)
+        from ranked
+        where _rank = 1
     )
+    {%- endif -%}
 {%- endmacro %}
 
 

@@ -122,7 +122,10 @@ def _raw_object(exported: ExportObject) -> RawObject:
     return RawObject(
         name=exported.name,
         key=exported.key,
-        not_null=tuple(column.name for column in exported.columns if column.not_null),
+        # Rows that say "deleted" may hold nothing but their key; the reader has judged the others.
+        not_null=()
+        if exported.deleted_flag
+        else tuple(column.name for column in exported.columns if column.not_null),
         mode=exported.mode,
         required=exported.required,
         min_rows=exported.min_rows,

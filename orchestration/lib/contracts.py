@@ -43,7 +43,7 @@ PROVENANCE = {
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Raised whenever the reader would write a different Parquet file from the same export.
-READER_VERSION = 1
+READER_VERSION = 2
 
 
 class ContractError(ValueError):
@@ -151,7 +151,7 @@ class ExportObject(_Strict):
         """
         deciding = self.model_dump(
             mode="json",
-            exclude={"description", "files", "required", "min_rows", "deleted_flag"},
+            exclude={"description", "files", "required", "min_rows"},
         )
         for column in deciding["columns"]:
             del column["description"], column["pii"]

@@ -175,9 +175,12 @@ left_out as (
         'rows' as measure,
         cast(count(*) as decimal(28, 4)) as value
     from {{ ref('int_orders__order_lines_unioned') }} as lines
-    inner join {{ ref('int_orders__orders_unioned') }} as orders
+    -- Lines of an order that its system has deleted go with it.
+    left join {{ ref('int_orders__orders_unioned') }} as orders
         on lines.source_system = orders.source_system and lines.order_id = orders.order_id
-    where orders.ordered_at >= {{ setting('as_of_date') }} + interval 1 day
+    where
+        orders.order_id is null
+        or orders.ordered_at >= {{ setting('as_of_date') }} + interval 1 day
     group by lines.source_system
     union all
     select
@@ -186,9 +189,12 @@ left_out as (
         'net_revenue' as measure,
         cast(sum(lines.net_revenue) as decimal(28, 4)) as value
     from {{ ref('int_orders__order_lines_unioned') }} as lines
-    inner join {{ ref('int_orders__orders_unioned') }} as orders
+    -- Lines of an order that its system has deleted go with it.
+    left join {{ ref('int_orders__orders_unioned') }} as orders
         on lines.source_system = orders.source_system and lines.order_id = orders.order_id
-    where orders.ordered_at >= {{ setting('as_of_date') }} + interval 1 day
+    where
+        orders.order_id is null
+        or orders.ordered_at >= {{ setting('as_of_date') }} + interval 1 day
     group by lines.source_system
     union all
     select

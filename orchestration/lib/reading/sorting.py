@@ -263,12 +263,17 @@ def _problems(
 
     Messages carry no value, so that personal data stays in the one column that is masked.
     """
+    # A row that says "deleted" needs nothing but its key: systems leave the other cells empty.
+    flag = relation.cells.get(exported.deleted_flag or "")
     for column in exported.columns:
         cell = relation.cells.get(column.name)
         if cell is None:
             continue
         if exported.must_be_filled(column):
-            yield f"{cell} is null", column, cell, "empty_cell", f"{column.name} is empty"
+            empty = f"{cell} is null"
+            if column.name not in exported.key and flag:
+                empty += f" and not coalesce(try_cast({flag} as boolean), false)"
+            yield empty, column, cell, "empty_cell", f"{column.name} is empty"
         if column.type != "text":
             expected = f"the format {column.format}" if column.format else _EXPECTED[column.type]
             message = f"{column.name} is not {_article(column.type)}: expected {expected}"
