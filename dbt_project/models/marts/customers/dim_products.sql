@@ -11,8 +11,9 @@ sold as (
         -- A product of cancelled orders only keeps its row: the lines point at it.
         sum(lines.quantity) filter (where orders.is_sale) as units_sold,
         sum(lines.net_revenue) filter (where orders.is_sale) as net_revenue
-    from {{ ref('int_orders__order_lines_costed') }} as lines
-    inner join {{ ref('int_orders__orders_keyed') }} as orders on lines.order_key = orders.order_key
+    from {{ ref('int_orders__order_lines_unioned') }} as lines
+    inner join {{ ref('int_orders__orders_keyed') }} as orders
+        on lines.source_system = orders.source_system and lines.order_id = orders.order_id
     where lines.product_id is not null
     group by lines.source_system, lines.product_id
 )

@@ -10,7 +10,7 @@ line_totals as (
         count(*) as count_lines,
         sum(quantity) as units,
         sum(margin_amount) as margin_amount
-    from {{ ref('int_orders__order_lines_costed') }}
+    from {{ ref('fct_order_lines') }}
     group by order_key
 ),
 
