@@ -35,6 +35,7 @@ lint: $(VENV)/.dev ## ruff, mypy, SQL and YAML linters, Dagster's own check
 bench: $(VENV)/.dev ## the measurements of the README, each in one run against named alternatives
 	$(BIN)/python -m tests.benchmarks.pipeline
 	$(BIN)/python -m tests.benchmarks.value_models
+	$(BIN)/python -m tests.benchmarks.event_log
 
 docs: $(VENV)/.dev ## files made from others: sources, reference pages, data dictionary
 	$(BIN)/crm-warehouse docs

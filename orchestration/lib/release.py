@@ -62,6 +62,26 @@ def _audit_sources(systems: Sequence[str]) -> list[dict[str, Any]]:
     return [node for node in sources if node["schema"] == "audit"]
 
 
+def drop_what_is_no_longer_made(con: duckdb.DuckDBPyConnection, systems: Sequence[str]) -> None:
+    """Drop what an earlier build left in the published schemas and this project does not make.
+
+    A build starts from a copy of the last one. A mart that was renamed since, or the files of a
+    system that was switched off, would be published on and on with yesterday's rows.
+    """
+    made = {node["name"] for node in [*published_models(systems), *_audit_sources(systems)]}
+    found = con.execute(
+        "select schema_name, table_name from duckdb_tables() where list_contains($1, schema_name)",
+        [list(PUBLISHED_SCHEMAS)],
+    ).fetchall()
+    for schema, name in found:
+        if name not in made:
+            con.execute(f'drop table "{schema}"."{name}"')
+    for name in ("input_files", "quarantine"):
+        con.execute(
+            f"delete from audit.{name} where not list_contains($1, system)", [list(systems)]
+        )
+
+
 def published_models(systems: Sequence[str]) -> list[dict[str, Any]]:
     """Return the published tables as dbt's manifest describes them."""
     return [

@@ -87,7 +87,7 @@ def test_a_day_by_day_delivery_publishes_what_all_at_once_does(
 
 
 def test_files_that_arrive_late_and_out_of_order_publish_the_same(
-    all_at_once: Path, exports: Path, tmp_path: Path
+    all_at_once: Path, tmp_path: Path
 ) -> None:
     """The optional objects come after days of changes, and landing was emptied in between."""
     needed = ("customers_", "orders_", "order_lines_")
@@ -236,3 +236,22 @@ def test_a_new_setting_is_a_reason_to_run_and_a_lower_ceiling_stops(
     assert run.exit_code == 2
     assert "More than 0.4 % of a file's rows cannot be used." in run.stderr
     assert len(builds(corrected) - earlier) == 1
+
+
+def test_what_is_no_longer_made_is_no_longer_published(
+    all_at_once: Path, tmp_path: Path
+) -> None:
+    """A build starts from a copy of the last one: a renamed mart must not go on for ever."""
+    home = copy_of(all_at_once, tmp_path / "home")
+    with duckdb.connect(str(home / "warehouse.duckdb")) as con:
+        con.execute("create table marts.mart_of_last_year as select 1 as customer_key")
+        con.execute(
+            "insert into audit.input_files (system, object, file_name, status) "
+            "values ('switched_off', 'orders', 'orders.csv', 'loaded')"
+        )
+    publish(home, [], "--as-of", LAST.isoformat())
+    with published(home) as con:
+        assert con.execute("select distinct system from audit.input_files").fetchall() == [
+            ("canonical",)
+        ]
+    assert mart_hashes(home) == mart_hashes(all_at_once)

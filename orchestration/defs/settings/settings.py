@@ -6,6 +6,7 @@ import dagster as dg
 
 from orchestration.lib import project
 from orchestration.lib.dbt_project import read_manifest
+from orchestration.lib.release import drop_what_is_no_longer_made
 from orchestration.lib.settings_table import write_settings
 from orchestration.lib.translator import OWNER, source_metadata
 from orchestration.lib.warehouse import Warehouse
@@ -58,6 +59,7 @@ def settings() -> dg.Definitions:
     )
     def build(warehouse: Warehouse) -> Iterator[dg.MaterializeResult[None]]:
         with warehouse.connect() as con:
+            drop_what_is_no_longer_made(con, project.systems())
             as_of = write_settings(con, warehouse.company, warehouse.asked_as_of)
             counts = dict(
                 con.execute(
