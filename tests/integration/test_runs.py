@@ -238,9 +238,7 @@ def test_a_new_setting_is_a_reason_to_run_and_a_lower_ceiling_stops(
     assert len(builds(corrected) - earlier) == 1
 
 
-def test_what_is_no_longer_made_is_no_longer_published(
-    all_at_once: Path, tmp_path: Path
-) -> None:
+def test_what_is_no_longer_made_is_no_longer_published(all_at_once: Path, tmp_path: Path) -> None:
     """A build starts from a copy of the last one: a renamed mart must not go on for ever."""
     home = copy_of(all_at_once, tmp_path / "home")
     with duckdb.connect(str(home / "warehouse.duckdb")) as con:
