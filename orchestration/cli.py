@@ -157,7 +157,10 @@ def sample(
     except (FileExistsError, ValueError) as error:  # what the arguments or the folder do not allow
         typer.echo(f"crm-warehouse: {error}", err=True)
         raise typer.Exit(ERROR) from error
-    typer.echo(str(summary))
+    typer.echo(
+        f"{sum(summary.rows.values()):,} rows of {len(summary.rows)} objects in {summary.files} "
+        f"files are in {out}; who is who and what was planted stands in {out / 'truth'}."
+    )
 
 
 @app.command()

@@ -87,7 +87,7 @@ def test_a_day_by_day_delivery_publishes_what_all_at_once_does(
 
 
 def test_files_that_arrive_late_and_out_of_order_publish_the_same(
-    all_at_once: Path, tmp_path: Path
+    all_at_once: Path, exports: Path, tmp_path: Path
 ) -> None:
     """The optional objects come after days of changes, and landing was emptied in between."""
     needed = ("customers_", "orders_", "order_lines_")
