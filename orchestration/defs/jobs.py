@@ -4,8 +4,7 @@ import dagster as dg
 
 from orchestration.lib import project
 from orchestration.lib.landing_watch import landing_state
-
-JOB_NAME = "publish_customer_marts"
+from orchestration.lib.pipeline import JOB_NAME
 
 publish_customer_marts = dg.define_asset_job(
     JOB_NAME,

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from expectations.suites import Suite
+from orchestration.lib.dbt_project import personal_data_tag
 
 _NOTE = "<!-- Made from the dbt project and the suites by `make docs`; change those instead. -->"
 _PERSONAL = "`direct` identifies a person by itself, `quasi` together with other columns"
@@ -142,8 +143,8 @@ def entities_page(entities: Sequence[Table], staging: Mapping[str, Sequence[Tabl
             systems = [system for system, columns in filled.items() if column["name"] in columns]
             by = "the warehouse" if column["name"] == "source_system" else ", ".join(systems)
             rows.append(
-                f"| `{column['name']}` | {column['data_type']} | {_pii(column)} | {by} "
-                f"| {column['description']} |"
+                f"| `{column['name']}` | {column['data_type']} | {personal_data_tag(column)} "
+                f"| {by} | {column['description']} |"
             )
         parts += [
             f"## {name}",
@@ -161,7 +162,7 @@ def _section(table: Table) -> str:
         name = f"`{column['name']}`"
         rows.append(
             f"| {f'**{name}**' if column['name'] in table.key else name} | {column['data_type']} "
-            f"| {_pii(column)} | {column['description']} |"
+            f"| {personal_data_tag(column)} | {column['description']} |"
         )
     return "\n\n".join([f"### {table.name}", table.description, "\n".join(rows)])
 
@@ -169,10 +170,6 @@ def _section(table: Table) -> str:
 def _grain(table: Table) -> str:
     first = table.description.split(". ")[0].rstrip(".")
     return first.removeprefix("One row per ")
-
-
-def _pii(column: Mapping[str, Any]) -> str:
-    return str(column.get("config", {}).get("meta", {}).get("pii", ""))
 
 
 def _key(tests: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

@@ -14,7 +14,13 @@ from dagster_dbt import dbt_assets
 
 from expectations.suites import SuiteError, load_layer
 from orchestration.lib import project
-from orchestration.lib.dbt_project import manifest_path, read_manifest, run_dbt, target_dir
+from orchestration.lib.dbt_project import (
+    manifest_path,
+    personal_data_tag,
+    read_manifest,
+    run_dbt,
+    target_dir,
+)
 from orchestration.lib.gates import check_specs, run_gate
 from orchestration.lib.lineage import ROWS, TableLineage, cached_lineage, known_columns
 from orchestration.lib.progress import report
@@ -93,7 +99,7 @@ def dbt_layer(
 def masked_columns(systems: Sequence[str]) -> dict[str, frozenset[str]]:
     """Return, per table, the columns with personal data: reports show them masked."""
     return {
-        table: frozenset(name for name, column in columns.items() if _is_personal(column))
+        table: frozenset(name for name, column in columns.items() if personal_data_tag(column))
         for table, columns in _documented_columns(systems).items()
     }
 
@@ -104,10 +110,6 @@ def _documented_columns(systems: Sequence[str]) -> dict[str, Mapping[str, Any]]:
         for node in read_manifest(systems)["nodes"].values()
         if node["resource_type"] == "model"
     }
-
-
-def _is_personal(column: Mapping[str, Any]) -> bool:
-    return bool((column.get("config", {}).get("meta") or column.get("meta") or {}).get("pii"))
 
 
 def dagster_lineage(columns: TableLineage) -> dg.TableColumnLineage:

@@ -10,6 +10,7 @@ for every layer costs its import and a parse each time.
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -77,14 +78,19 @@ def manifest_path(systems: Sequence[str]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("partial_parse.msgpack", "manifest.json"):
             (working / name).replace(folder / name)
-        for leftover in working.iterdir():
-            leftover.unlink() if leftover.is_file() else None
+        shutil.rmtree(working)
     return manifest
 
 
 def read_manifest(systems: Sequence[str]) -> Mapping[str, Any]:
     """Return the parsed project as dbt's manifest dictionary."""
     return _read_manifest(manifest_path(systems))
+
+
+def personal_data_tag(column: Mapping[str, Any]) -> str:
+    """Return how a column of dbt's manifest is tagged: direct, quasi, or nothing when it is not."""
+    meta = column.get("config", {}).get("meta") or column.get("meta") or {}
+    return str(meta.get("pii", ""))
 
 
 @cache

@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from orchestration.lib.dbt_project import personal_data_tag
 from orchestration.lib.lineage import ROWS, Lineage, Source, origins, way_back
 
 # From the published column back to the files.
@@ -73,7 +74,7 @@ def _table(table: Mapping[str, Any], lineage: Lineage) -> str:
 def _column(table: str, column: Mapping[str, Any], lineage: Lineage) -> str:
     name = column["name"]
     begins = origins(lineage, table, name)
-    pii = (column.get("config", {}).get("meta") or column.get("meta") or {}).get("pii")
+    pii = personal_data_tag(column)
     words = [f"{table}.{name}", *(f"{origin}.{of}" for origin, of in begins)]
     return (
         f'<details data-words="{escape(" ".join(words).lower())}"><summary>'

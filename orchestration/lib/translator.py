@@ -10,6 +10,8 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
+from orchestration.lib.dbt_project import personal_data_tag
+
 OWNER = "team:data-engineering"
 
 
@@ -84,5 +86,5 @@ def column_schema(columns: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
 
 
 def _column_tags(column: Mapping[str, Any]) -> dict[str, str]:
-    pii = (column.get("config", {}).get("meta") or column.get("meta") or {}).get("pii")
+    pii = personal_data_tag(column)
     return {"pii": pii} if pii else {}
