@@ -36,23 +36,7 @@ staged as (
             'order_lines': 'orders', 'payments': 'orders', 'survey_responses': 'surveys',
         }.get(entity, entity) -%}
         {%- set relation = ref('int_' ~ domain ~ '__' ~ entity ~ '_unioned') -%}
-        select
-            source_system,
-            '{{ entity }}' as entity,
-            'rows' as measure,
-            cast(count(*) as decimal(28, 4)) as value
-        from {{ relation }}
-        group by source_system
-        {%- for measure in measures %}
-            union all
-            select
-                source_system,
-                '{{ entity }}' as entity,
-                '{{ measure }}' as measure,
-                cast(coalesce(sum({{ measure }}), 0) as decimal(28, 4)) as value
-            from {{ relation }}
-            group by source_system
-        {%- endfor %}
+        {{ entity_totals(relation, entity, measures) }}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
@@ -75,149 +59,45 @@ raw_to_staging as (
 ),
 
 published as (
-    select
-        source_system,
-        'customers' as entity,
-        'rows' as measure,
-        cast(count(*) as decimal(28, 4)) as value
-    from {{ ref('customer_identities') }}
-    group by source_system
+    {{ entity_totals(ref('customer_identities'), 'customers', []) }}
     union all
-    select
-        source_system,
-        'orders' as entity,
-        'rows' as measure,
-        cast(count(*) as decimal(28, 4)) as value
-    from {{ ref('fct_orders') }}
-    group by source_system
+    {{ entity_totals(ref('fct_orders'), 'orders', ['net_revenue', 'refund_amount']) }}
     union all
-    select
-        source_system,
-        'orders' as entity,
-        'net_revenue' as measure,
-        cast(sum(net_revenue) as decimal(28, 4)) as value
-    from {{ ref('fct_orders') }}
-    group by source_system
+    {{ entity_totals(ref('fct_order_lines'), 'order_lines', ['net_revenue']) }}
     union all
-    select
-        source_system,
-        'orders' as entity,
-        'refund_amount' as measure,
-        cast(sum(refund_amount) as decimal(28, 4)) as value
-    from {{ ref('fct_orders') }}
-    group by source_system
-    union all
-    select
-        source_system,
-        'order_lines' as entity,
-        'rows' as measure,
-        cast(count(*) as decimal(28, 4)) as value
-    from {{ ref('fct_order_lines') }}
-    group by source_system
-    union all
-    select
-        source_system,
-        'order_lines' as entity,
-        'net_revenue' as measure,
-        cast(sum(net_revenue) as decimal(28, 4)) as value
-    from {{ ref('fct_order_lines') }}
-    group by source_system
-    union all
-    select
-        source_system,
-        'survey_responses' as entity,
-        'rows' as measure,
-        cast(count(*) as decimal(28, 4)) as value
-    from {{ ref('fct_survey_responses') }}
-    group by source_system
-    union all
-    select
-        source_system,
-        'survey_responses' as entity,
-        'score' as measure,
-        cast(sum(cast(score as decimal(18, 4))) as decimal(28, 4)) as value
-    from {{ ref('fct_survey_responses') }}
-    group by source_system
+    {{ entity_totals(ref('fct_survey_responses'), 'survey_responses', ['score']) }}
 ),
 
 -- What the marts leave out on purpose, counted so that the rest is exact.
+orders_left_out as (
+    select * from {{ ref('int_orders__orders_unioned') }}
+    where ordered_at >= {{ setting('as_of_date') }} + interval 1 day
+),
+
+lines_left_out as (
+    select lines.*
+    from {{ ref('int_orders__order_lines_unioned') }} as lines
+    -- Lines of an order that its system has deleted go with it.
+    left join {{ ref('int_orders__orders_unioned') }} as orders
+        on lines.source_system = orders.source_system and lines.order_id = orders.order_id
+    where
+        orders.order_id is null
+        or orders.ordered_at >= {{ setting('as_of_date') }} + interval 1 day
+),
+
+responses_left_out as (
+    select * from {{ ref('int_surveys__survey_responses_unioned') }}
+    where
+        score is null
+        or coalesce(responded_at, invited_at) >= {{ setting('as_of_date') }} + interval 1 day
+),
+
 left_out as (
-    select
-        source_system,
-        'orders' as entity,
-        'rows' as measure,
-        cast(count(*) as decimal(28, 4)) as value
-    from {{ ref('int_orders__orders_unioned') }}
-    where ordered_at >= {{ setting('as_of_date') }} + interval 1 day
-    group by source_system
+    {{ entity_totals('orders_left_out', 'orders', ['net_revenue', 'refund_amount']) }}
     union all
-    select
-        source_system,
-        'orders' as entity,
-        'net_revenue' as measure,
-        cast(sum(net_revenue) as decimal(28, 4)) as value
-    from {{ ref('int_orders__orders_unioned') }}
-    where ordered_at >= {{ setting('as_of_date') }} + interval 1 day
-    group by source_system
+    {{ entity_totals('lines_left_out', 'order_lines', ['net_revenue']) }}
     union all
-    select
-        source_system,
-        'orders' as entity,
-        'refund_amount' as measure,
-        cast(sum(coalesce(refund_amount, 0)) as decimal(28, 4)) as value
-    from {{ ref('int_orders__orders_unioned') }}
-    where ordered_at >= {{ setting('as_of_date') }} + interval 1 day
-    group by source_system
-    union all
-    select
-        lines.source_system,
-        'order_lines' as entity,
-        'rows' as measure,
-        cast(count(*) as decimal(28, 4)) as value
-    from {{ ref('int_orders__order_lines_unioned') }} as lines
-    -- Lines of an order that its system has deleted go with it.
-    left join {{ ref('int_orders__orders_unioned') }} as orders
-        on lines.source_system = orders.source_system and lines.order_id = orders.order_id
-    where
-        orders.order_id is null
-        or orders.ordered_at >= {{ setting('as_of_date') }} + interval 1 day
-    group by lines.source_system
-    union all
-    select
-        lines.source_system,
-        'order_lines' as entity,
-        'net_revenue' as measure,
-        cast(sum(lines.net_revenue) as decimal(28, 4)) as value
-    from {{ ref('int_orders__order_lines_unioned') }} as lines
-    -- Lines of an order that its system has deleted go with it.
-    left join {{ ref('int_orders__orders_unioned') }} as orders
-        on lines.source_system = orders.source_system and lines.order_id = orders.order_id
-    where
-        orders.order_id is null
-        or orders.ordered_at >= {{ setting('as_of_date') }} + interval 1 day
-    group by lines.source_system
-    union all
-    select
-        source_system,
-        'survey_responses' as entity,
-        'rows' as measure,
-        cast(count(*) as decimal(28, 4)) as value
-    from {{ ref('int_surveys__survey_responses_unioned') }}
-    where
-        score is null
-        or coalesce(responded_at, invited_at) >= {{ setting('as_of_date') }} + interval 1 day
-    group by source_system
-    union all
-    select
-        source_system,
-        'survey_responses' as entity,
-        'score' as measure,
-        cast(sum(coalesce(score, 0)) as decimal(28, 4)) as value
-    from {{ ref('int_surveys__survey_responses_unioned') }}
-    where
-        score is null
-        or coalesce(responded_at, invited_at) >= {{ setting('as_of_date') }} + interval 1 day
-    group by source_system
+    {{ entity_totals('responses_left_out', 'survey_responses', ['score']) }}
 ),
 
 -- What a mart carries; the rest ends at staging until a mart needs it. Named, not taken from what
