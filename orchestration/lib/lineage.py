@@ -94,18 +94,20 @@ def project_lineage(folder: Path) -> dict[str, dict[str, list[Source]]]:
 def declared_lineage(manifest: Mapping[str, Any]) -> dict[str, dict[str, list[Source]]]:
     """Return the lineage of tables that Python computes: their dbt source says what they read.
 
-    `meta: {computed_from: {table: schema.table, columns: [...]}}`. A column that carries the name
-    of one that is read is that column; every other one is computed from all of them.
+    `meta: {computed_from: [{table: schema.table, columns: [...]}, ...]}`. A column that carries
+    the name of one that is read is that column; every other one is computed from all of them.
     """
     found = {}
     for node in manifest["sources"].values():
-        origin = (node.get("config", {}).get("meta") or node.get("meta") or {}).get("computed_from")
-        if origin:
-            table, read = origin["table"], origin["columns"]
+        origins = (node.get("config", {}).get("meta") or node.get("meta") or {}).get(
+            "computed_from"
+        )
+        if origins:
+            read = [(origin["table"], name) for origin in origins for name in origin["columns"]]
             found[f"{node['schema']}.{node['name']}"] = {
-                ROWS: [(table, ROWS)],
+                ROWS: [(origin["table"], ROWS) for origin in origins],
                 **{
-                    column: [(table, name) for name in ([column] if column in read else read)]
+                    column: [source for source in read if source[1] == column] or read
                     for column in node["columns"]
                 },
             }

@@ -26,7 +26,7 @@ import pytest
 
 from models.value import transactions
 from models.value.scoring import score_customers
-from orchestration.defs.models.customer_value import SCORES, SEED
+from orchestration.defs.models.customer_value import SEED
 from tests.running import PROJECT_ROOT, crm_warehouse, published
 
 pytestmark = pytest.mark.shared_data
@@ -561,7 +561,9 @@ def cdnow(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> CdNow:
 def recorded_parameters(home: Path) -> dict[str, float]:
     """What the latest run wrote beside the scores in Dagster."""
     with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
-        event = instance.get_latest_materialization_event(SCORES)
+        event = instance.get_latest_materialization_event(
+            dg.AssetKey(["statistics", "customer_value_scores"])
+        )
     assert event is not None and event.asset_materialization is not None
     metadata = event.asset_materialization.metadata
     assert metadata["status"].value == "ok"
