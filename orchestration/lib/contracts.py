@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
@@ -23,8 +24,9 @@ from pydantic import (
     model_validator,
 )
 
-CellType = Literal["text", "integer", "decimal", "boolean", "date", "timestamp"]
-FileFormat = Literal["csv", "tsv", "json", "ndjson", "parquet"]
+CellType = Literal["text", "identifier", "integer", "decimal", "boolean", "date", "timestamp"]
+FileFormat = Literal["csv", "tsv", "json", "ndjson", "parquet", "xlsx"]
+DateOrder = Literal["ymd", "dmy", "mdy"]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 OneCharacter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
@@ -43,7 +45,7 @@ PROVENANCE = {
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Raised whenever the reader would write a different Parquet file from the same export.
-READER_VERSION = 2
+READER_VERSION = 3
 
 
 class ContractError(ValueError):
@@ -55,7 +57,12 @@ class _Strict(BaseModel):
 
 
 class Column(_Strict):
-    """One column of an export, under the name that raw gives it."""
+    """One column of an export, under the name that raw gives it.
+
+    An `identifier` is text that names something (id, phone, postal code): spreadsheets damage it, so
+    the apostrophe they lead it with is removed and scientific notation, which has lost digits, is
+    not accepted.
+    """
 
     name: Name
     type: CellType = "text"
@@ -82,6 +89,11 @@ class ExportObject(_Strict):
     against the path below `landing/<system>/`) after `.gz` and `.zip` were taken off; inside a zip
     the members are matched. `required` means that a file must have arrived at least once;
     `min_rows` is what all files together must hold, for the raw gate.
+
+    What is declared here wins; what is left open is decided for every file from its content.
+    `quote: ""` says that cells are never quoted. Of several `header_rows` the first holds the names
+    (Qualtrics has 3). `footer` lists glob patterns of the first filled cell of lines behind the
+    last row ("Grand Totals*"). `timezone` is that of times without an offset.
     """
 
     name: Name
@@ -90,9 +102,15 @@ class ExportObject(_Strict):
     format: FileFormat | None = None
     encoding: str | None = None
     delimiter: OneCharacter | None = None
-    quote: OneCharacter = '"'
-    escape: OneCharacter = '"'
+    quote: Annotated[str, StringConstraints(max_length=1)] | None = None
+    escape: OneCharacter | None = None
     header: bool = True
+    header_rows: int = Field(default=1, ge=1)
+    footer: tuple[str, ...] = ()
+    decimal: Literal[".", ","] | None = None
+    thousands: OneCharacter | None = None
+    date_order: DateOrder | None = None
+    timezone: str = "UTC"
     null_values: tuple[str, ...] = ()
     mode: Literal["full", "delta"]
     required: bool = False
@@ -114,8 +132,19 @@ class ExportObject(_Strict):
                 ) from None
         return value
 
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"unknown time zone {value!r}; e.g. UTC, Europe/Berlin") from None
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> "ExportObject":
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}")
         by_name = {column.name: column for column in self.columns}
         repeated = _repeated(_folded(h) for c in self.columns for h in (c.name, *c.aliases))
         if repeated:

@@ -137,7 +137,7 @@ def decide_dialect(path: Path, exported: ExportObject, *, tabs: bool) -> Dialect
     """
 
     def dialect(delimiter: str) -> Dialect:
-        return Dialect(delimiter, exported.quote, exported.escape)
+        return Dialect(delimiter, exported.quote or '"', exported.escape or '"')
 
     if exported.delimiter is not None or tabs:
         return dialect(exported.delimiter or "\t")

@@ -170,7 +170,7 @@ def locate_line(
                 for r in json_records(path, exported, by_line=record.format == "ndjson")
             )
         else:
-            dialect = Dialect(record.delimiter, record.quote, exported.escape)
+            dialect = Dialect(record.delimiter, record.quote, exported.escape or '"')
             lines = (r.line_number for r in data_records(path, dialect, exported))
         return next((line for number, line in enumerate(lines, 1) if number == row_number), None)
 

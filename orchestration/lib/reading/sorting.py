@@ -274,7 +274,7 @@ def _problems(
             if column.name not in exported.key and flag:
                 empty += f" and not coalesce(try_cast({flag} as boolean), false)"
             yield empty, column, cell, "empty_cell", f"{column.name} is empty"
-        if column.type != "text":
+        if column.type not in ("text", "identifier"):
             expected = f"the format {column.format}" if column.format else _EXPECTED[column.type]
             message = f"{column.name} is not {_article(column.type)}: expected {expected}"
             yield f"not ({_fits(column, cell)})", column, cell, "bad_type", message
