@@ -23,7 +23,8 @@ select
         order by customers.first_exported_at, customers.source_system, customers.customer_id
     ) as record_number,
     customers.source_system,
-    'customers' as source_object,
+    -- Systems with one object of customers need not name it.
+    coalesce(customers.source_object, 'customers') as source_object,
     customers.customer_id as source_record_id,
     {{ normalise_email('customers.email') }} as email_normalised,
     phones.phone_e164,
