@@ -15,6 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from orchestration.lib import project
+from orchestration.lib.builds import RunLockedError, exclusive_run
 from orchestration.lib.company import CompanyError
 from orchestration.lib.contracts import ContractError
 from orchestration.lib.dbt_project import DbtError
@@ -26,6 +27,7 @@ from orchestration.lib.publication import (
     rollback,
     versions,
 )
+from orchestration.lib.remote_landing import RemoteLandingError, fetch, is_remote, shown
 
 PUBLISHED, ERROR, STOPPED = 0, 1, 2
 
@@ -61,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         ContractError,
         DbtError,
         PublicationError,
+        RemoteLandingError,
+        RunLockedError,
         project.UnknownSystemError,
     ) as error:
         typer.echo(f"crm-warehouse: {error}", err=True)
@@ -70,10 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 @app.command()
 def run(
     landing: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Folder with one folder of exports per system, or the exports of the "
-            "one system named in --systems; default <home>/landing."
+            help="Folder or URL (s3://, sftp://) with one folder of exports per system, or the "
+            "folder of the one system named in --systems; default <home>/landing."
         ),
     ] = None,
     home: HomeOption = None,
@@ -92,7 +96,11 @@ def run(
 
     day = as_of.date() if as_of else None
     published = project.home().published
-    report(f"looking at {project.landing()}")
+    url = project.landing_url()
+    report(f"looking at {shown(url) if url else project.landing()}")
+    if url:
+        with exclusive_run(project.home()):
+            fetch(url, project.home().root, project.systems(), report)
     landed = landed_hashes(project.systems(), project.landing())
     if is_up_to_date(published, landed, project.company(), day):
         release = read_manifest(published)
@@ -102,7 +110,7 @@ def run(
             typer.echo(
                 f"Nothing is new: version {release['version']}, as of {release['as_of']}, holds "
                 f"all {sum(len(files) for files in landed.values())} files of "
-                f"{project.landing()}.\nSee crm-warehouse status."
+                f"{shown(url) if url else project.landing()}.\nSee crm-warehouse status."
             )
         raise typer.Exit(PUBLISHED)
 
@@ -254,13 +262,21 @@ def docs() -> None:
 
 
 def _choose(
-    home: Path | None = None, landing: Path | None = None, systems: str | None = None
+    home: Path | None = None, landing: str | None = None, systems: str | None = None
 ) -> None:
     """Let the options win over the environment; the definitions read the environment."""
     for variable, value in (
         (project.HOME_VARIABLE, home and home.resolve()),
-        (project.LANDING_VARIABLE, landing and landing.resolve()),
+        (
+            project.LANDING_VARIABLE,
+            landing if landing is None or is_remote(landing) else Path(landing).resolve(),
+        ),
         (project.SYSTEMS_VARIABLE, systems),
     ):
         if value:
             os.environ[variable] = str(value)
+
+
+def _resolved(landing: str) -> str:
+    """Return a folder independent of the working directory; a URL is that already."""
+    return landing if is_remote(landing) else str(Path(landing).resolve())

@@ -5,6 +5,7 @@ import dagster as dg
 from orchestration.lib import project
 from orchestration.lib.landing_watch import landing_state
 from orchestration.lib.pipeline import JOB_NAME
+from orchestration.lib.remote_landing import remote_state
 
 publish_customer_marts = dg.define_asset_job(
     JOB_NAME,
@@ -36,7 +37,12 @@ def publish_when_files_arrive(context: dg.SensorEvaluationContext) -> dg.SensorR
     A file that is still being copied changes size: the state must be the same at two looks, a
     minute apart, before a run is worth starting.
     """
-    state = landing_state(project.landing(), project.systems())
+    url = project.landing_url()
+    state = (
+        remote_state(url, project.systems())
+        if url
+        else landing_state(project.landing(), project.systems())
+    )
     seen, _, started = (context.cursor or "::").partition(":")
     if state == started:
         return dg.SensorResult(skip_reason="nothing new in landing", cursor=f"{state}:{started}")

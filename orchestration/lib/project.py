@@ -11,6 +11,7 @@ from pathlib import Path
 from orchestration.lib.company import Company, load_company
 from orchestration.lib.contracts import ExportContract, load_contracts
 from orchestration.lib.home import Home
+from orchestration.lib.remote_landing import is_remote, mirror_folder
 
 HOME_VARIABLE = "CRM_WAREHOUSE_HOME"
 LANDING_VARIABLE = "CRM_WAREHOUSE_LANDING"
@@ -34,11 +35,20 @@ def landing() -> Path:
     """Return the landing folder: `CRM_WAREHOUSE_LANDING`, else the one in the home folder.
 
     It holds one folder per system. Who names the folder of the only system itself means the same.
+    Of a remote landing folder it is the local mirror.
     """
     chosen = os.environ.get(LANDING_VARIABLE)
+    if (url := landing_url()) is not None:
+        return mirror_folder(url, home().root)
     folder = Path(chosen).resolve() if chosen else home().landing
     is_of_system = systems() == (folder.name,) and not (folder / folder.name).exists()
     return folder.parent if is_of_system else folder
+
+
+def landing_url() -> str | None:
+    """Return the URL of a landing folder that is not on this machine."""
+    chosen = os.environ.get(LANDING_VARIABLE)
+    return chosen if chosen and is_remote(chosen) else None
 
 
 def company_file() -> Path:

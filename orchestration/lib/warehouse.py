@@ -16,6 +16,8 @@ from orchestration.lib import project
 from orchestration.lib.builds import begin_build, drop_build, exclusive_run
 from orchestration.lib.company import Company, load_company
 from orchestration.lib.home import Home
+from orchestration.lib.progress import report
+from orchestration.lib.remote_landing import fetch
 
 AS_OF_TAG = "crm_warehouse/as_of"
 
@@ -30,6 +32,7 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
 
     home_folder: str
     landing_folder: str
+    landing_url: str | None = None
     company_file: str
     systems: list[str]
 
@@ -44,6 +47,8 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
         asked = run.tags.get(AS_OF_TAG) if run else None
         self._as_of = date.fromisoformat(asked) if asked else None
         with exclusive_run(self.home):
+            if self.landing_url:
+                fetch(self.landing_url, self.home.root, self.systems, report)
             self._build = begin_build(self.home, build_id)
             try:
                 yield self
@@ -58,7 +63,7 @@ class Warehouse(dg.ConfigurableResource["Warehouse"]):
 
     @property
     def landing(self) -> Path:
-        """The landing folder."""
+        """The landing folder, of a remote one the local mirror."""
         return Path(self.landing_folder)
 
     @property
@@ -100,6 +105,7 @@ def warehouse_from_environment() -> Warehouse:
     return Warehouse(
         home_folder=str(project.home().root),
         landing_folder=str(project.landing()),
+        landing_url=project.landing_url(),
         company_file=str(project.company_file()),
         systems=list(project.systems()),
     )
