@@ -178,7 +178,7 @@ def _reference(kwargs: Kwargs, rows: str) -> RowRule:
     if "deleted_in" in kwargs:
         orphan += (
             f" AND ({key}) NOT IN (SELECT ({target}) FROM {quote_name(kwargs['deleted_in'])}"
-            f" WHERE {target_filled} AND coalesce(try_cast(is_deleted AS BOOLEAN), FALSE))"
+            f" WHERE {target_filled} AND coalesce(_is_deleted, FALSE))"
         )
     return RowRule(
         counts=f"[count(*) FILTER (WHERE {orphan}), count(*) FILTER (WHERE {filled})]",

@@ -12,7 +12,6 @@
 {%- set relation = source('raw', system ~ '__' ~ object) -%}
 {%- set contract = source_contract(system, object) -%}
 {%- set key = contract.key | default([], true) | join(', ') -%}
-{%- set deleted = contract.deleted_flag or 'cast(null as varchar)' -%}
 {%- set sums = spec.get('sums', {}) -%}
 {% if not loop.first %}
 union all
@@ -31,7 +30,7 @@ union all
     {% endif -%}
     single_rows as (
         select
-            {{ deleted }} as deleted_flag
+            _is_deleted
             {%- for measure, column in sums.items() %},
             cast({{ column }} as decimal(18, 4)) as {{ measure }}
             {%- endfor %}
@@ -40,7 +39,7 @@ union all
         {% if key -%}
         union all
         select
-            newest.deleted_flag
+            newest._is_deleted
             {%- for measure in sums %},
             newest.{{ measure }}
             {%- endfor %}
@@ -48,7 +47,7 @@ union all
             select
                 max_by(
                     struct_pack(
-                        deleted_flag := {{ deleted }}
+                        _is_deleted := _is_deleted
                         {%- for measure, column in sums.items() %},
                         {{ measure }} := cast({{ column }} as decimal(18, 4))
                         {%- endfor %}
@@ -78,7 +77,7 @@ union all
             sum({{ measure }}) as {{ measure }}
             {%- endfor %}
         from single_rows
-        where not coalesce(try_cast(deleted_flag as boolean), false)
+        where {{ is_not_deleted('_is_deleted') }}
     )
 
     select

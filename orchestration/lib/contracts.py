@@ -6,10 +6,11 @@ Dagster, reading any export, deciding what to do with a row.
 """
 
 import codecs
+import fnmatch
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -39,6 +40,10 @@ PROVENANCE = {
     "_content_hash": ("varchar", "SHA-256 of that file."),
     "_exported_at": ("timestamp", "When the file was exported."),
     "_row_number": ("bigint", "Row of the file, from 1, the header not counted."),
+    "_is_deleted": (
+        "boolean",
+        "The row says that the record is deleted, or a later full export is without it.",
+    ),
 }
 
 # The C loader reads the canonical contract in a tenth of the time; not every platform has it.
@@ -90,6 +95,9 @@ class ExportObject(_Strict):
     the members are matched. `required` means that a file must have arrived at least once;
     `min_rows` is what all files together must hold, for the raw gate.
 
+    A `full` file holds all records: one that is in no file of the last full export is deleted.
+    `delta_files` are patterns of those files of a `full` object that hold changes only.
+
     What is declared here wins; what is left open is decided for every file from its content.
     `quote: ""` says that cells are never quoted. Of several `header_rows` the first holds the names
     (Qualtrics has 3). `footer` lists glob patterns of the first filled cell of lines behind the
@@ -113,6 +121,7 @@ class ExportObject(_Strict):
     timezone: str = "UTC"
     null_values: tuple[str, ...] = ()
     mode: Literal["full", "delta"]
+    delta_files: tuple[str, ...] = ()
     required: bool = False
     min_rows: int = Field(default=1, ge=0)
     key: tuple[Name, ...]
@@ -143,6 +152,8 @@ class ExportObject(_Strict):
 
     @model_validator(mode="after")
     def _check(self) -> "ExportObject":
+        if self.delta_files and self.mode != "full":
+            raise ValueError("delta_files are for mode full; in mode delta every file is one")
         if self.decimal is not None and self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}")
         by_name = {column.name: column for column in self.columns}
@@ -165,6 +176,11 @@ class ExportObject(_Strict):
         """Return the column of that name."""
         return next(column for column in self.columns if column.name == name)
 
+    def is_full(self, file_name: str) -> bool:
+        """Tell whether a file of the object holds all records, so that absence means deletion."""
+        plain = file_name.removesuffix(".gz")
+        return self.mode == "full" and not any(matches(plain, p) for p in self.delta_files)
+
     def must_be_filled(self, column: Column) -> bool:
         """Tell whether an empty cell of the column makes the row unusable."""
         return column.not_null or column.name in self.key
@@ -180,7 +196,7 @@ class ExportObject(_Strict):
         """
         deciding = self.model_dump(
             mode="json",
-            exclude={"description", "files", "required", "min_rows"},
+            exclude={"description", "files", "delta_files", "required", "min_rows"},
         )
         for column in deciding["columns"]:
             del column["description"], column["pii"]
@@ -242,6 +258,16 @@ def load_contracts(raw_defs: Path) -> dict[str, ExportContract]:
     """Load every `<system>/defs.yaml` below `orchestration/defs/raw`, by system name."""
     contracts = (load_contract(path) for path in sorted(raw_defs.glob("*/defs.yaml")))
     return {contract.system: contract for contract in contracts}
+
+
+def matches(file_name: str, pattern: str) -> bool:
+    """Tell whether a path below `landing/<system>/` fits a pattern, without regard to case.
+
+    A pattern with a slash is held against the path, another one against the file's own name.
+    """
+    path = file_name.lower()
+    name = path if "/" in pattern else PurePosixPath(path).name
+    return fnmatch.fnmatchcase(name, pattern.lower())
 
 
 def raw_columns(exported: ExportObject) -> list[str]:

@@ -89,7 +89,10 @@ def test_control_totals_agree_with_staging_on_re_sent_rows(warehouse: Path, tmp_
             "_exported_at, _content_hash, _row_number) values (?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
-        con.execute("create or replace view raw.canonical__orders as from raw.orders")
+        con.execute(
+            "create or replace view raw.canonical__orders as select * replace "
+            "(coalesce(try_cast(is_deleted as boolean), false) as _is_deleted) from raw.orders"
+        )
     run_dbt(
         ["run", "--select", "stg_canonical__orders", "stg_canonical__control_totals"],
         database,

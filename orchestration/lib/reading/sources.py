@@ -5,7 +5,6 @@ stands for. Does not: the text or the rows inside.
 """
 
 import difflib
-import fnmatch
 import gzip
 import hashlib
 import re
@@ -18,7 +17,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from orchestration.lib.contracts import ContractError, ExportContract, ExportObject
+from orchestration.lib.contracts import ContractError, ExportContract, ExportObject, matches
 from orchestration.lib.reading.records import RefusedError
 
 _BROKEN = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error)
@@ -136,14 +135,12 @@ def object_of(source: Source, contract: ExportContract) -> ExportObject | None:
 
     Raises ContractError when the patterns of two objects match.
     """
-    path = source.plain_name.lower()
-    name = PurePosixPath(path).name
     found = [
         exported
         for exported in contract.objects
         if any(
-            fnmatch.fnmatchcase(path if "/" in pattern else name, pattern.lower())
-            for pattern in exported.files
+            matches(source.plain_name, pattern)
+            for pattern in (*exported.files, *exported.delta_files)
         )
     ]
     if len(found) > 1:

@@ -17,6 +17,9 @@ from orchestration.lib.reading.landing import quarantine_path
 from orchestration.lib.reading.records import FileRecord
 from orchestration.lib.reading.sorting import quoted, text_list
 
+# What the landed files do not say themselves.
+_OF_THE_VIEW = ("_row_number", "_is_deleted")
+
 
 def create_raw_views(
     con: duckdb.DuckDBPyConnection,
@@ -131,8 +134,9 @@ def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> s
     columns = ", ".join(
         [
             *(quoted(name) for name in names),
-            *(name for name in PROVENANCE if name != "_row_number"),
+            *(name for name in PROVENANCE if name not in _OF_THE_VIEW),
             "coalesce(_row_number, file_row_number + 1) as _row_number",
+            f"{_is_deleted(exported, files)} as _is_deleted",
         ]
     )
     current = exported.contract_hash()
@@ -145,3 +149,23 @@ def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> s
         "union all by name select * from "
         f"read_parquet({paths}, union_by_name = true, file_row_number = true))"
     )
+
+
+def _is_deleted(exported: ExportObject, files: Sequence[FileRecord]) -> str:
+    """Write the condition under which a row speaks of a record that is no longer there.
+
+    Its own flag says so, or it was exported before the last full export: had that one held the
+    record, its row would be the newest of the key. Full exports may come in parts, so it is the
+    day that counts. A file that does not tell when it was exported cannot prove an absence.
+    """
+    conditions = []
+    if exported.deleted_flag:
+        conditions.append(f"coalesce(try_cast({quoted(exported.deleted_flag)} as boolean), false)")
+    full = [
+        r.exported_at.date()
+        for r in files
+        if r.exported_at_source == "file_name" and exported.is_full(r.file_name)
+    ]
+    if full:
+        conditions.append(f"_exported_at < timestamp '{max(full)}'")
+    return " or ".join(conditions) or "false"

@@ -62,7 +62,10 @@ def test_a_plain_file_lands_with_its_provenance(shop: Shop) -> None:
     assert record.parquet_path == f"shop/orders/2026-11-01/{record.sha256[:16]}.parquet"
     assert read_sidecar((shop.raw / record.parquet_path).with_suffix(".json")) == record
     assert shop.rows([record], "* exclude (_content_hash)") == [
-        ("1", "2.50", "x", *[None] * 4, '{"colour":"red"}', record.file_name, record.exported_at, 1)
+        (
+            *("1", "2.50", "x", *[None] * 4, '{"colour":"red"}'),
+            *(record.file_name, record.exported_at, 1, False),
+        )
     ]
 
 
