@@ -6,21 +6,24 @@ into place at the end.
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import numpy as np
+import pyarrow as pa
 
-from samples.canonical import (
-    SYSTEM,
-    make_canonical_records,
-    write_canonical,
-    write_identities,
-)
-from samples.company import found_company
+from samples.company import Company, found_company
 from samples.parameters import Parameters
+from samples.systems.canonical import canonical_system
+from samples.systems.exporting import System, write_system
+from samples.systems.landscape import Landscape, draw_landscape
+from samples.systems.salesforce import salesforce_system
+
+VENDORS: dict[str, Callable[[Landscape], System]] = {"salesforce": salesforce_system}
+SYSTEMS = ("canonical", *VENDORS)
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ def write_exports(
     seed: int,
     as_of: date,
     days_of_deltas: int = 0,
+    systems: Collection[str] = ("canonical",),
+    parameters: Parameters | None = None,
     report: Callable[[str], None],
 ) -> SampleSummary:
     """Write exports of a company with `customers` real customers to out/<system>/.
@@ -52,6 +57,8 @@ def write_exports(
     to as_of; an export holds what was known when its day began. The truth goes to out/truth/.
     Equal arguments give equal bytes. Files appear in `out` all at once at the end; existing
     exports are not touched: FileExistsError says what is in the way.
+
+    `canonical` holds everything that happened, and so do the other systems together, each its part.
     """
     if customers < 1:
         raise ValueError(f"customers is {customers}; a company has at least one")
@@ -59,7 +66,10 @@ def write_exports(
         raise ValueError(f"seed is {seed}; choose 0 or more")
     if days_of_deltas < 0:
         raise ValueError(f"days_of_deltas is {days_of_deltas}; choose 0 or more")
-    for name in (SYSTEM, "truth"):
+    if unknown := sorted({*systems} - {*SYSTEMS}):
+        raise ValueError(f"systems: {unknown[0]} is not one of {', '.join(SYSTEMS)}")
+    written = [name for name in SYSTEMS if name in systems]
+    for name in (*written, "truth"):
         if (out / name).exists():
             raise FileExistsError(
                 f"{out / name} is there already; remove it or choose another folder, "
@@ -67,23 +77,25 @@ def write_exports(
             )
 
     report(f"simulating {customers:,} customers up to {as_of}")
-    parameters = Parameters()
+    parameters = parameters or Parameters()
     company = found_company(customers, seed, np.datetime64(as_of, "D"), parameters)
-    records = make_canonical_records(company, seed)
 
     partial = out / ".sample.partial"
     shutil.rmtree(partial, ignore_errors=True)  # what an interrupted run of ours left behind
-    rows = write_canonical(
-        partial / SYSTEM,
-        company,
-        records,
-        as_of - timedelta(days=days_of_deltas),
-        as_of,
-        report,
-    )
+    rows: dict[str, int] = {}
+    identities: list[pa.Table] = []
+    for system in _systems(written, company, seed):
+        name = system.name
+        counted = write_system(
+            partial / name, system, as_of - timedelta(days=days_of_deltas), as_of, report
+        )
+        rows |= counted if len(written) == 1 else {f"{name}/{o}": n for o, n in counted.items()}
+        system_column = pa.repeat(name, system.identities.num_rows)
+        identities.append(system.identities.add_column(0, "source_system", system_column))
     truth = partial / "truth"
     truth.mkdir()
-    count_records = write_identities(truth / "identities.csv", records)
+    who_is_who = pa.concat_tables(identities)
+    duckdb.from_arrow(who_is_who).write_csv(str(truth / "identities.csv"), header=True)
     planted = {
         "sample": {
             "customers": customers,
@@ -98,7 +110,7 @@ def write_exports(
 
     files = sorted(path for path in partial.rglob("*") if path.is_file())
     size_bytes = sum(path.stat().st_size for path in files)
-    for name in (SYSTEM, "truth"):
+    for name in (*written, "truth"):
         (partial / name).rename(out / name)
     partial.rmdir()
     return SampleSummary(
@@ -106,8 +118,19 @@ def write_exports(
         seed=seed,
         as_of=as_of,
         customers=customers,
-        records=count_records,
+        records=who_is_who.num_rows,
         rows=rows,
         files=len(files),
         size_bytes=size_bytes,
     )
+
+
+def _systems(names: Sequence[str], company: Company, seed: int) -> Iterator[System]:
+    """Make the systems one by one, so that the memory of one is free before the next."""
+    if "canonical" in names:
+        yield canonical_system(company, seed)
+    vendors = [name for name in names if name in VENDORS]
+    if vendors:
+        landscape = draw_landscape(company, seed)
+        for name in vendors:
+            yield VENDORS[name](landscape)

@@ -98,6 +98,60 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class Registration:
+    """How a system writes the people it knows: shares of its records."""
+
+    nickname: float = 0.06  # of names that have a short form
+    misspelled_name: float = 0.02
+    plain_letters: float = 0.3  # José as Jose
+    characters: float = 0.4  # of people who may write their name in Chinese characters
+    capitals: float = 0.02
+    email: float = 0.96
+    other_email: float = 0.06
+    shared_email: float = 0.15  # of people in reach of a family or company mailbox
+    misspelled_email: float = 0.008
+    mobile: float = 0.65
+    landline: float = 0.4  # of people who have one
+    birth_date: float = 0.0
+    address: float = 0.9
+    misspelled_street: float = 0.03
+    told_of_changes: float = 0.6  # of marriages and moves while the record exists
+    second_record: float = 0.015  # registered again, with the other mail address
+
+
+@dataclass(frozen=True)
+class People:
+    """Differences between what systems know of the same people."""
+
+    married_share: float = 0.05  # of women, who take another family name
+    moved_share: float = 0.08
+    family_mailbox_share: float = 0.35  # of households
+    second_number_share: float = 0.3
+    contacts_per_organisation: float = 1.2  # beyond the first
+    subsidiary_share: float = 0.12  # of organisations
+    guest_share: float = 0.22  # of online buyers: never register
+    person_account_share: float = 0.1  # of persons, served by an adviser
+    small_organisation_share: float = 0.3  # served by marketing's CRM
+    anonymous_answer_share: float = 0.1  # of questionnaires sent by link
+    merged_record_share: float = 0.015  # of records: merged away by the vendor
+    registration: dict[str, Registration] = field(
+        default_factory=lambda: {
+            "salesforce": Registration(landline=0.7, birth_date=0.35, capitals=0.03),
+            "hubspot": Registration(nickname=0.12, address=0.5, birth_date=0.15, mobile=0.4),
+            "zendesk": Registration(nickname=0.15, address=0.0, mobile=0.35, characters=0.7),
+            "shopify": Registration(email=1.0, shared_email=0.0, misspelled_email=0.0),
+            "guest": Registration(
+                email=0.9, other_email=0.2, misspelled_email=0.03, misspelled_name=0.04, address=1.0
+            ),
+            "qualtrics": Registration(address=0.0, mobile=0.0, landline=0.0, email=1.0),
+            "delighted": Registration(nickname=0.0, address=0.0, mobile=0.2, landline=0.0),
+            "loyalty": Registration(birth_date=0.9, mobile=0.85, misspelled_name=0.03),
+            "marketing": Registration(address=0.0, mobile=0.3, landline=0.0, shared_email=0.25),
+        }
+    )
+
+
+@dataclass(frozen=True)
 class Orders:
     """Lines, delivery and money around a purchase."""
 
@@ -216,6 +270,7 @@ class Parameters:
     spend: Spend = field(default_factory=Spend)
     acquisition: Acquisition = field(default_factory=Acquisition)
     identity: Identity = field(default_factory=Identity)
+    people: People = field(default_factory=People)
     orders: Orders = field(default_factory=Orders)
     satisfaction: Satisfaction = field(default_factory=Satisfaction)
     service: Service = field(default_factory=Service)

@@ -50,6 +50,12 @@ ORGANISATIONS = tuple(
 )
 PREFERRED_CHANNELS = ("email", "phone", "sms", "post")
 
+# A phone number is written as prefix, area code, separator, exchange, separator, line.
+_PHONE_PREFIXES = ("(", "", "+1 ", "", "1-", "")
+_AFTER_AREA = (") ", "-", " ", "", "-", ".")
+_AFTER_EXCHANGE = ("-", "-", " ", "", "-", ".")
+PHONE_SPELLINGS = len(_PHONE_PREFIXES)
+
 _HAN_SHARE = 0.4  # of customers with Chinese names, written in characters
 _FEMALE_COUNTS = np.array([len(c.female) for c in CULTURES])
 _MALE_COUNTS = np.array([len(c.male) for c in CULTURES])
@@ -85,6 +91,33 @@ class Addresses:
 
 
 @dataclass(frozen=True)
+class PhoneNumbers:
+    """American phone numbers in their three parts."""
+
+    area_code: Ints
+    exchange: Ints
+    line_number: Ints
+
+    def take(self, entries: Ints) -> "PhoneNumbers":
+        """Pick the numbers of some entries."""
+        return PhoneNumbers(
+            self.area_code[entries], self.exchange[entries], self.line_number[entries]
+        )
+
+    def spelled(self, spelling: Ints) -> pa.Array:
+        """Write the numbers, each in one of PHONE_SPELLINGS ways."""
+        return pc.binary_join_element_wise(
+            text(spelling, _PHONE_PREFIXES),
+            digits(self.area_code, 3),
+            text(spelling, _AFTER_AREA),
+            digits(self.exchange, 3),
+            text(spelling, _AFTER_EXCHANGE),
+            digits(self.line_number, 4),
+            "",
+        )
+
+
+@dataclass(frozen=True)
 class People:
     """One entry per customer, in order of acquisition; codes point into the word lists."""
 
@@ -106,10 +139,10 @@ class People:
     email: pa.Array
     second_email: pa.Array
     has_phone: Bools
-    area_code: Ints
-    exchange: Ints
-    line_number: Ints
+    phone: PhoneNumbers
+    shares_landline: Bools  # `phone` is the landline of a household
     has_placeholder_phone: Bools
+    household: Ints  # number of the household, -1 for customers on their own
 
     @property
     def count(self) -> int:
@@ -138,13 +171,9 @@ def draw_people(
     has_duplicates = group == 0
     partners, shares_landline = _households(rng, group == 1, identity.shared_landline_share)
 
-    culture = pick(rng, [c.share for c in CULTURES], customers)
-    sex = rng.integers(0, 2, customers)
-    given = _given_names(rng, culture, sex)
-    family = _family_names(rng, culture)
+    culture, sex, given, family = draw_names(rng, customers)
     family[partners[1]] = family[partners[0]]
-    chinese_family = (_FAMILY_STARTS[CHINESE], _FAMILY_STARTS[CHINESE] + len(HAN_FAMILY))
-    is_chinese = (culture == CHINESE) & (family >= chinese_family[0]) & (family < chinese_family[1])
+    is_chinese = (culture == CHINESE) & _is_chinese_family(family)
     addresses = draw_addresses(rng, customers)
     for column in (addresses.house, addresses.street, addresses.city, addresses.postal_end):
         column[partners[1]] = column[partners[0]]
@@ -194,11 +223,23 @@ def draw_people(
             local_part, rng.integers(0, len(SECOND_MAIL_DOMAINS), customers), SECOND_MAIL_DOMAINS
         ),
         has_phone=has_phone,
-        area_code=area_code,
-        exchange=exchange,
-        line_number=line_number,
+        phone=PhoneNumbers(area_code, exchange, line_number),
+        shares_landline=_marked(customers, *(side[shares_landline] for side in partners)),
         has_placeholder_phone=placeholder >= 1,
+        household=_household_numbers(customers, partners),
     )
+
+
+def draw_names(rng: np.random.Generator, size: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """Draw cultures and sexes, then given and family names that go with them."""
+    culture = pick(rng, [c.share for c in CULTURES], size)
+    sex = rng.integers(0, 2, size)
+    return culture, sex, _given_names(rng, culture, sex), _family_names(rng, culture)
+
+
+def _is_chinese_family(family: Ints) -> Bools:
+    first = _FAMILY_STARTS[CHINESE]
+    return np.asarray((family >= first) & (family < first + len(HAN_FAMILY)))
 
 
 def draw_addresses(rng: np.random.Generator, size: int) -> Addresses:
@@ -213,11 +254,20 @@ def draw_addresses(rng: np.random.Generator, size: int) -> Addresses:
 
 def han_names(people: People) -> pa.Array:
     """Write the Chinese names in characters, family name first; null for everybody else."""
-    given = np.where(people.is_han, people.given - _GIVEN_STARTS[CHINESE], -1)
-    family = np.where(people.is_han, people.family - _FAMILY_STARTS[CHINESE], -1)
-    return pc.binary_join_element_wise(
-        text(family, HAN_FAMILY), text(given, (*HAN_FEMALE, *HAN_MALE)), ""
-    )
+    given = han_given(np.where(people.is_han, people.given, -1))
+    family = han_family(np.where(people.is_han, people.family, -1))
+    return pc.binary_join_element_wise(family, given, "")
+
+
+def han_given(given: Ints) -> pa.Array:
+    """Write Chinese given names in characters; null where the code is negative."""
+    codes = np.where(given < 0, -1, given - _GIVEN_STARTS[CHINESE])
+    return text(codes, (*HAN_FEMALE, *HAN_MALE))
+
+
+def han_family(family: Ints) -> pa.Array:
+    """Write Chinese family names in characters; null where the code is negative."""
+    return text(np.where(family < 0, -1, family - _FAMILY_STARTS[CHINESE]), HAN_FAMILY)
 
 
 def _households(
@@ -228,6 +278,19 @@ def _households(
     pairs = shuffled.size // 2
     first, second = shuffled[:pairs], shuffled[pairs : 2 * pairs]
     return (first, second), rng.random(pairs) < landline_share
+
+
+def _marked(size: int, *entries: Ints) -> Bools:
+    marks = np.zeros(size, dtype=np.bool_)
+    marks[np.concatenate(entries)] = True
+    return marks
+
+
+def _household_numbers(size: int, partners: tuple[Ints, Ints]) -> Ints:
+    household = np.full(size, -1)
+    for side in partners:
+        household[side] = np.arange(side.size)
+    return household
 
 
 def _given_names(rng: np.random.Generator, culture: Ints, sex: Ints) -> Ints:
@@ -277,15 +340,16 @@ def _phone_numbers(rng: np.random.Generator, city: Ints) -> tuple[Ints, Ints, In
     return codes[area], exchange, np.where(rank < 10_000, in_555, rank % 10_000)
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """Spell a name in the letters that mail addresses are made of."""
     plain = unicodedata.normalize("NFKD", name.translate(str.maketrans("łŁøØ", "lLoO")))
     return "".join(c for c in plain.lower() if c.isascii() and c.isalpha())
 
 
 def _local_parts(rng: np.random.Generator, given: Ints, family: Ints) -> pa.Array:
     """Make the part before the @ from the name; namesakes are numbered, so that none is shared."""
-    given_slugs, given_code = np.unique([_slug(name) for name in GIVEN], return_inverse=True)
-    family_slugs, family_code = np.unique([_slug(name) for name in FAMILY], return_inverse=True)
+    given_slugs, given_code = np.unique([slug(name) for name in GIVEN], return_inverse=True)
+    family_slugs, family_code = np.unique([slug(name) for name in FAMILY], return_inverse=True)
     given_codes, family_codes = given_code[given], family_code[family]
     rank = rank_within(given_codes * family_slugs.size + family_codes)
     number = pc.if_else(pa.array(rank == 0), "", pc.cast(pa.array(rank + 1), pa.string()))

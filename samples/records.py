@@ -15,25 +15,18 @@ from samples.draws import (
     Instants,
     Ints,
     days_between,
-    digits,
     later,
     only_if,
     rank_within,
-    text,
 )
 from samples.parameters import Identity
-from samples.people import Addresses, People, draw_addresses
+from samples.people import PHONE_SPELLINGS, Addresses, People, draw_addresses
 
 KINDS = ("first", "same_email", "same_phone", "linked_id")
 _FIRST, _SAME_EMAIL, _SAME_PHONE, _LINKED_ID = range(4)
 
 _MOVING_SHARE = 0.08
 _MINUTE = 1 / 1440
-
-# A phone number is written as prefix, area code, separator, exchange, separator, line.
-_PHONE_PREFIXES = ("(", "", "+1 ", "", "1-", "")
-_AFTER_AREA = (") ", "-", " ", "", "-", ".")
-_AFTER_EXCHANGE = ("-", "-", " ", "", "-", ".")
 
 
 @dataclass(frozen=True)
@@ -121,16 +114,8 @@ def _emails(rng: np.random.Generator, people: People, person: Ints, kind: Ints) 
 
 def _phones(rng: np.random.Generator, people: People, person: Ints, kind: Ints) -> pa.Array:
     """Write the customer's number in one of six spellings, a new one in every record."""
-    spelling = (rng.integers(0, 6, people.count)[person] + rank_within(person)) % 6
-    written = pc.binary_join_element_wise(
-        text(spelling, _PHONE_PREFIXES),
-        digits(people.area_code[person], 3),
-        text(spelling, _AFTER_AREA),
-        digits(people.exchange[person], 3),
-        text(spelling, _AFTER_EXCHANGE),
-        digits(people.line_number[person], 4),
-        "",
-    )
+    spelling = rng.integers(0, PHONE_SPELLINGS, people.count)[person] + rank_within(person)
+    written = people.phone.take(person).spelled(spelling % PHONE_SPELLINGS)
     is_given: Bools = people.has_phone[person] & (kind != _LINKED_ID)
     is_given &= (kind != _SAME_EMAIL) | (rng.random(person.size) < 0.5)
     is_placeholder = pa.array(people.has_placeholder_phone[person])

@@ -113,6 +113,26 @@ HAN_FAMILY = _words(
     "王 李 张 刘 陈 杨 黄 赵 吴 周 徐 孙 马 朱 胡 郭 何 林 高 罗 郑 梁 谢 宋 唐 邓 韩 冯 曹 彭"
 )
 
+# Short forms in use for given names of the lists above.
+NICKNAMES = {
+    **{"Jennifer": "Jen", "Linda": "Lindy", "Elizabeth": "Liz", "Susan": "Sue", "Jessica": "Jess"},
+    **{"Nancy": "Nan", "Ashley": "Ash", "Emily": "Em", "Michelle": "Shelly", "Amanda": "Mandy"},
+    **{"Melissa": "Missy", "Deborah": "Debbie", "Stephanie": "Steph", "Rebecca": "Becky"},
+    **{"Cynthia": "Cindy", "Kathleen": "Kathy", "Angela": "Angie", "Brenda": "Bren"},
+    **{"Pamela": "Pam", "Nicole": "Nicky", "Samantha": "Sam", "Katherine": "Kate"},
+    **{"Christine": "Chris", "Helen": "Nell", "Catherine": "Cathy", "Diane": "Di"},
+    **{"Olivia": "Liv", "Victoria": "Vicky", "Virginia": "Ginny", "James": "Jim"},
+    **{"Robert": "Bob", "John": "Jack", "Michael": "Mike", "David": "Dave", "William": "Bill"},
+    **{"Richard": "Rick", "Joseph": "Joe", "Thomas": "Tom", "Charles": "Charlie"},
+    **{"Christopher": "Chris", "Daniel": "Dan", "Matthew": "Matt", "Anthony": "Tony"},
+    **{"Donald": "Don", "Steven": "Steve", "Andrew": "Andy", "Joshua": "Josh"},
+    **{"Kenneth": "Ken", "Kevin": "Kev", "Timothy": "Tim", "Ronald": "Ron", "Edward": "Ted"},
+    **{"Jeffrey": "Jeff", "Jacob": "Jake", "Nicholas": "Nick", "Eric": "Rick"},
+    **{"Jonathan": "Jon", "Stephen": "Steve", "Larry": "Laurence", "Benjamin": "Ben"},
+    **{"Samuel": "Sam", "Gregory": "Greg", "Alexander": "Alex", "Patrick": "Pat"},
+    **{"Frank": "Francis", "Guadalupe": "Lupe", "Francisco": "Paco", "José": "Pepe"},
+}
+
 MAIL_DOMAINS = ("example.com", "example.org", "example.net", "mailbox.example", "inbox.example")
 SECOND_MAIL_DOMAINS = ("work.example", "studio.example", "campus.example")
 

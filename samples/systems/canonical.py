@@ -5,11 +5,6 @@ the moment of an export: instants after it are not there yet. Deltas hold what i
 since the export before. Nothing is simulated here.
 """
 
-from collections.abc import Callable
-from datetime import date, timedelta
-from pathlib import Path
-
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -25,9 +20,8 @@ from samples.people import (
     han_names,
 )
 from samples.records import Records, make_records
+from samples.systems.exporting import Export, System, identities, numbered
 from samples.vocabulary import CITIES
-
-SYSTEM = "canonical"
 
 # Instant by which a table's customers are turned into the record they had then.
 _RECORD_INSTANTS = {
@@ -41,13 +35,6 @@ _RECORD_INSTANTS = {
     "consents": "recorded_at",
     "costs": "known_at",
 }
-
-_MACROS = (
-    "create macro seen(instant) as case when instant < getvariable('until') then instant end",
-    "create macro is_new(instant) as instant >= getvariable('since')",
-    "create macro identifier(prefix, number) as printf('%s%07d', prefix, number)",
-    "create macro money(cents) as cents::integer * 0.01",
-)
 
 # Columns in the order of the contract; `changed_at` selects the rows of an export.
 SELECTS = {
@@ -358,84 +345,34 @@ SELECTS = {
         where is_new(seen(known_at))
     """,
 }
-_BEGINNING = "1900-01-01"
+EXPORTS = tuple(
+    Export(name=name, path=f"{name}_{{date}}.csv", select=select)
+    for name, select in SELECTS.items()
+)
 
 
-def write_canonical(
-    folder: Path,
-    company: Company,
-    records: Records,
-    history_date: date,
-    last_date: date,
-    report: Callable[[str], None],
-) -> dict[str, int]:
-    """Write the full history of one day and a delta for every day up to the last.
-
-    An export dated d holds what was known when the day d began. An object without new rows on a
-    day gets no file. Returns the rows written by object.
-    """
-    folder.mkdir(parents=True)
-    rows = dict.fromkeys(SELECTS, 0)
-    with duckdb.connect() as con:
-        for statement in _MACROS:
-            con.execute(statement)
-        for name, content in _tables(company, records).items():
-            con.register(name, content)
-        since = _BEGINNING
-        for day in range((last_date - history_date).days + 1):
-            exported_on = history_date + timedelta(days=day)
-            con.execute(f"set variable since = timestamp '{since}'")
-            con.execute(f"set variable until = timestamp '{exported_on}'")
-            for name, select in SELECTS.items():
-                count = _write(con, select, folder / f"{name}_{exported_on}.csv")
-                rows[name] += count
-                if day == 0:
-                    report(f"{name}: {count:,} rows")
-            since = str(exported_on)
-        if last_date > history_date:
-            report(f"deltas: {(last_date - history_date).days} days to {last_date}")
-    return rows
-
-
-def write_identities(path: Path, records: Records) -> int:
-    """Write which customer every record belongs to."""
-    by_number = np.argsort(records.number)
-    identities = table(number=records.number[by_number], person=records.person[by_number] + 1)
-    with duckdb.connect() as con:
-        con.execute(_MACROS[2])
-        con.register("identities", identities)
-        return _write(
-            con,
-            f"""
-            select
-                '{SYSTEM}' as source_system,
-                'customers' as source_object,
-                identifier('C', number) as source_record_id,
-                identifier('P', person) as person_id
-            from identities
-            """,
-            path,
-        )
-
-
-def make_canonical_records(company: Company, seed: int) -> Records:
-    """Register the company's customers in this system."""
-    return make_records(
+def canonical_system(company: Company, seed: int) -> System:
+    """Register the company's customers in this system and show it all that happened."""
+    records = make_records(
         stream(seed, "canonical records"),
         company.people,
         company.seen_at,
         company.end,
         company.parameters.identity,
     )
-
-
-def _write(con: duckdb.DuckDBPyConnection, select: str, path: Path) -> int:
-    """Write a query as CSV unless it is empty; return the number of rows."""
-    written = con.execute(f"copy ({select}) to '{path}' (format csv, header)").fetchone()
-    count = int(written[0]) if written else 0
-    if count == 0:
-        path.unlink()
-    return count
+    by_number = np.argsort(records.number)
+    person = records.person[by_number]
+    return System(
+        name="canonical",
+        exports=EXPORTS,
+        tables=_tables(company, records),
+        identities=identities(
+            source_object="customers",
+            record=numbered("C", records.number[by_number]),
+            person=person,
+            is_organisation=company.people.is_organisation[person],
+        ),
+    )
 
 
 def _tables(company: Company, records: Records) -> dict[str, pa.Table]:

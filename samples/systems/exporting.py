@@ -1,0 +1,165 @@
+"""Write the export files of a system, day by day, as known at each export.
+
+An export is a query over tables in DuckDB plus the layout of its file. Queries use the macros
+below: `seen` hides what happened after the export, `is_new` selects what belongs into it.
+Knows nothing of any system.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from samples.draws import Bools, Ints, digits, text
+
+_BEGINNING = "1900-01-01"
+_MACROS = (
+    "create macro seen(instant) as case when instant < getvariable('until') then instant end",
+    "create macro is_new(instant) as instant >= getvariable('since')",
+    "create macro identifier(prefix, number) as printf('%s%07d', prefix, number)",
+    "create macro money(cents) as cents::integer * 0.01",
+    "create macro utc_z(instant) as strftime(instant::timestamp, '%Y-%m-%dT%H:%M:%SZ')",
+    "create macro utc_millis(instant) as strftime(instant::timestamp, '%Y-%m-%dT%H:%M:%S.000Z')",
+    "create macro to_minute(instant) as strftime(instant::timestamp, '%Y-%m-%d %H:%M')",
+    "create macro to_second(instant) as strftime(instant::timestamp, '%Y-%m-%d %H:%M:%S')",
+    "create macro local_time(instant, zone) as timezone(zone, timezone('UTC', instant::timestamp))",
+    "create macro offset_minutes(instant, zone) as "
+    "datediff('minute', instant::timestamp, local_time(instant, zone))",
+    # With the offset that a zone has at the instant: 2025-10-07 09:50:26 +0200.
+    """
+    create macro with_offset(instant, zone) as
+        strftime(local_time(instant, zone), '%Y-%m-%d %H:%M:%S') || printf(
+            if(offset_minutes(instant, zone) < 0, ' -%02d%02d', ' +%02d%02d'),
+            abs(offset_minutes(instant, zone)) // 60, abs(offset_minutes(instant, zone)) % 60
+        )
+    """,
+)
+
+
+@dataclass(frozen=True)
+class Export:
+    """One object of a system and the files it is exported in.
+
+    `path` is below the folder of the system and holds {date}. `header` replaces the names of the
+    query's columns, where labels are not unique. `rows_below_header` are written as they are.
+    A `full` export holds everything in every file; the others what is new since the one before.
+    """
+
+    name: str
+    path: str
+    select: str
+    full: bool = False
+    header: Sequence[str] | None = None
+    rows_below_header: Sequence[str] = ()
+    quote_all: bool = False
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class System:
+    """A source system: its exports, the tables that they are queries over, who its records are."""
+
+    name: str
+    exports: Sequence[Export]
+    tables: Mapping[str, pa.Table]
+    identities: pa.Table  # as made by `identities`
+
+
+def identities(
+    *,
+    source_object: str,
+    record: pa.Array,
+    person: Ints,
+    is_organisation: Bools | bool = False,
+) -> pa.Table:
+    """Say which customer, counted from 0, every record of an object belongs to.
+
+    A customer that is an organisation is O…, its contacts and everybody else are P….
+    """
+    kinds = np.broadcast_to(np.asarray(is_organisation), person.shape)
+    number = digits(person + 1, 7)
+    return pa.table(
+        {
+            "source_object": pa.repeat(source_object, person.size),
+            "source_record_id": record,
+            "person_id": pc.binary_join_element_wise(text(kinds * 1, ("P", "O")), number, ""),
+            "kind": text(kinds * 1, ("person", "organisation")),
+        }
+    )
+
+
+def numbered(prefix: str, numbers: Ints, width: int = 7) -> pa.Array:
+    """Make ids of a prefix and a number with leading zeros."""
+    return pc.binary_join_element_wise(prefix, digits(numbers, width), "")
+
+
+def write_system(
+    folder: Path,
+    system: System,
+    history_date: date,
+    last_date: date,
+    report: Callable[[str], None],
+) -> dict[str, int]:
+    """Write the full history of one day and a file for every day up to the last.
+
+    An export dated d holds what was known when the day d began. An object without new rows on a
+    day gets no file. Returns the rows written by object.
+    """
+    folder.mkdir(parents=True)
+    rows = dict.fromkeys((export.name for export in system.exports), 0)
+    with opened(system.tables) as con:
+        since = _BEGINNING
+        for day in range((last_date - history_date).days + 1):
+            exported_on = history_date + timedelta(days=day)
+            con.execute(f"set variable until = timestamp '{exported_on}'")
+            for export in system.exports:
+                start = _BEGINNING if export.full else since
+                con.execute(f"set variable since = timestamp '{start}'")
+                path = folder / export.path.format(date=exported_on)
+                count = write_query(con, export, path)
+                rows[export.name] += count
+                if day == 0:
+                    report(f"{export.name}: {count:,} rows")
+            since = str(exported_on)
+        if last_date > history_date:
+            report(f"deltas: {(last_date - history_date).days} days to {last_date}")
+    return rows
+
+
+@contextmanager
+def opened(tables: Mapping[str, pa.Table]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database that knows the macros and these tables."""
+    with duckdb.connect() as con:
+        for statement in _MACROS:
+            con.execute(statement)
+        for name, content in tables.items():
+            con.register(name, content)
+        yield con
+
+
+def write_query(con: duckdb.DuckDBPyConnection, export: Export, path: Path) -> int:
+    """Write a query as a file unless it is empty; return the number of rows."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = con.execute(f"copy ({export.select}) to '{path}' ({_layout(export)})").fetchone()
+    count = int(written[0]) if written else 0
+    if count == 0:
+        path.unlink()
+    return count
+
+
+def _layout(export: Export) -> str:
+    """Say in DuckDB's words how a file looks."""
+    if export.json:
+        return "format json"
+    options = "format csv" + (", force_quote *" if export.quote_all else "")
+    if export.header is None:
+        return options + ", header"
+    cells = (f'"{label.replace(chr(34), 2 * chr(34))}"' for label in export.header)
+    top = "\n".join([",".join(cells), *export.rows_below_header]) + "\n"
+    return f"{options}, header false, prefix '{top.replace(chr(39), 2 * chr(39))}'"
