@@ -21,8 +21,12 @@ from samples.systems.canonical import canonical_system
 from samples.systems.exporting import System, write_system
 from samples.systems.landscape import Landscape, draw_landscape
 from samples.systems.salesforce import salesforce_system
+from samples.systems.shopify import shopify_system
 
-VENDORS: dict[str, Callable[[Landscape], System]] = {"salesforce": salesforce_system}
+VENDORS: dict[str, Callable[[Landscape], System]] = {
+    "salesforce": salesforce_system,
+    "shopify": shopify_system,
+}
 SYSTEMS = ("canonical", *VENDORS)
 
 

@@ -139,7 +139,7 @@ class People:
             "salesforce": Registration(landline=0.7, birth_date=0.35, capitals=0.03),
             "hubspot": Registration(nickname=0.12, address=0.5, birth_date=0.15, mobile=0.4),
             "zendesk": Registration(nickname=0.15, address=0.0, mobile=0.35, characters=0.7),
-            "shopify": Registration(email=1.0, shared_email=0.0, misspelled_email=0.0),
+            "shopify": Registration(email=1.0, shared_email=0.0, misspelled_email=0.0, address=1.0),
             "guest": Registration(
                 email=0.9, other_email=0.2, misspelled_email=0.03, misspelled_name=0.04, address=1.0
             ),

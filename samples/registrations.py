@@ -245,7 +245,7 @@ class Registrations:
 
     person: Ints
     created_at: Instants
-    columns: dict[str, pa.Array | np.ndarray]
+    columns: dict[str, pa.Array]
 
     @property
     def count(self) -> int:
@@ -347,14 +347,14 @@ def register(
             "given": given,
             "family": family,
             "new_family": letters.family(persons.new_family[person]),
-            "renamed_at": renamed_at,
+            "renamed_at": pa.array(renamed_at),
             "email": email,
             **_phone_columns(rng, persons, person, manner),
-            "birth_date": born.astype("datetime64[D]"),
+            "birth_date": pa.array(born.astype("datetime64[D]")),
             "gender": words(persons.gender[person], GENDERS),
             **first_address,
             **{f"new_{name}": column for name, column in next_address.items()},
-            "moved_at": moved_at,
+            "moved_at": pa.array(moved_at),
         },
     )
 

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,6 +24,7 @@ _BEGINNING = "1900-01-01"
 _MACROS = (
     "create macro seen(instant) as case when instant < getvariable('until') then instant end",
     "create macro is_new(instant) as instant >= getvariable('since')",
+    "create macro is_first_export() as getvariable('since') = timestamp '1900-01-01'",
     "create macro identifier(prefix, number) as printf('%s%07d', prefix, number)",
     "create macro money(cents) as cents::integer * 0.01",
     "create macro utc_z(instant) as strftime(instant::timestamp, '%Y-%m-%dT%H:%M:%SZ')",
@@ -69,6 +72,30 @@ class System:
     exports: Sequence[Export]
     tables: Mapping[str, pa.Table]
     identities: pa.Table  # as made by `identities`
+    orders: pa.Table  # as made by `order_records`
+    macros: Sequence[str] = ()  # of its own, for its exports
+
+
+NO_ORDERS = pa.table({"source_object": [], "source_record_id": [], "order_number": []}).cast(
+    pa.schema(
+        {
+            "source_object": pa.string(),
+            "source_record_id": pa.string(),
+            "order_number": pa.int64(),
+        }
+    )
+)
+
+
+def order_records(source_object: str, record: pa.Array, order_number: Ints) -> pa.Table:
+    """Say which order of the company every record of an object is."""
+    return pa.table(
+        {
+            "source_object": pa.repeat(source_object, order_number.size),
+            "source_record_id": record,
+            "order_number": order_number,
+        }
+    )
 
 
 def identities(
@@ -99,6 +126,13 @@ def numbered(prefix: str, numbers: Ints, width: int = 7) -> pa.Array:
     return pc.binary_join_element_wise(prefix, digits(numbers, width), "")
 
 
+def with_columns(content: pa.Table, **columns: pa.Array | npt.NDArray[Any]) -> pa.Table:
+    """Put columns behind those of a table."""
+    for name, values in columns.items():
+        content = content.append_column(name, pa.array(values))
+    return content
+
+
 def write_system(
     folder: Path,
     system: System,
@@ -113,7 +147,7 @@ def write_system(
     """
     folder.mkdir(parents=True)
     rows = dict.fromkeys((export.name for export in system.exports), 0)
-    with opened(system.tables) as con:
+    with opened(system.tables, system.macros) as con:
         since = _BEGINNING
         for day in range((last_date - history_date).days + 1):
             exported_on = history_date + timedelta(days=day)
@@ -133,10 +167,12 @@ def write_system(
 
 
 @contextmanager
-def opened(tables: Mapping[str, pa.Table]) -> Iterator[duckdb.DuckDBPyConnection]:
+def opened(
+    tables: Mapping[str, pa.Table], macros: Sequence[str] = ()
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database that knows the macros and these tables."""
     with duckdb.connect() as con:
-        for statement in _MACROS:
+        for statement in (*_MACROS, *macros):
             con.execute(statement)
         for name, content in tables.items():
             con.register(name, content)

@@ -6,12 +6,9 @@ Merged records stay as deleted with a MasterRecordId, and what was recorded befo
 points at them. Events come from a report, with 15-character ids.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,7 +16,14 @@ from samples.company import Company
 from samples.draws import Bools, Instants, Ints, later, only_if, pick, stream, table, text, words
 from samples.people import ORGANISATIONS, PHONE_SPELLINGS, Addresses
 from samples.registrations import organisation_domains
-from samples.systems.exporting import Export, System, identities, opened
+from samples.systems.exporting import (
+    Export,
+    System,
+    identities,
+    opened,
+    order_records,
+    with_columns,
+)
 from samples.systems.ids import product_skus, salesforce_ids, short_ids
 from samples.systems.landscape import ACCOUNT, ADVISED, Landscape, column
 from samples.vocabulary import CITIES
@@ -565,6 +569,11 @@ def salesforce_system(landscape: Landscape) -> System:
                 ),
             ]
         ),
+        orders=order_records(
+            "opportunities",
+            orders["opportunity_id"].combine_chunks(),
+            column(orders, "order_number"),
+        ),
     )
 
 
@@ -728,12 +737,6 @@ def _acting(
     }
 
 
-def _with(content: pa.Table, columns: Mapping[str, pa.Array | npt.NDArray[Any]]) -> pa.Table:
-    for name, values in columns.items():
-        content = content.append_column(name, pa.array(values))
-    return content
-
-
 def _orders(
     landscape: Landscape, accounts: _Accounts, contacts: pa.Table
 ) -> tuple[pa.Table, pa.Table]:
@@ -767,9 +770,9 @@ def _orders(
     product = column(lines, "product_number")
     products = _catalogue(company)
     return (
-        _with(
+        with_columns(
             orders,
-            {
+            **{
                 "opportunity_id": ids.take(here),
                 "currency": names.take(here),
                 "amount": amount[is_here],
@@ -803,9 +806,9 @@ def _pipeline(landscape: Landscape, accounts: _Accounts, contacts: pa.Table) -> 
     content = content.filter(pa.array(landscape.is_at(column(content, "person"), (ACCOUNT,))))
     number = landscape.company.tables["orders"].num_rows + column(content, "opportunity_number")
     customer, created_at = column(content, "person"), column(content, "created_at")
-    return _with(
+    return with_columns(
         content,
-        {
+        **{
             "opportunity_id": salesforce_ids("006", number),
             **_acting(landscape, contacts, "opportunities", customer, created_at),
         },
@@ -819,9 +822,9 @@ def _cases(landscape: Landscape, accounts: _Accounts, contacts: pa.Table) -> pa.
     )
     customer, opened_at = column(content, "person"), column(content, "opened_at")
     acting = _acting(landscape, contacts, "cases", customer, opened_at)
-    return _with(
+    return with_columns(
         content,
-        {"case_id": salesforce_ids("500", column(content, "case_number")), **acting},
+        **{"case_id": salesforce_ids("500", column(content, "case_number")), **acting},
     )
 
 
@@ -857,7 +860,7 @@ def _case_history(landscape: Landscape, cases: pa.Table) -> pa.Table:
             [list(_STATUSES), list(_STATUSES.values())],
         ).to_arrow_table()
     number = column(rows, "history_number")
-    return _with(rows, {"history_id": salesforce_ids("017", number)})
+    return with_columns(rows, history_id=salesforce_ids("017", number))
 
 
 def _activities(landscape: Landscape, accounts: _Accounts, contacts: pa.Table) -> pa.Table:
@@ -871,9 +874,9 @@ def _activities(landscape: Landscape, accounts: _Accounts, contacts: pa.Table) -
     number = column(content, "interaction_number")
     minutes = np.maximum(np.rint(np.nan_to_num(column(content, "seconds"), nan=1800.0) / 60), 1)
     ids = salesforce_ids("00U", number)
-    return _with(
+    return with_columns(
         content,
-        {
+        **{
             **acting,
             "activity_number": number,
             "activity_id": salesforce_ids("00T", number),
@@ -902,9 +905,9 @@ def _campaigns(landscape: Landscape, contacts: pa.Table) -> tuple[pa.Table, pa.T
     per_contact = round(100 * landscape.company.parameters.campaigns.cost_per_contact)
     cost = per_contact * contacts_of
     campaign_number = column(campaigns, "campaign_number")
-    members = _with(
+    members = with_columns(
         members,
-        {
+        **{
             "member_number": number,
             "member_id": salesforce_ids("00v", number),
             "campaign_id": salesforce_ids("701", column(members, "campaign_number")),
@@ -927,9 +930,9 @@ def _campaigns(landscape: Landscape, contacts: pa.Table) -> tuple[pa.Table, pa.T
 
 def _catalogue(company: Company) -> pa.Table:
     products = company.tables["products"]
-    return _with(
+    return with_columns(
         products,
-        {
+        **{
             "product_id": salesforce_ids("01t", column(products, "product_number")),
             "sku": product_skus(products),
         },
