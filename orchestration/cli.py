@@ -149,9 +149,16 @@ def sample(
     days_of_deltas: Annotated[
         int, typer.Option(min=0, help="Days exported one by one after the full export.")
     ] = 0,
+    systems: Annotated[
+        str,
+        typer.Option(
+            help="canonical (everything in our templates), vendors (everything spread over their "
+            "systems), all (both: every event twice), or names with commas between."
+        ),
+    ] = "canonical",
 ) -> None:
     """Make realistic exports of a made-up company, with the truth beside them."""
-    from samples import write_exports
+    from samples import parse_systems, write_exports
 
     try:
         summary = write_exports(
@@ -160,6 +167,7 @@ def sample(
             seed=seed,
             as_of=as_of.date(),
             days_of_deltas=days_of_deltas,
+            systems=parse_systems(systems),
             report=report,
         )
     except (FileExistsError, ValueError) as error:  # what the arguments or the folder do not allow

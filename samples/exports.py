@@ -19,15 +19,25 @@ from samples.company import Company, found_company
 from samples.parameters import Parameters
 from samples.systems.canonical import canonical_system
 from samples.systems.exporting import System, write_system
+from samples.systems.hubspot import hubspot_system
 from samples.systems.landscape import Landscape, draw_landscape
 from samples.systems.salesforce import salesforce_system
 from samples.systems.shopify import shopify_system
+from samples.systems.zendesk import zendesk_system
 
 VENDORS: dict[str, Callable[[Landscape], System]] = {
     "salesforce": salesforce_system,
+    "hubspot": hubspot_system,
     "shopify": shopify_system,
+    "zendesk": zendesk_system,
 }
 SYSTEMS = ("canonical", *VENDORS)
+
+
+def parse_systems(names: str) -> tuple[str, ...]:
+    """Read a choice of systems: canonical, vendors, all or names with commas between."""
+    groups = {"vendors": tuple(VENDORS), "all": SYSTEMS}
+    return groups.get(names) or tuple(name.strip() for name in names.split(","))
 
 
 @dataclass(frozen=True)

@@ -49,19 +49,20 @@ _MACROS = (
 class Export:
     """One object of a system and the files it is exported in.
 
-    `path` is below the folder of the system and holds {date}. `header` replaces the names of the
-    query's columns, where labels are not unique. `rows_below_header` are written as they are.
-    A `full` export holds everything in every file; the others what is new since the one before.
+    `path` is below the folder of the system and holds {date}. `header` holds the rows on top of the
+    file where the names of the query's columns are not enough: labels that are not unique, or more
+    than one row. A `full` export holds everything in every file; the others what is new since the
+    one before.
     """
 
     name: str
     path: str
     select: str
     full: bool = False
-    header: Sequence[str] | None = None
-    rows_below_header: Sequence[str] = ()
+    header: Sequence[Sequence[str]] = ()
     quote_all: bool = False
     json: bool = False
+    count_rows: str = ""  # query over the written one, where a row holds several
 
 
 @dataclass(frozen=True)
@@ -182,20 +183,27 @@ def opened(
 def write_query(con: duckdb.DuckDBPyConnection, export: Export, path: Path) -> int:
     """Write a query as a file unless it is empty; return the number of rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = con.execute(f"copy ({export.select}) to '{path}' ({_layout(export)})").fetchone()
-    count = int(written[0]) if written else 0
+    rows = ", ".join("(" + ", ".join(map(_literal, row)) + ")" for row in export.header)
+    select = export.select
+    if export.header:
+        select = f"from (values {rows}) union all select columns(*)::varchar from ({select})"
+    written = con.execute(f"copy ({select}) to '{path}' ({_layout(export)})").fetchone()
+    count = int(written[0]) - len(export.header) if written else 0
     if count == 0:
         path.unlink()
+    elif export.count_rows:
+        counted = con.execute(export.count_rows.format(export.select)).fetchone()
+        count = int(counted[0]) if counted else 0
     return count
+
+
+def _literal(cell: str) -> str:
+    return "'" + cell.replace("'", "''") + "'"
 
 
 def _layout(export: Export) -> str:
     """Say in DuckDB's words how a file looks."""
     if export.json:
         return "format json"
-    options = "format csv" + (", force_quote *" if export.quote_all else "")
-    if export.header is None:
-        return options + ", header"
-    cells = (f'"{label.replace(chr(34), 2 * chr(34))}"' for label in export.header)
-    top = "\n".join([",".join(cells), *export.rows_below_header]) + "\n"
-    return f"{options}, header false, prefix '{top.replace(chr(39), 2 * chr(39))}'"
+    quotes = ", force_quote *" if export.quote_all else ""
+    return f"format csv, header {'false' if export.header else 'true'}{quotes}"

@@ -62,6 +62,30 @@ class Landscape:
         """Say of each customer whether their home is one of these; nobody's is none."""
         return np.asarray((customer >= 0) & np.isin(self.home[np.maximum(customer, 0)], homes))
 
+    def shop_order_numbers(self) -> Ints:
+        """Count the orders of the shop, anonymous sales included; -1 for orders elsewhere."""
+        customer = column(self.company.tables["orders"], "person")
+        is_here = (customer < 0) | self.is_at(customer, (SHOPPER, ADVISED))
+        return np.where(is_here, 1000 + np.cumsum(is_here), -1)
+
+    def surveys_of(self, system: str) -> pa.Table:
+        """Get the questions that are asked by one system.
+
+        Small organisations are asked from HubSpot. Of everybody else Delighted asks for
+        recommendation, Zendesk for satisfaction with its cases, and Qualtrics the rest.
+        """
+        content = self.company.tables["survey_responses"]
+        survey = np.asarray(content["survey"].cast(pa.string()))
+        customer = column(content, "person")
+        in_zendesk = (survey == "csat") & self.is_at(customer, (SHOPPER,))
+        in_zendesk &= content["case_number"].is_valid().to_numpy()
+        asked_by = np.select(
+            [self.is_at(customer, (SMALL_ACCOUNT,)), survey == "nps", in_zendesk],
+            ["hubspot", "delighted", "zendesk"],
+            "qualtrics",
+        )
+        return content.filter(pa.array(asked_by == system))
+
     def opted_out_at(self) -> Instants:
         """Find for every person when e-mail was refused or the consent withdrawn; NaT if not."""
         consents = self.company.tables["consents"]

@@ -262,8 +262,9 @@ SELECTS = {
             from account_orders
             union all
             select
-                opportunity_id, account_id, contact_id, owner_id, 'USD', money(amount),
-                printf('Supply contract %d', opportunity_number), 'New Business',
+                opportunity_id, account_id, contact_id, owner_id, 'USD',
+                if(seen(closed_at) is not null and is_won, null, money(amount)),
+                printf('Frame contract %d', opportunity_number), 'New Business',
                 case
                     when seen(closed_at) is not null then if(is_won, 'Closed Won', 'Closed Lost')
                     when seen(negotiated_at) is not null then 'Negotiation/Review'
@@ -801,7 +802,10 @@ def _orders(
 
 
 def _pipeline(landscape: Landscape, accounts: _Accounts, contacts: pa.Table) -> pa.Table:
-    """Make the opportunities that are not orders: contracts talked about, without lines."""
+    """Make the opportunities that are not orders: frame contracts.
+
+    One that is won has no amount any more: the orders under it are what is sold.
+    """
     content = landscape.company.tables["opportunities"]
     content = content.filter(pa.array(landscape.is_at(column(content, "person"), (ACCOUNT,))))
     number = landscape.company.tables["orders"].num_rows + column(content, "opportunity_number")

@@ -330,7 +330,7 @@ def _orders(landscape: Landscape) -> tuple[pa.Table, np.ndarray]:
 
     ordered_at = column(orders, "ordered_at")
     bill = _bill(landscape, account, guest, in_store, ordered_at)
-    number = np.arange(1001, 1001 + rows.size)
+    number = landscape.shop_order_numbers()[rows]
     payments = _first_payments(landscape)
     net, tax, refund = (column(orders, name) for name in ("net_revenue", "tax", "refund"))
     opted_out = landscape.opted_out_at()[np.maximum(customer[rows], 0)]
