@@ -1,0 +1,1 @@
+"""What drives satisfaction, and what satisfaction does."""
