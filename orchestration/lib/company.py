@@ -3,11 +3,23 @@
 Belongs here: the settings, their defaults and bounds. Does not: using them.
 """
 
+from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from models.service.business_hours import weekly_hours
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -40,6 +52,94 @@ class Identity(_Strict):
     phone: SharedIdentifier = SharedIdentifier(reliability=0.95)
 
 
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+_OFFICE_HOURS: Mapping[Weekday, tuple[str, ...]] = {
+    "monday": ("09:00-18:00",),
+    "tuesday": ("09:00-18:00",),
+    "wednesday": ("09:00-18:00",),
+    "thursday": ("09:00-18:00",),
+    "friday": ("09:00-18:00",),
+}
+Minutes = Annotated[int, Field(gt=0)]
+# Priorities are compared in lower case.
+Priority = Annotated[str, Field(pattern="^[^A-Z]+$")]
+
+
+class ServiceSchedule(_Strict):
+    """Opening hours of the service, for the cases of some systems and channels or for all."""
+
+    name: str = "default"
+    time_zone: str = "UTC"
+    hours: Mapping[Weekday, tuple[str, ...]] = _OFFICE_HOURS
+    holiday_country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
+    holiday_subdivision: str | None = None
+    holidays: tuple[date, ...] = ()
+    systems: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{name} is no IANA time zone such as Europe/Berlin") from error
+        return name
+
+    @field_validator("hours")
+    @classmethod
+    def _are_hours(
+        cls, hours: Mapping[Weekday, tuple[str, ...]]
+    ) -> Mapping[Weekday, tuple[str, ...]]:
+        for spans in hours.values():
+            weekly_hours(spans)
+        return hours
+
+
+class ServiceTarget(_Strict):
+    """Minutes that a case of one priority may take; a clock without a target is not judged."""
+
+    clock: Literal["business", "calendar"] = "business"
+    first_response: Minutes | None = None
+    next_response: Minutes | None = None
+    resolution: Minutes | None = None
+
+
+class Service(_Strict):
+    """How service is measured: opening hours, promises, and how long is long enough to judge."""
+
+    schedules: tuple[ServiceSchedule, ...] = (ServiceSchedule(),)
+    targets: Mapping[Priority, ServiceTarget] = {
+        "urgent": ServiceTarget(
+            clock="calendar", first_response=60, next_response=120, resolution=1440
+        ),
+        "high": ServiceTarget(first_response=120, next_response=240, resolution=1080),
+        "normal": ServiceTarget(first_response=480, next_response=540, resolution=2700),
+        "low": ServiceTarget(first_response=1080, next_response=1080, resolution=5400),
+    }
+    first_contact_days: Annotated[int, Field(ge=1)] = 7
+    answer_days: Annotated[int, Field(ge=1)] = 14
+    recovery_days: Annotated[int, Field(ge=1)] = 180
+
+    @model_validator(mode="after")
+    def _every_case_has_a_schedule(self) -> Self:
+        names = [schedule.name for schedule in self.schedules]
+        if len(set(names)) < len(names):
+            raise ValueError("two schedules have the same name")
+        if not names or self.schedules[-1].systems or self.schedules[-1].channels:
+            raise ValueError(
+                "the last schedule must be for all cases: leave out its systems and channels"
+            )
+        return self
+
+
+class Journey(_Strict):
+    """Where the stages of a customer's journey end."""
+
+    loyal_purchase_days: Annotated[int, Field(ge=3)] = 4
+    inactive_days: Annotated[int, Field(ge=1)] = 365
+
+
 class Company(_Strict):
     """Every setting, with the default that holds where `company.yml` says nothing."""
 
@@ -53,6 +153,8 @@ class Company(_Strict):
     value_tier_growth_rate: Annotated[float, Field(ge=0)] = 0.25
     small_sample_size: Annotated[int, Field(ge=1)] = 30
     identity: Identity = Identity()
+    service: Service = Service()
+    journey: Journey = Journey()
     quarantine_ceiling: Share = 0.01
     largest_shrink: Share = 0.50
     published_versions_kept: Annotated[int, Field(ge=2)] = 10

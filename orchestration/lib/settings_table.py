@@ -39,6 +39,11 @@ def write_settings(
         "email_reliability": ("double", company.identity.email.reliability),
         "phone_reliability": ("double", company.identity.phone.reliability),
         "small_sample_size": ("integer", company.small_sample_size),
+        "first_contact_days": ("integer", company.service.first_contact_days),
+        "answer_days": ("integer", company.service.answer_days),
+        "recovery_days": ("integer", company.service.recovery_days),
+        "loyal_purchase_days": ("integer", company.journey.loyal_purchase_days),
+        "inactive_days": ("integer", company.journey.inactive_days),
     }
     con.execute("create schema if not exists settings")
     columns = ", ".join(f"{name} {kind}" for name, (kind, _) in row.items())

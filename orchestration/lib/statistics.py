@@ -15,6 +15,7 @@ from orchestration.lib import project
 from orchestration.lib.company import Company
 from orchestration.lib.dbt_layers import dagster_lineage
 from orchestration.lib.dbt_project import read_manifest
+from orchestration.lib.documented_tables import write_documented
 from orchestration.lib.lineage import declared_lineage
 from orchestration.lib.progress import report
 from orchestration.lib.receipts import ALL, record_built
@@ -88,7 +89,7 @@ def statistics_step(
             found = compute(con, warehouse.company)
             con.execute(f"create schema if not exists {SCHEMA}")
             for name in tables:
-                _write(con, name, found.tables[name], _documented_columns(manifest, name))
+                write_documented(con, manifest, f"{SCHEMA}.{name}", found.tables[name])
         for name, key in keys.items():
             yield dg.MaterializeResult(
                 asset_key=key,
@@ -96,30 +97,3 @@ def statistics_step(
             )
 
     return dg.Definitions(assets=[step])
-
-
-def _documented_columns(manifest: Mapping[str, object], name: str) -> dict[str, str]:
-    sources = manifest["sources"]
-    assert isinstance(sources, dict)
-    (columns,) = (
-        node["columns"]
-        for node in sources.values()
-        if (node["schema"], node["name"]) == (SCHEMA, name)
-    )
-    return {column["name"]: column["data_type"] for column in columns.values()}
-
-
-def _write(
-    con: duckdb.DuckDBPyConnection, name: str, rows: "pd.DataFrame", columns: Mapping[str, str]
-) -> None:
-    """Write the rows under the documented columns, in their order and types."""
-    if set(rows.columns) != set(columns):
-        differing = sorted(set(rows.columns) ^ set(columns))
-        raise ValueError(
-            f"{SCHEMA}.{name} and its documentation differ in the columns {', '.join(differing)}: "
-            "bring dbt_project/models/_statistics__sources.yml and the model into line"
-        )
-    con.register("statistics_rows", rows)
-    select = ", ".join(f'cast("{c}" as {kind}) as "{c}"' for c, kind in columns.items())
-    con.execute(f"create or replace table {SCHEMA}.{name} as select {select} from statistics_rows")
-    con.unregister("statistics_rows")

@@ -7,6 +7,7 @@ import dagster as dg
 from orchestration.lib import project
 from orchestration.lib.dbt_project import read_manifest
 from orchestration.lib.release import drop_what_is_no_longer_made
+from orchestration.lib.service_settings import SERVICE_TABLES, write_service_settings
 from orchestration.lib.settings_table import write_settings
 from orchestration.lib.translator import OWNER, source_metadata
 from orchestration.lib.warehouse import Warehouse
@@ -35,6 +36,18 @@ def settings() -> dg.Definitions:
                 kinds={"yaml", "duckdb"},
                 metadata=source_metadata(manifest, "settings.company"),
             ),
+            *(
+                dg.AssetSpec(
+                    dg.AssetKey(["settings", name]),
+                    deps=raw,
+                    group_name="intermediate",
+                    description=description,
+                    owners=[OWNER],
+                    kinds={"yaml", "duckdb"},
+                    metadata=source_metadata(manifest, f"settings.{name}"),
+                )
+                for name, description in SERVICE_TABLES.items()
+            ),
             dg.AssetSpec(
                 dg.AssetKey(["audit", "input_files"]),
                 deps=raw,
@@ -61,6 +74,7 @@ def settings() -> dg.Definitions:
         with warehouse.connect() as con:
             drop_what_is_no_longer_made(con, project.systems())
             as_of = write_settings(con, warehouse.company, warehouse.asked_as_of)
+            service_rows = write_service_settings(con, manifest, warehouse.company.service, as_of)
             counts = dict(
                 con.execute(
                     "select 'input_files', count(*) from audit.input_files "
@@ -71,6 +85,10 @@ def settings() -> dg.Definitions:
             asset_key=["settings", "company"],
             metadata={"as_of": as_of.isoformat(), "dagster/row_count": 1},
         )
+        for table, count in service_rows.items():
+            yield dg.MaterializeResult(
+                asset_key=["settings", table], metadata={"dagster/row_count": count}
+            )
         for table, count in counts.items():
             yield dg.MaterializeResult(
                 asset_key=["audit", table], metadata={"dagster/row_count": count}

@@ -1,0 +1,16 @@
+{#
+    Grouping sets for a table of cuts: each of `cuts` by itself and none of them, all with `keys`,
+    and all that with and without each of `optional`.
+#}
+{% macro grouping_cuts(keys, optional, cuts) -%}
+    {%- set sets = [keys] -%}
+    {%- for cut in cuts -%}
+        {%- do sets.append(keys ~ ', ' ~ cut) -%}
+    {%- endfor -%}
+    {%- for column in optional -%}
+        {%- for columns in sets | list -%}
+            {%- do sets.append(columns ~ ', ' ~ column) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    grouping sets ( {%- for columns in sets %}({{ columns }}){{ ', ' if not loop.last }}{% endfor -%} )
+{%- endmacro %}

@@ -1,0 +1,1 @@
+"""Statistics of service: business time, and what good and bad recovery does to customers."""
