@@ -11,16 +11,19 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from samples.company import Company, found_company
 from samples.parameters import Parameters
 from samples.systems.canonical import canonical_system
-from samples.systems.exporting import System, write_system
+from samples.systems.delighted import delighted_system
+from samples.systems.exporting import System, opened, write_system
 from samples.systems.hubspot import hubspot_system
 from samples.systems.landscape import Landscape, draw_landscape
+from samples.systems.loyalty import loyalty_system
+from samples.systems.marketing import marketing_system
+from samples.systems.qualtrics import qualtrics_system
 from samples.systems.salesforce import salesforce_system
 from samples.systems.shopify import shopify_system
 from samples.systems.zendesk import zendesk_system
@@ -28,8 +31,12 @@ from samples.systems.zendesk import zendesk_system
 VENDORS: dict[str, Callable[[Landscape], System]] = {
     "salesforce": salesforce_system,
     "hubspot": hubspot_system,
-    "shopify": shopify_system,
     "zendesk": zendesk_system,
+    "shopify": shopify_system,
+    "qualtrics": qualtrics_system,
+    "delighted": delighted_system,
+    "loyalty": loyalty_system,
+    "marketing": marketing_system,
 }
 SYSTEMS = ("canonical", *VENDORS)
 
@@ -98,18 +105,19 @@ def write_exports(
     shutil.rmtree(partial, ignore_errors=True)  # what an interrupted run of ours left behind
     rows: dict[str, int] = {}
     identities: list[pa.Table] = []
+    orders: list[pa.Table] = []
     for system in _systems(written, company, seed):
         name = system.name
         counted = write_system(
             partial / name, system, as_of - timedelta(days=days_of_deltas), as_of, report
         )
         rows |= counted if len(written) == 1 else {f"{name}/{o}": n for o, n in counted.items()}
-        system_column = pa.repeat(name, system.identities.num_rows)
-        identities.append(system.identities.add_column(0, "source_system", system_column))
+        for parts, part in ((identities, system.identities), (orders, system.orders)):
+            parts.append(part.add_column(0, "source_system", pa.repeat(name, part.num_rows)))
     truth = partial / "truth"
     truth.mkdir()
     who_is_who = pa.concat_tables(identities)
-    duckdb.from_arrow(who_is_who).write_csv(str(truth / "identities.csv"), header=True)
+    _write_truth(truth, company, as_of, who_is_who, pa.concat_tables(orders))
     planted = {
         "sample": {
             "customers": customers,
@@ -148,3 +156,34 @@ def _systems(names: Sequence[str], company: Company, seed: int) -> Iterator[Syst
         landscape = draw_landscape(company, seed)
         for name in vendors:
             yield VENDORS[name](landscape)
+
+
+def _write_truth(
+    folder: Path, company: Company, as_of: date, who_is_who: pa.Table, orders: pa.Table
+) -> None:
+    """Write who every record is, and what the vendors' orders are under the company's own ids."""
+    with opened({"identities": who_is_who, "records": orders, **company.tables}) as con:
+        con.execute(
+            f"""
+            copy (from identities select * exclude (known_at) where known_at < ?)
+            to '{folder / "identities.csv"}' (format csv, header)
+            """,
+            [as_of],
+        )
+        if orders.num_rows:
+            con.execute(
+                f"""
+                copy (
+                    select
+                        source_system,
+                        source_object,
+                        source_record_id,
+                        identifier('O', order_number) as order_id,
+                        ordered_at,
+                        money(net_revenue) as net_revenue,
+                        cancelled_at is not null as is_cancelled
+                    from records join orders using (order_number)
+                    order by order_number
+                ) to '{folder / "orders.csv"}' (format csv, header)
+                """
+            )

@@ -136,7 +136,9 @@ class People:
     merged_record_share: float = 0.015  # of records: merged away by the vendor
     registration: dict[str, Registration] = field(
         default_factory=lambda: {
-            "salesforce": Registration(landline=0.7, birth_date=0.35, capitals=0.03),
+            "salesforce": Registration(
+                landline=0.7, birth_date=0.35, capitals=0.03, second_record=0.05
+            ),
             "hubspot": Registration(nickname=0.12, address=0.5, birth_date=0.15, mobile=0.4),
             "zendesk": Registration(nickname=0.15, address=0.0, mobile=0.35, characters=0.7),
             "shopify": Registration(email=1.0, shared_email=0.0, misspelled_email=0.0, address=1.0),

@@ -20,7 +20,7 @@ from samples.people import (
     han_names,
 )
 from samples.records import Records, make_records
-from samples.systems.exporting import Export, System, identities, numbered, order_records
+from samples.systems.exporting import NO_ORDERS, Export, System, identities, numbered
 from samples.vocabulary import CITIES
 
 # Instant by which a table's customers are turned into the record they had then.
@@ -362,7 +362,6 @@ def canonical_system(company: Company, seed: int) -> System:
     )
     by_number = np.argsort(records.number)
     person = records.person[by_number]
-    order_number = company.tables["orders"]["order_number"].to_numpy()
     return System(
         name="canonical",
         exports=EXPORTS,
@@ -371,9 +370,10 @@ def canonical_system(company: Company, seed: int) -> System:
             source_object="customers",
             record=numbered("C", records.number[by_number]),
             person=person,
+            known_at=records.created_at[by_number],
             is_organisation=company.people.is_organisation[person],
         ),
-        orders=order_records("orders", numbered("O", order_number), order_number),
+        orders=NO_ORDERS,
     )
 
 

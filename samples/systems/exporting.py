@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from samples.draws import Bools, Ints, digits, text
+from samples.draws import Bools, Instants, Ints, digits, text
 
 _BEGINNING = "1900-01-01"
 _MACROS = (
@@ -61,6 +61,8 @@ class Export:
     full: bool = False
     header: Sequence[Sequence[str]] = ()
     quote_all: bool = False
+    delimiter: str = ","
+    encoding: str = "utf-8"
     json: bool = False
     count_rows: str = ""  # query over the written one, where a row holds several
 
@@ -73,7 +75,7 @@ class System:
     exports: Sequence[Export]
     tables: Mapping[str, pa.Table]
     identities: pa.Table  # as made by `identities`
-    orders: pa.Table  # as made by `order_records`
+    orders: pa.Table  # as made by `order_records`; none where the ids are the company's own
     macros: Sequence[str] = ()  # of its own, for its exports
 
 
@@ -104,11 +106,13 @@ def identities(
     source_object: str,
     record: pa.Array,
     person: Ints,
+    known_at: Instants,
     is_organisation: Bools | bool = False,
 ) -> pa.Table:
     """Say which customer, counted from 0, every record of an object belongs to.
 
-    A customer that is an organisation is O…, its contacts and everybody else are P….
+    A customer that is an organisation is O…, its contacts and everybody else are P…. Records that
+    become known after the last export are left out when the truth is written.
     """
     kinds = np.broadcast_to(np.asarray(is_organisation), person.shape)
     number = digits(person + 1, 7)
@@ -118,6 +122,7 @@ def identities(
             "source_record_id": record,
             "person_id": pc.binary_join_element_wise(text(kinds * 1, ("P", "O")), number, ""),
             "kind": text(kinds * 1, ("person", "organisation")),
+            "known_at": known_at.astype("datetime64[s]"),
         }
     )
 
@@ -191,7 +196,10 @@ def write_query(con: duckdb.DuckDBPyConnection, export: Export, path: Path) -> i
     count = int(written[0]) - len(export.header) if written else 0
     if count == 0:
         path.unlink()
-    elif export.count_rows:
+        return 0
+    if export.encoding != "utf-8":
+        path.write_bytes(path.read_text(encoding="utf-8").encode(export.encoding))
+    if export.count_rows:
         counted = con.execute(export.count_rows.format(export.select)).fetchone()
         count = int(counted[0]) if counted else 0
     return count
@@ -206,4 +214,5 @@ def _layout(export: Export) -> str:
     if export.json:
         return "format json"
     quotes = ", force_quote *" if export.quote_all else ""
-    return f"format csv, header {'false' if export.header else 'true'}{quotes}"
+    header = "false" if export.header else "true"
+    return f"format csv, delimiter '{export.delimiter}', header {header}{quotes}"

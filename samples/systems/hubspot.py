@@ -339,12 +339,14 @@ def hubspot_system(landscape: Landscape) -> System:
                     source_object="companies",
                     record=companies["record_id"].combine_chunks(),
                     person=column(companies, "organisation"),
+                    known_at=column(companies, "created_at"),
                     is_organisation=True,
                 ),
                 identities(
                     source_object="contacts",
                     record=hubspot_ids(np.arange(1, records.count + 1)),
                     person=records.person,
+                    known_at=records.created_at,
                 ),
             ]
         ),

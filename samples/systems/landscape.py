@@ -5,7 +5,7 @@ people are in several, because each registers them for itself. What a system wri
 is in the module of the system.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from samples.company import Company
-from samples.draws import NEVER, Bools, Instants, Ints, days_between, later, stream
+from samples.draws import NEVER, Bools, Instants, Ints, days_between, later, rank_within, stream
 from samples.registrations import Persons, Registrations, draw_persons, register
 
 # Where a customer is at home. Shoppers are served by Zendesk; an adviser serves some of them from
@@ -27,6 +27,7 @@ _CONVERTED_LEAD_SHARE = 0.4  # of first contacts of accounts that were leads bef
 _CONTACT_SHARE = 0.55  # of persons who allow e-mail: are contacts in HubSpot
 _SHARED_CONTACT_SHARE = 0.35  # of contacts of accounts: are in HubSpot too
 _LATE_REGISTRATION_SHARE = 0.1  # of shop accounts: made at the second order
+_MOST_GUEST_ORDERS = 5  # of one person
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,22 @@ class Landscape:
         is_here = (customer < 0) | self.is_at(customer, (SHOPPER, ADVISED))
         return np.where(is_here, 1000 + np.cumsum(is_here), -1)
 
+    def order_names(self) -> pa.Array:
+        """Name every order as the shop does; null for orders elsewhere."""
+        number = self.shop_order_numbers()
+        written = pa.array(number, mask=number < 0).cast(pa.string())
+        return pc.binary_join_element_wise("#", written, "")
+
+    def order_entries(self, content: pa.Table) -> pa.Array:
+        """Find the order that each row of a table is about, null where none."""
+        number = content["order_number"].combine_chunks()
+        return pc.subtract(number, 1)
+
     def surveys_of(self, system: str) -> pa.Table:
         """Get the questions that are asked by one system.
 
         Small organisations are asked from HubSpot. Of everybody else Delighted asks for
-        recommendation, Zendesk for satisfaction with its cases, and Qualtrics the rest.
+        recommendation and reviews, Zendesk for satisfaction with its cases, Qualtrics the rest.
         """
         content = self.company.tables["survey_responses"]
         survey = np.asarray(content["survey"].cast(pa.string()))
@@ -80,7 +92,11 @@ class Landscape:
         in_zendesk = (survey == "csat") & self.is_at(customer, (SHOPPER,))
         in_zendesk &= content["case_number"].is_valid().to_numpy()
         asked_by = np.select(
-            [self.is_at(customer, (SMALL_ACCOUNT,)), survey == "nps", in_zendesk],
+            [
+                self.is_at(customer, (SMALL_ACCOUNT,)),
+                np.isin(survey, ("nps", "review")),
+                in_zendesk,
+            ],
             ["hubspot", "delighted", "zendesk"],
             "qualtrics",
         )
@@ -165,6 +181,7 @@ def _shop(
 ) -> tuple[Registrations, Registrations, Ints, Ints]:
     """Register shoppers at their first or second order; the others order as guests.
 
+    Who has ordered often as a guest registers, too, so that nobody has records without end.
     Returns accounts, guests, and of every order the row in one of the two; -1 for both where the
     order belongs to an organisation or to nobody.
     """
@@ -174,22 +191,30 @@ def _shop(
     orders = company.tables["orders"]
     customer, ordered_at = column(orders, "person"), column(orders, "ordered_at")
     in_shop = (customer >= 0) & np.isin(home, (SHOPPER, ADVISED))[np.maximum(customer, 0)]
-    rows = np.flatnonzero(in_shop)
+    rows = np.flatnonzero(in_shop)  # in order of time
 
-    first = first_instants(persons.count, customer[rows], ordered_at[rows])
-    is_after = ordered_at[rows] > first[customer[rows]]
-    second = first_instants(persons.count, customer[rows[is_after]], ordered_at[rows[is_after]])
     buyers = np.unique(customer[rows])
-    late = rng.random(buyers.size) < _LATE_REGISTRATION_SHARE
-    opened_at = np.where(late, second[buyers], first[buyers])
-    mailbox = persons.email.take(pa.array(buyers))
-    is_personal = np.array([_is_personal(box) for box in mailbox.to_pylist()], dtype=np.bool_)
-    registers = is_personal & (rng.random(buyers.size) >= parameters.guest_share)
-    registers &= opened_at < company.end
-    person, created_at = buyers[registers], opened_at[registers]
-    created_at = later(created_at, -_MINUTE * rng.integers(1, 8, person.size))
+    is_personal = np.array(
+        [_is_personal(box) for box in persons.email.take(pa.array(buyers)).to_pylist()],
+        dtype=np.bool_,
+    )
+    is_guest = ~is_personal | (rng.random(buyers.size) < parameters.guest_share)
+    is_late = rng.random(buyers.size) < _LATE_REGISTRATION_SHARE
+    orders_before = np.full(persons.count, 0)
+    orders_before[buyers] = np.select([is_guest, is_late], [_MOST_GUEST_ORDERS, 1], 0)
+    rank = rank_within(customer[rows])
+    opening = rows[rank == orders_before[customer[rows]]]
+    person = customer[opening]
+    created_at = later(ordered_at[opening], -_MINUTE * rng.integers(1, 8, person.size))
+    # An account has a mailbox of its own.
+    usable = persons.email.take(pa.array(buyers)).filter(pa.array(is_personal))
+    with_mailbox = replace(
+        persons,
+        email=pc.if_else(pc.is_in(persons.email, value_set=usable), persons.email,
+                         persons.other_email),
+    )  # fmt: skip
     person, created_at = _again(rng, person, created_at, manner.second_record, company.end)
-    accounts = register(rng, persons, person, created_at, manner, mailbox_is_key=True)
+    accounts = register(rng, with_mailbox, person, created_at, manner, mailbox_is_key=True)
 
     account = np.full(customer.size, -1)
     account[rows] = accounts.at(customer[rows], ordered_at[rows])
@@ -208,7 +233,8 @@ def _shop(
         taken_mailboxes=accounts.columns["email"],
     )
     guest = np.full(customer.size, -1)
-    guest[guest_orders] = np.arange(guest_orders.size)  # both are in order of time
+    in_order = np.lexsort((customer[guest_orders], ordered_at[guest_orders]))  # as `register` does
+    guest[guest_orders[in_order]] = np.arange(guest_orders.size)
     return accounts, guests, account, guest
 
 
@@ -288,14 +314,15 @@ def _zendesk(company: Company, persons: Persons, seed: int, home: Ints) -> Regis
 
 
 def _loyalty(company: Company, persons: Persons, seed: int) -> Registrations:
-    """Make the members of the programme, and those who only recommend."""
+    """Make the members of the programme, and those who only recommend or were recommended."""
     manner = company.parameters.people.registration["loyalty"]
     events = company.tables["loyalty_events"]
     made = company.referrals
+    came = made.referred >= 0
     first = first_instants(
         persons.count,
-        np.concatenate([column(events, "person"), made.referrer]),
-        np.concatenate([column(events, "occurred_at"), made.invited_at]),
+        np.concatenate([column(events, "person"), made.referrer, made.referred[came]]),
+        np.concatenate([column(events, "occurred_at"), made.invited_at, made.converted_at[came]]),
     )
     person = np.flatnonzero(first < company.end)
     return register(stream(seed, "loyalty members"), persons, person, first[person], manner)

@@ -551,22 +551,26 @@ def salesforce_system(landscape: Landscape) -> System:
                     source_object="accounts",
                     record=accounts.table["account_id"].combine_chunks(),
                     person=organisation,
+                    known_at=column(accounts.table, "created_at"),
                     is_organisation=True,
                 ),
                 identities(
                     source_object="accounts",
                     record=contacts["account_id"].filter(chosen).combine_chunks(),
                     person=registered[is_person_account],
+                    known_at=landscape.salesforce.created_at[is_person_account],
                 ),
                 identities(
                     source_object="contacts",
                     record=contacts["contact_id"].filter(pc.invert(chosen)).combine_chunks(),
                     person=registered[~is_person_account],
+                    known_at=landscape.salesforce.created_at[~is_person_account],
                 ),
                 identities(
                     source_object="leads",
                     record=leads["lead_id"].combine_chunks(),
                     person=landscape.leads.person,
+                    known_at=landscape.leads.created_at,
                 ),
             ]
         ),

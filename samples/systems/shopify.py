@@ -293,13 +293,19 @@ def shopify_system(landscape: Landscape) -> System:
         },
         identities=pa.concat_tables(
             [
-                identities(source_object="customers", record=customer_ids, person=accounts.person),
+                identities(
+                    source_object="customers",
+                    record=customer_ids,
+                    person=accounts.person,
+                    known_at=accounts.created_at,
+                ),
                 identities(
                     source_object="orders",
                     record=pc.binary_join_element_wise(
                         "guest:", names.filter(pa.array(is_guest)), ""
                     ),
                     person=guests,
+                    known_at=landscape.guests.created_at[is_known_guest],
                 ),
             ]
         ),

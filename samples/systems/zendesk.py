@@ -329,6 +329,7 @@ def zendesk_system(landscape: Landscape) -> System:
             source_object="users",
             record=zendesk_user_ids(np.arange(1, records.count + 1)),
             person=records.person,
+            known_at=records.created_at,
         ),
         orders=NO_ORDERS,
         macros=MACROS,
@@ -387,18 +388,11 @@ def _cases(landscape: Landscape) -> pa.Table:
         ticket_id=spaced(10_000, 1, number),
         user_id=zendesk_user_ids(user + 1),
         agent_id=_agent_ids(agent),
-        order_name=_order_names(landscape).take(pa.array(column(content, "order_number") - 1)),
+        order_name=landscape.order_names().take(landscape.order_entries(content)),
         duplicate_id=spaced(5_000_000, 1, number),
         duplicated_at=only_if(is_doubled, duplicated_at),
         merged_at=only_if(is_doubled, later(duplicated_at, rng.uniform(0.02, 0.6, number.size))),
     )
-
-
-def _order_names(landscape: Landscape) -> pa.Array:
-    """Name every order as the shop does; null for orders elsewhere."""
-    number = landscape.shop_order_numbers()
-    written = pa.array(number, mask=number < 0).cast(pa.string())
-    return pc.binary_join_element_wise("#", written, "")
 
 
 def _join(content: pa.Table, cases: pa.Table) -> pa.Table:
