@@ -25,3 +25,33 @@
 {% macro connected_components(edges) -%}
     select node_a as node, min(node_b) as component from {{ edges }} group by node_a
 {%- endmacro %}
+
+
+{% macro merge_targets(merges) -%}
+    select loser_id, max(winner_id) as target_id from {{ merges }} group by loser_id
+{%- endmacro %}
+
+
+{% macro newest_rows(system, object, columns) -%}
+    select * from {{ system }}__{{ object }}
+{%- endmacro %}
+
+
+{% macro consent_changes(system, object, key, flags) -%}
+    (select * from {{ system }}__{{ object }})
+{%- endmacro %}
+
+
+{% macro zendesk_merged_tickets() -%}
+    (select * from zendesk__merged_tickets)
+{%- endmacro %}
+
+
+{% macro zendesk_comments() -%}
+    (select * from zendesk__comments)
+{%- endmacro %}
+
+
+{% macro json_list(column) -%}
+    from_json({{ column }}, 'json')
+{%- endmacro %}

@@ -96,3 +96,43 @@ union all
 )
 {%- endfor %}
 {%- endmacro %}
+
+
+{#
+    The newest row of every key straight from raw, with the named columns, where a system's totals
+    need more than counting: by a group over all rows, not as current_records() finds it.
+#}
+{% macro newest_rows(system, object, columns) -%}
+    {%- set contract = source_contract(system, object) -%}
+    {%- set key = contract.key | default(['id'], true) | join(', ') -%}
+    select
+        {{ key }}
+        {%- for column in columns %},
+        newest.{{ column }}
+        {%- endfor %}
+    from (
+        select
+            {{ key }},
+            max_by(
+                struct_pack(
+                    _is_deleted := _is_deleted
+                    {%- for column in columns %},
+                    {{ column }} := {{ column }}
+                    {%- endfor %}
+                ),
+                struct_pack(
+                    exported_at := _exported_at,
+                    {% if contract.watermark -%}
+                    changed_at := coalesce(
+                        try_cast({{ contract.watermark }} as timestamp), timestamp '0001-01-01'
+                    ),
+                    {% endif -%}
+                    content_hash := _content_hash,
+                    row_number := _row_number
+                )
+            ) as newest
+        from {{ source('raw', system ~ '__' ~ object) }}
+        group by {{ key }}
+    )
+    where {{ is_not_deleted('newest._is_deleted') }}
+{%- endmacro %}

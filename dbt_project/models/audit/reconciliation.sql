@@ -30,10 +30,19 @@ staged as (
         'payments': ['amount'],
         'products': [],
         'survey_responses': ['score'],
+        'cases': [],
+        'interactions': [],
+        'opportunities': ['amount'],
+        'campaigns': [],
+        'campaign_members': [],
+        'referrals': [],
+        'loyalty_events': ['points'],
         'costs': ['amount'],
     }.items() -%}
         {%- set domain = {
             'order_lines': 'orders', 'payments': 'orders', 'survey_responses': 'surveys',
+            'cases': 'service', 'interactions': 'channels', 'opportunities': 'sales',
+            'campaign_members': 'campaigns', 'referrals': 'loyalty', 'loyalty_events': 'loyalty',
         }.get(entity, entity) -%}
         {%- set relation = ref('int_' ~ domain ~ '__' ~ entity ~ '_unioned') -%}
         {{ entity_totals(relation, entity, measures) }}

@@ -133,22 +133,29 @@ def unpacked(source: Source, target: Path) -> Path:
 def object_of(source: Source, contract: ExportContract) -> ExportObject | None:
     """Return the object that the file's name stands for, None when it stands for none.
 
-    Raises ContractError when the patterns of two objects match.
+    The pattern that spells out most of the name decides: `survey_questions*` before `*`.
+
+    Raises ContractError when patterns of two objects spell out equally much.
     """
-    found = [
-        exported
-        for exported in contract.objects
-        if any(
-            matches(source.plain_name, pattern)
-            for pattern in (*exported.files, *exported.delta_files)
+    spelt_out = {
+        exported.name: max(
+            (
+                len(re.sub(r"\[.*?\]|[*?]", "", pattern))
+                for pattern in (*exported.files, *exported.delta_files)
+                if matches(source.plain_name, pattern)
+            ),
+            default=-1,
         )
-    ]
+        for exported in contract.objects
+    }
+    most = max(spelt_out.values())
+    found = [name for name, count in spelt_out.items() if count == most >= 0]
     if len(found) > 1:
         raise ContractError(
             f"{contract.system}: {source.name} matches the file patterns of "
-            f"{' and '.join(exported.name for exported in found)}: make the patterns exclusive"
+            f"{' and '.join(found)}: make the patterns exclusive"
         )
-    return found[0] if found else None
+    return contract.object(found[0]) if found else None
 
 
 def nearest_object(source: Source, contract: ExportContract) -> ExportObject:

@@ -291,7 +291,13 @@ def test_an_unrecognised_file_is_reported_with_the_nearest_patterns(shop: Shop) 
 def test_a_file_that_two_objects_claim_is_an_error_of_the_contract(shop: Shop) -> None:
     shop.put("orders.csv", CSV)
     with pytest.raises(ContractError, match=r"orders\.csv matches .* orders and others"):
-        shop.land(shop.contract({**ORDERS, "name": "others", "files": ["*.csv"]}))
+        shop.land(shop.contract({**ORDERS, "name": "others"}))
+
+
+def test_the_pattern_that_spells_out_more_of_the_name_decides(shop: Shop) -> None:
+    shop.put("orders.csv", CSV)
+    (record,) = shop.land(shop.contract({**ORDERS, "name": "others", "files": ["*"]}))
+    assert record.object == "orders"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,221 @@
+{#
+    The rows of the orders export that count, and the orders they make. The export has one row per
+    line item and no key of its own; the cells of an order stand on its first row only.
+    Staging models read raw only, not each other; hence macros.
+#}
+
+{#
+    One row per row of the newest export that holds the order: exports overlap, and the newest one
+    tells all of an order's lines.
+
+    A row that occurs twice in one file may be a repeated row or two equal lines. A repeated first
+    row is a repeat; of other rows the value of the order decides which reading is nearer to it.
+#}
+{% macro shopify_order_rows() -%}
+    (
+        with
+
+        exported as (
+            select * from {{ current_records('shopify', 'orders') }}
+        ),
+
+        newest_files as (
+            select
+                name,
+                max_by(
+                    _content_hash,
+                    struct_pack(exported_at := _exported_at, content_hash := _content_hash)
+                ) as content_hash
+            from exported
+            group by name
+        ),
+
+        of_newest_file as (
+            select
+                exported.*,
+                created_at is not null as is_first_row,
+                coalesce(cast(lineitem_quantity as decimal(18, 4)), 0)
+                * coalesce(cast(lineitem_price as decimal(18, 4)), 0) as gross_amount,
+                row_number() over (
+                    partition by
+                        exported.name, created_at, subtotal, lineitem_name, lineitem_sku,
+                        lineitem_quantity, lineitem_price, lineitem_discount,
+                        lineitem_fulfillment_status, source_metadata
+                    order by _row_number
+                ) as occurrence
+            from exported
+            inner join newest_files
+                on
+                    exported.name = newest_files.name
+                    and exported._content_hash = newest_files.content_hash
+        ),
+
+        weighed as (
+            select
+                *,
+                max(cast(subtotal as decimal(18, 4))) over (partition by name)
+                -- An order without a discount states none.
+                + coalesce(max(cast(discount_amount as decimal(18, 4))) over (partition by name), 0)
+                    as stated_amount,
+                sum(gross_amount) over (partition by name) as amount_of_all,
+                sum(gross_amount) filter (where occurrence = 1) over (partition by name)
+                    as amount_without_repeats
+            from of_newest_file
+        )
+
+        select * exclude (
+            occurrence, stated_amount, amount_of_all, amount_without_repeats
+        )
+        from weighed
+        where
+            occurrence = 1
+            or (
+                not is_first_row
+                and coalesce(
+                    abs(amount_of_all - stated_amount) <= abs(amount_without_repeats - stated_amount),
+                    true
+                )
+            )
+    )
+{%- endmacro %}
+
+
+{#
+    One row per order: its cells, its customer and its value.
+
+    Customer: the record with the e-mail address of the order, without one that with its phone
+    number; else a guest of the order (`guest:<name>`); an order with none of these is anonymous.
+
+    Value: `subtotal` is after discounts. Prices include the tax where subtotal and shipping alone make
+    the total; then the share of the goods in the tax is taken out. Refunds include tax and shipping;
+    the share of the goods, as of the whole order, is what was given back for goods.
+#}
+{% macro shopify_orders() -%}
+    (
+        with
+
+        rows_that_count as (
+            select * from {{ shopify_order_rows() }}
+        ),
+
+        goods as (
+            select
+                name,
+                sum(gross_amount) as gross_amount,
+                sum(gross_amount - coalesce(cast(lineitem_discount as decimal(18, 4)), 0))
+                    as amount_after_line_discounts
+            from rows_that_count
+            group by name
+        ),
+
+        -- Lines whose first row is in quarantine have no order: no day, no value, no customer.
+        headers as (
+            select * from rows_that_count
+            where is_first_row
+            qualify row_number() over (partition by name order by _row_number) = 1
+        ),
+
+        known_emails as (
+            select
+                lower(trim(email)) as email,
+                min(customer_id) as customer_id -- one of them; identity joins them anyway
+            from {{ source('raw', 'shopify__customers') }} -- also under an address they had before
+            where nullif(trim(email), '') is not null
+            group by lower(trim(email))
+        ),
+
+        known_phones as (
+            select
+                regexp_replace(phone, '[^0-9]', '', 'g') as phone,
+                min(customer_id) as customer_id
+            from {{ source('raw', 'shopify__customers') }}
+            where length(regexp_replace(phone, '[^0-9]', '', 'g')) >= 7
+            group by regexp_replace(phone, '[^0-9]', '', 'g')
+        ),
+
+        amounts as (
+            select
+                headers.*,
+                nullif(trim(headers.email), '') as order_email,
+                nullif(trim(coalesce(headers.phone, headers.billing_phone, headers.shipping_phone)), '')
+                    as order_phone,
+                nullif(trim(coalesce(headers.billing_name, headers.shipping_name)), '') as order_name,
+                goods.gross_amount as goods_amount,
+                coalesce(
+                    cast(headers.subtotal as decimal(18, 4)),
+                    goods.amount_after_line_discounts
+                    - coalesce(cast(headers.discount_amount as decimal(18, 4)), 0)
+                ) as subtotal_amount,
+                -- Columns that a short export lacks are amounts that were not charged.
+                coalesce(cast(headers.shipping as decimal(18, 4)), 0) as shipping_stated,
+                coalesce(cast(headers.taxes as decimal(18, 4)), 0) as tax_amount,
+                cast(headers.total as decimal(18, 4)) as total_stated,
+                coalesce(cast(headers.refunded_amount as decimal(18, 4)), 0) as refund_stated
+            from headers
+            inner join goods on headers.name = goods.name
+        ),
+
+        taxed as (
+            select
+                *,
+                coalesce(
+                    tax_amount > 0
+                    and abs(total_stated - subtotal_amount - shipping_stated)
+                    < abs(total_stated - subtotal_amount - shipping_stated - tax_amount),
+                    false
+                ) as is_tax_included
+            from amounts
+        ),
+
+        valued as (
+            select
+                *,
+                cast(
+                    case
+                        when is_tax_included
+                            then
+                                subtotal_amount
+                                - tax_amount * subtotal_amount
+                                / nullif(subtotal_amount + shipping_stated, 0)
+                        else subtotal_amount
+                    end as decimal(18, 4)
+                ) as net_revenue,
+                cast(
+                    case
+                        when is_tax_included
+                            then
+                                shipping_stated
+                                - tax_amount * shipping_stated
+                                / nullif(subtotal_amount + shipping_stated, 0)
+                        else shipping_stated
+                    end as decimal(18, 4)
+                ) as shipping_amount
+            from taxed
+        )
+
+        select
+            valued.* exclude (email, phone, subtotal_amount, shipping_stated),
+            coalesce(
+                known_emails.customer_id,
+                case when valued.order_email is null then known_phones.customer_id end,
+                case
+                    when coalesce(valued.order_email, valued.order_phone, valued.order_name) is not null
+                        then 'guest:' || valued.name
+                end
+            ) as order_customer_id,
+            cast(
+                case
+                    when valued.refund_stated = 0 then 0
+                    else
+                        valued.refund_stated * valued.net_revenue
+                        / nullif(coalesce(valued.total_stated, valued.net_revenue), 0)
+                end as decimal(18, 4)
+            ) as refund_amount,
+            cast(greatest(valued.goods_amount - valued.subtotal_amount, 0) as decimal(18, 4))
+                as discount_given
+        from valued
+        left join known_emails on lower(valued.order_email) = known_emails.email
+        left join known_phones
+            on regexp_replace(valued.order_phone, '[^0-9]', '', 'g') = known_phones.phone
+    )
+{%- endmacro %}

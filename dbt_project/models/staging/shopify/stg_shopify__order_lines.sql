@@ -1,0 +1,84 @@
+with
+
+orders as (
+    select
+        name,
+        net_revenue
+    from {{ shopify_orders() }}
+),
+
+lines as (
+    select
+        *,
+        row_number() over (
+            partition by name
+            order by _row_number
+        ) as line_number,
+        greatest(
+            gross_amount - coalesce(cast(lineitem_discount as decimal(18, 4)), 0), 0
+        ) as discounted_amount
+    from {{ shopify_order_rows() }}
+    -- An order may have a row without a line.
+    where lineitem_name is not null or lineitem_quantity is not null
+),
+
+-- What order discounts and included tax take away is shared among the lines by their amounts; lines
+-- that are all free share alike.
+weighed as (
+    select
+        *,
+        case
+            when sum(discounted_amount) over (partition by name) = 0 then 1
+            else discounted_amount
+        end as weight
+    from lines
+),
+
+cumulated as (
+    select
+        *,
+        sum(weight) over (
+            partition by name
+            order by line_number
+            rows between unbounded preceding and current row
+        ) as weight_so_far,
+        sum(weight) over (partition by name) as weight_of_order
+    from weighed
+),
+
+-- Rounding the running sum and not the lines keeps their sum exact.
+shared as (
+    select
+        cumulated.*,
+        cast(
+            orders.net_revenue * cumulated.weight_so_far / cumulated.weight_of_order
+            as decimal(18, 4)
+        ) as revenue_so_far
+    from cumulated
+    -- Lines whose first row is in quarantine wait for it.
+    inner join orders on cumulated.name = orders.name
+)
+
+select
+    name as order_id,
+    line_number,
+    -- Products without a stock keeping unit are known by their name.
+    coalesce(nullif(trim(lineitem_sku), ''), nullif(trim(lineitem_name), '')) as product_id,
+    cast(lineitem_quantity as decimal(18, 4)) as quantity,
+    cast(lineitem_price as decimal(18, 4)) as unit_price,
+    greatest(
+        cast(lineitem_price as decimal(18, 4)), cast(lineitem_compare_at_price as decimal(18, 4))
+    ) as list_price,
+    cast(
+        revenue_so_far - lag(revenue_so_far, 1, 0) over (
+            partition by name
+            order by line_number
+        ) as decimal(18, 4)
+    ) as net_revenue,
+    {{ metadata_with([
+        'lineitem_name', 'lineitem_discount', 'lineitem_fulfillment_status', 'vendor',
+        'lineitem_requires_shipping',
+    ]) }} as source_metadata,
+    _file_name,
+    _row_number
+from shared
