@@ -64,9 +64,9 @@ class _Strict(BaseModel):
 class Column(_Strict):
     """One column of an export, under the name that raw gives it.
 
-    An `identifier` is text that names something (id, phone, postal code): spreadsheets damage it, so
-    the apostrophe they lead it with is removed and scientific notation, which has lost digits, is
-    not accepted.
+    An `identifier` is text that names something (id, phone, postal code): spreadsheets damage it,
+    so the apostrophe they lead it with is removed and scientific notation, which has lost digits,
+    is not accepted.
     """
 
     name: Name

@@ -1,8 +1,8 @@
 """Records of delimited text, one by one, with the line on which each begins.
 
 The careful half of the reader: it says of every record whether it is well formed, which DuckDB's
-reader does not. Belongs here: the grammar of delimited text, the choice of the delimiter, the
-header. Does not: what columns mean.
+reader does not. Belongs here: the grammar of delimited text. Does not: deciding which dialect a
+file is written in (`dialect`), what columns mean.
 
 The grammar is RFC 4180 with what real exports add: any of LF, CRLF and CR ends a record; spaces
 between a delimiter and a quote are dropped; a quote inside an unquoted cell is an ordinary
@@ -10,24 +10,26 @@ character; an empty line is no record where a record has several cells.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
 from typing import NamedTuple
 
-from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.records import RefusedError
-
-DELIMITERS = ",;\t|"
 
 # A quoted cell longer than this is taken for a quote that nobody closed: it bounds memory, and the
 # largest cell CRMs export (a Salesforce long text or rich text field) holds 131,072 characters.
 LONGEST_CELL = 16_000_000
 
+_AFTER_QUOTE = "text follows a closing quote: quotes inside a quoted cell must be doubled"
+_STRAY_QUOTE = "a quote is opened on this line and not closed where its cell ends"
+_ODD_QUOTES = "quotes stand inside unquoted cells: a delimiter or a quote is missing"
+
 
 @dataclass(frozen=True)
 class Dialect:
-    """What delimited text is written with."""
+    """What delimited text is written with; an empty quote says that cells are never quoted."""
 
     delimiter: str
     quote: str
@@ -40,127 +42,103 @@ class TextRecord(NamedTuple):
     line_number: int
     cells: list[str] | None
     raw: str
+    problem: str | None = None
 
 
-def parse_records(lines: Iterable[str], dialect: Dialect) -> Iterator[TextRecord]:
+class _Line(NamedTuple):
+    number: int
+    text: str
+
+
+def parse_records(
+    lines: Iterable[str], dialect: Dialect, width: int | None = None, first_line: int = 1
+) -> Iterator[TextRecord]:
     """Split lines (with their line ends) into records.
 
-    After a malformed quote reading goes on at the next line. Raises RefusedError when the text ends
-    inside a quoted cell.
+    A stray quote opens a cell that swallows the following records. Where `width`, the cells of a
+    record, is known, and most of the swallowed lines are records of that width by themselves, only
+    the line with the quote is malformed, and reading goes on behind it. Raises RefusedError when
+    the text ends inside a quoted cell and nothing says that the quote is a stray one.
     """
-    grammar = _Grammar.of(dialect)
-    delimiter, quote = dialect.delimiter, dialect.quote
+    source = (_Line(number, text) for number, text in enumerate(lines, first_line))
+    again: deque[_Line] = deque()
+    quote, delimiter = dialect.quote, dialect.delimiter
+    while True:
+        line = again.popleft() if again else next(source, None)
+        if line is None:
+            return
+        if not quote or quote not in line.text:
+            body = line.text.rstrip("\r\n")
+            yield TextRecord(line.number, body.split(delimiter) if body else [], line.text)
+            continue
+        read = [line]
+        cells, problem = _cells(read, again, source, dialect)
+        if len(read) > 1 and width is not None and (cells is None or len(cells) != width):
+            alone = sum(width_alone(other.text, dialect) == width for other in read[1:])
+            if 2 * alone >= len(read) - 1:
+                again.extendleft(reversed(read[1:]))
+                yield TextRecord(line.number, None, line.text, _STRAY_QUOTE)
+                continue
+        if problem is _STRAY_QUOTE and (len(read) > 1 or not line.text.endswith(("\n", "\r"))):
+            raise RefusedError(
+                f"line {line.number}: the quote opened on this line is not closed before the file "
+                f"ends or within {LONGEST_CELL:,} characters",
+                "the file is truncated or a quote is stray: export it again, or double the quote",
+            )
+        yield TextRecord(line.number, cells, "".join(other.text for other in read), problem)
+
+
+def width_alone(line: str, dialect: Dialect) -> int | None:
+    """Count the cells of a line that is a record by itself; None where it is none."""
+    if not dialect.quote or dialect.quote not in line:
+        return line.count(dialect.delimiter) + 1
+    cells, problem = _cells([_Line(1, line)], deque(), iter(()), dialect)
+    return len(cells) if cells is not None and problem is None else None
+
+
+def _cells(
+    read: list[_Line], again: deque[_Line], source: Iterator[_Line], dialect: Dialect
+) -> tuple[list[str] | None, str | None]:
+    """Parse the record that begins with the line in `read`; lines it goes on in are added there."""
+    grammar = _grammar(dialect)
     cells: list[str] = []
-    raw: list[str] = []
+    odd = 0  # unquoted cells with an odd number of quotes; two of them were one quoted cell
+    line, position, length = read[0].text, 0, 0
     part: list[str] | None = None  # the text so far of an open quoted cell
-    start = opened = length = 0
-    for number, line in enumerate(lines, 1):
+    while True:
         if part is None:
-            if quote not in line:
-                body = line.rstrip("\r\n")
-                yield TextRecord(number, body.split(delimiter) if body else [], line)
-                continue
-            start, cells, raw = number, [], []
-        raw.append(line)
-        position = 0
-        while True:
-            if part is None:
-                opening = grammar.opening.match(line, position)
-                if opening:
-                    part, opened, length, position = [], number, 0, opening.end()
-            if part is None:
-                plain = grammar.plain.match(line, position)
-                assert plain is not None  # the pattern matches the empty text
-                cells.append(plain.group())
-                position = plain.end()
-            else:
-                inside = grammar.inside.match(line, position)
-                assert inside is not None  # the pattern matches the empty text
-                part.append(inside.group())
-                length += len(part[-1])
+            opening = grammar.opening.match(line, position)
+            if opening:
+                part, length, position = [], 0, opening.end()
+        if part is None:
+            plain = grammar.plain.match(line, position)
+            assert plain is not None  # the pattern matches the empty text
+            cells.append(plain.group())
+            odd += cells[-1].count(dialect.quote) % 2
+            position = plain.end()
+        else:
+            inside = grammar.inside.match(line, position)
+            assert inside is not None  # the pattern matches the empty text
+            part.append(inside.group())
+            length += len(part[-1])
+            position = inside.end()
+            if not line.startswith(dialect.quote, position):  # the cell goes on in the next line
+                following = again.popleft() if again else next(source, None)
+                if following is None:
+                    return None, _STRAY_QUOTE
+                read.append(following)
                 if length > LONGEST_CELL:
-                    raise _never_closed(opened, f"within {LONGEST_CELL:,} characters")
-                position = inside.end()
-                if not line.startswith(quote, position):
-                    break  # the cell goes on in the next line
-                closing = grammar.closing.match(line, position)
-                if not closing:
-                    part = None
-                    yield TextRecord(start, None, "".join(raw))
-                    break
-                cells.append(grammar.escaped.sub(r"\1", "".join(part)))
-                part = None
-                position = closing.end()
-            if not line.startswith(delimiter, position):
-                yield TextRecord(start, cells, "".join(raw))
-                break
-            position += len(delimiter)
-    if part is not None:
-        raise _never_closed(opened, "before the file ends")
-
-
-def data_records(path: Path, dialect: Dialect, exported: ExportObject) -> Iterator[TextRecord]:
-    """Read the records of a UTF-8 file behind its header; empty lines are left out.
-
-    Where a record has one cell only, an empty line is an empty cell.
-    """
-    header = exported.header
-    width: int | None = None
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        for record in parse_records(lines, dialect):
-            if width is None and record.cells:
-                width = len(record.cells)
-            if record.cells == [] and width == 1:
-                record = record._replace(cells=[""])
-            if record.cells == []:
+                    return None, _STRAY_QUOTE
+                line, position = following.text, 0
                 continue
-            if header:
-                header = False
-                continue
-            yield record
-
-
-def first_record(path: Path, dialect: Dialect) -> TextRecord:
-    """Return the first record that is not an empty line: the header where the file has one."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        for record in parse_records(lines, dialect):
-            if record.cells != []:
-                return record
-    raise RefusedError("the file holds empty lines only", "export it again")
-
-
-def decide_dialect(path: Path, exported: ExportObject, *, tabs: bool) -> Dialect:
-    """Decide what the file is written with.
-
-    The delimiter is what the contract says, else a tab in a TSV file, else the one under which the
-    first record holds most columns of the contract (without a header: exactly as many cells).
-    """
-
-    def dialect(delimiter: str) -> Dialect:
-        return Dialect(delimiter, exported.quote or '"', exported.escape or '"')
-
-    if exported.delimiter is not None or tabs:
-        return dialect(exported.delimiter or "\t")
-    known = {
-        name.strip().casefold()
-        for column in exported.columns
-        for name in (column.name, *column.aliases)
-    }
-
-    def fit(delimiter: str) -> int:
-        cells = first_record(path, dialect(delimiter)).cells or []
-        if not exported.header:
-            return int(len(cells) == len(exported.columns))
-        return len(known & {cell.strip().casefold() for cell in cells})
-
-    return dialect(max(DELIMITERS, key=fit))  # the first of the best
-
-
-def _never_closed(line_number: int, where: str) -> RefusedError:
-    return RefusedError(
-        f"line {line_number}: the quote opened on this line is not closed {where}",
-        "the file is truncated or a quote is stray: export it again, or double the quote",
-    )
+            closing = grammar.closing.match(line, position)
+            if not closing:
+                return None, _AFTER_QUOTE
+            cells.append(grammar.escaped.sub(r"\1", "".join(part)))
+            part, position = None, closing.end()
+        if not line.startswith(dialect.delimiter, position):
+            return (None, _ODD_QUOTES) if odd > 1 else (cells, None)
+        position += len(dialect.delimiter)
 
 
 class _Grammar(NamedTuple):
@@ -170,21 +148,20 @@ class _Grammar(NamedTuple):
     escaped: re.Pattern[str]
     plain: re.Pattern[str]
 
-    @classmethod
-    def of(cls, dialect: Dialect) -> "_Grammar":
-        quote, escape, delimiter = map(
-            re.escape, (dialect.quote, dialect.escape, dialect.delimiter)
-        )
-        padding = "" if dialect.delimiter == " " else " *"
-        if dialect.quote == dialect.escape:
-            inside, escaped = f"[^{quote}]*(?:{quote}{quote}[^{quote}]*)*", f"{quote}({quote})"
-        else:
-            ordinary = f"[^{quote}{escape}]*"
-            inside, escaped = f"{ordinary}(?:{escape}.{ordinary})*", f"{escape}(.)"
-        return cls(
-            opening=re.compile(padding + quote),
-            inside=re.compile(inside, re.DOTALL),
-            closing=re.compile(rf"{quote}{padding}(?={delimiter}|[\r\n]|\Z)"),
-            escaped=re.compile(escaped, re.DOTALL),
-            plain=re.compile(rf"[^{delimiter}\r\n]*"),
-        )
+
+@lru_cache(maxsize=64)
+def _grammar(dialect: Dialect) -> _Grammar:
+    quote, escape, delimiter = map(re.escape, (dialect.quote, dialect.escape, dialect.delimiter))
+    padding = "" if dialect.delimiter.startswith(" ") else " *"
+    if dialect.quote == dialect.escape:
+        inside, escaped = f"[^{quote}]*(?:{quote}{quote}[^{quote}]*)*", f"{quote}({quote})"
+    else:
+        ordinary = f"[^{quote}{escape}]*"
+        inside, escaped = f"{ordinary}(?:{escape}.{ordinary})*", f"{escape}(.)"
+    return _Grammar(
+        opening=re.compile(padding + quote),
+        inside=re.compile(inside, re.DOTALL),
+        closing=re.compile(rf"{quote}{padding}(?={delimiter}|[\r\n]|\Z)"),
+        escaped=re.compile(escaped, re.DOTALL),
+        plain=re.compile(rf"(?:(?!{delimiter})[^\r\n])*"),
+    )

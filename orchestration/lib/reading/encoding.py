@@ -1,17 +1,27 @@
+# ruff: noqa: RUF001  (the letters of other alphabets are what this module knows)
 """In which encoding the text of an export is.
 
-The decision is made from the contract and the bytes, and recorded; nothing is guessed where two
-answers are possible. Belongs here: that decision and the transcoding to UTF-8. Does not: what the
-text says.
+Decided from a byte order mark, the contract, the zero bytes of UTF-16 and UTF-32, the grammar of
+UTF-8, and only then by likelihood among the code pages that spreadsheets write. The last is a
+guess, and is reported as one. Belongs here: that decision and the transcoding to UTF-8. Does not:
+what the text says.
 """
 
 import codecs
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.records import RefusedError
+
+Confidence = Literal["certain", "declared", "likely"]
+
+# Stands before the bytes that could not be decoded, as <FF>. A code point that is not a character:
+# no text has it.
+MARK = "\ufdd0"
 
 # Longest first: the mark of UTF-32 begins with that of UTF-16.
 _BYTE_ORDER_MARKS = (
@@ -22,68 +32,323 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CHUNK = 1 << 20
+_EVIDENCE = 1 << 17  # bytes of lines beyond ASCII that a code page is judged by
+
+# Of UTF-8 that is damaged in places, the valid sequences by far outnumber the others; text in a
+# code page has hardly any (GBK the most: of random pairs of its letters a fifth).
+_VALID_PER_BAD = 4
+
+_LATIN = "áàâäãåæçéèêëíìîïñóòôöõøœúùûüýßÁÀÂÄÃÅÆÇÉÈÊËÍÎÑÓÔÖÕØŒÚÜ"
+_CENTRAL = "áâäąăćčçďđéęěëíîĺľłńňóôöőřŕśšşßťţúůüűýźžżÁĄĆČĎÉĘĚÍŁŃŇÓÖŐŘŚŠŤÚŮÜŰÝŹŽŻ"
+_BALTIC = "āąäčēęėģīįķļņõöšūųüžĀĄČĒĖĢĪĮĶĻŅŠŪŲŽ"
+_TURKISH = "çğıöşüâîÇĞİÖŞÜ"
+_CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюяёіїєґ"
+_GREEK = "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋ"
+_HEBREW = "אבגדהוזחטיךכלםמןנסעףפץצקרשת"
+_ARABIC = "ابتثجحخدذرزسشصضطظعغفقكلمنهويىةءآأإؤئ"
+_VIETNAMESE = "ăâđêôơưáàãéèíìóòõúùýĂÂĐÊÔƠƯ"
+_VOWELS = frozenset("аеёиоуыэюяіїєαεηιουωάέήίόύώϊϋ")
+_THAI = "".join(map(chr, range(0x0E01, 0x0E5C)))
+# Signs that office software puts into any western text.
+_SIGNS = "€£§©®°º«»–—‘’‚“”„•…·±²³´½¿¡№\u00a0"
+
+# Code page → letters of the languages it is used for; the likelier one first where two fit alike.
+_SINGLE_BYTE = {
+    "cp1252": _LATIN,
+    "cp1251": _CYRILLIC + _CYRILLIC.upper(),
+    "cp1250": _CENTRAL,
+    "iso8859-2": _CENTRAL,
+    "cp1254": _TURKISH,
+    "cp1257": _BALTIC,
+    "cp1255": _HEBREW,
+    "cp1256": _ARABIC,
+    "cp1253": _GREEK + _GREEK.upper(),
+    "koi8-r": _CYRILLIC + _CYRILLIC.upper(),
+    "cp866": _CYRILLIC + _CYRILLIC.upper(),
+    "cp874": _THAI,
+    "cp1258": _VIETNAMESE,
+    "mac-roman": _LATIN,
+    "cp850": _LATIN,
+}
+# Code page → lead bytes of what its language writes all the time, and of the rest of its standard.
+_DOUBLE_BYTE = {
+    "cp949": (range(0xB0, 0xC9), range(0xA1, 0xAD)),
+    "euc-jp": (range(0xB0, 0xD0), range(0xA1, 0xA9)),
+    "gb18030": (range(0xB0, 0xD8), range(0xA1, 0xAA)),
+    "big5hkscs": (range(0xA4, 0xC7), range(0xA1, 0xA4)),
+    "cp932": (range(0x88, 0x98), range(0x81, 0x84)),
+}
+_KANA = re.compile("[ぁ-ゖァ-ヺー]")
+# Code pages that explain much by chance, or are rare in exports, have to fit better than others.
+_HANDICAP = {"cp874": 0.3, "cp1258": 0.2, "cp850": 0.35, "mac-roman": 0.35, "cp866": 0.1}
+
+# Below this mean a code page does not explain the text: see `_likelihood`.
+_PLAUSIBLE = 0.4
+_CLOSE = 0.15
 
 
-def decide_encoding(path: Path, exported: ExportObject) -> str:
-    """Return the encoding: a byte order mark, else what the contract says, else UTF-8."""
-    with path.open("rb") as file:
-        head = file.read(4096)
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if head.startswith(mark):
-            return encoding
-    if exported.encoding is not None:
-        return codecs.lookup(exported.encoding).name
-    if head.count(0) * 4 > len(head):  # in UTF-16 every other byte of western text is zero
-        raise RefusedError(
-            f"line 1: zero byte at offset {head.index(0)}, and many more: this is UTF-16 without a "
-            "byte order mark",
-            f"declare `encoding: utf-16-le` (or utf-16-be) for {exported.name} in the contract",
-        )
-    return "utf-8"
+@dataclass(frozen=True)
+class Encoding:
+    """The encoding of a file; `damaged` where some of its bytes are not of that encoding."""
+
+    name: str
+    how: str
+    confidence: Confidence
+    damaged: bool = False
+    warning: str | None = None
 
 
-def as_utf8(path: Path, encoding: str, target: Path) -> Path:
-    """Return a UTF-8 file with the same text: the file itself, or `target` written from it.
+def decide_encoding(path: Path, exported: ExportObject) -> Encoding:
+    """Decide the encoding of a file from all its bytes.
 
-    Raises RefusedError with the offset of the first byte that the encoding does not have.
+    Raises RefusedError when no encoding explains the bytes.
     """
-    if encoding in ("utf-8", "utf-8-sig"):
-        return path
-    with path.open("rb") as source, target.open("w", encoding="utf-8", newline="") as out:
-        for number, text in enumerate(decoded(source, encoding)):
-            out.write(text.removeprefix("\ufeff") if number == 0 else text)
-    return target
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    for mark, name in _BYTE_ORDER_MARKS:
+        if head.startswith(mark):
+            damaged = name == "utf-8-sig" and _utf8_sequences(path)[1] > 0
+            return Encoding(name, "byte order mark", "certain", damaged)
+    if exported.encoding is not None:
+        name = codecs.lookup(exported.encoding).name
+        damaged = name == "utf-8" and _utf8_sequences(path)[1] > 0
+        return Encoding(name, "declared", "declared", damaged)
+    wide = _by_zero_bytes(head)
+    if wide is not None:
+        return Encoding(wide, "every other byte is zero", "certain")
+    valid, bad = _utf8_sequences(path)
+    if bad == 0:
+        return Encoding("utf-8", "all bytes are valid UTF-8", "certain")
+    if valid >= _VALID_PER_BAD * bad:
+        return _damaged_utf8(path, f"{bad:,} bytes are not, {valid:,} sequences beyond ASCII are")
+    return _by_likelihood(path, exported)
 
 
-def check_encoding(path: Path, encoding: str) -> None:
-    """Raise RefusedError with the place of the first byte that the encoding does not have."""
-    with path.open("rb") as source:
-        # utf-8-sig counts offsets behind the mark; as plain UTF-8 the mark is a valid character
-        for _ in decoded(source, encoding.removesuffix("-sig")):
-            pass
+def as_utf8(path: Path, encoding: Encoding, target: Path) -> tuple[Path, bool]:
+    """Return a UTF-8 file with the same text, and whether some bytes of it are marked.
+
+    It is the file itself, or `target` written from it. A byte that the encoding does not have
+    becomes MARK and its number.
+    """
+    if encoding.name in ("utf-8", "utf-8-sig") and not encoding.damaged:
+        return path, False
+    marked = False
+    with path.open("rb") as source, target.open("wb") as out:
+        for number, text in enumerate(_decoded(source, encoding.name)):
+            marked = marked or MARK in text
+            out.write((text.removeprefix("\ufeff") if number == 0 else text).encode())
+    return target, marked
 
 
-def decoded(source: BinaryIO, encoding: str) -> Iterator[str]:
-    """Decode a stream chunk by chunk; an undecodable byte is refused with its offset and line."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    offset, line = 0, 1
-    while True:
-        chunk = source.read(_CHUNK)
-        pending = len(decoder.getstate()[0])
-        try:
-            text = decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError as error:
-            before = error.object[: error.start].decode(encoding, "ignore")
-            at = offset - pending + error.start
-            raise RefusedError(
-                f"line {line + before.count(chr(10))}: byte 0x{error.object[error.start]:02X} at "
-                f"offset {at:,} is not {encoding}",
-                "declare the file's `encoding:` in the contract (Excel writes its machine's code "
-                "page: cp1252, cp1251, gb18030, …), or export it as UTF-8",
-            ) from error
-        line += text.count("\n")
-        offset += len(chunk)
-        if text:
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    return "".join(f"{MARK}<{byte:02X}>" for byte in bad), error.end
+
+
+codecs.register_error("mark", _mark)
+
+
+def _decoded(source: BinaryIO, name: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(name)("mark")
+    while chunk := source.read(_CHUNK):
+        if text := decoder.decode(chunk):
             yield text
-        if not chunk:
-            return
+    if text := decoder.decode(b"", final=True):
+        yield text
+
+
+def _utf8_sequences(path: Path) -> tuple[int, int]:
+    """Count what is beyond ASCII in a file: valid sequences of UTF-8, and bytes that are not."""
+    decoder = codecs.getincrementaldecoder("utf-8")("mark")
+    valid = bad = 0
+    pending = False
+    with path.open("rb") as source:
+        while True:
+            chunk = source.read(_CHUNK)
+            if not pending and chunk and chunk.isascii():
+                continue
+            text = decoder.decode(chunk, final=not chunk)
+            pending = bool(decoder.getstate()[0])
+            marks = text.count(MARK)
+            bad += marks
+            # Each mark stands before four characters of its own.
+            valid += (len(text.encode()) - len(text) - 2 * marks + 1) // 2
+            if not chunk:
+                return valid, bad
+
+
+def _by_zero_bytes(head: bytes) -> str | None:
+    """Recognise UTF-16 and UTF-32 without a mark by where delimiters and digits have zeros."""
+    if head.count(0) * 20 < len(head):
+        return None
+    for name, size, filled in (
+        ("utf-32-le", 4, 0),
+        ("utf-32-be", 4, 3),
+        ("utf-16-le", 2, 0),
+        ("utf-16-be", 2, 1),
+    ):
+        zeros = [head[place::size].count(0) for place in range(size)]
+        at_text = zeros.pop(filled)
+        if all(count > 10 * at_text and count > 0 for count in zeros):
+            cut = head[: len(head) // size * size]
+            text = cut.decode(name, "replace")
+            if text.count("\ufffd") * 100 <= len(text):
+                return name
+    return None
+
+
+def _by_likelihood(path: Path, exported: ExportObject) -> Encoding:
+    lines, count = _lines_beyond_ascii(path)
+    ranked = sorted(
+        (
+            (_likelihood(lines, name) - _HANDICAP.get(name, 0), name)
+            for name in (*_SINGLE_BYTE, *_DOUBLE_BYTE)
+        ),
+        key=lambda item: -item[0],  # stable: the likelier first
+    )
+    score, best = ranked[0]
+    if best == "cp1252" and _decodes(lines, "cp1252") is None:
+        best = "latin-1"
+    if score < _PLAUSIBLE:
+        if count * 100 <= max(100, _count_lines(path)):
+            return _damaged_utf8(path, f"{count:,} lines have bytes that no code page explains")
+        offset, line = _first_beyond_ascii(path)
+        raise RefusedError(
+            f"line {line}: the byte at offset {offset:,} is not UTF-8, and no code page explains "
+            "the text",
+            f"declare `encoding:` for {exported.name} in the contract (Excel writes its machine's "
+            "code page: cp1252, cp1251, gb18030, …), or export it as UTF-8",
+        )
+    text = _decodes(lines, best)
+    near = [name for other, name in ranked[1:] if other > max(score - _CLOSE, _PLAUSIBLE)]
+    second = _second_opinion(lines)
+    others = [name for name in (second, *near) if name and _decodes(lines, name) != text]
+    others = list(dict.fromkeys(others))
+    also = f"; it could also be {' or '.join(others[:2])}" if others else ""
+    return Encoding(
+        best,
+        f"likeliest of {len(ranked)} code pages for {count:,} lines beyond ASCII{also}",
+        "likely",
+        warning=f"the encoding is not declared; {best} is the likeliest for {count:,} lines beyond "
+        f"ASCII{also}: declare `encoding:` to be sure",
+    )
+
+
+def _second_opinion(lines: list[bytes]) -> str | None:
+    """Ask charset-normalizer, which knows languages but not tables: short cells mislead it."""
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(b"\n".join(lines)[:_EVIDENCE]).best()
+    return best.encoding if best is not None else None
+
+
+def _damaged_utf8(path: Path, how: str) -> Encoding:
+    return Encoding(
+        "utf-8",
+        how,
+        "likely",
+        damaged=True,
+        warning=f"UTF-8 with damaged rows, which are set aside: {how}",
+    )
+
+
+def _lines_beyond_ascii(path: Path) -> tuple[list[bytes], int]:
+    """Return some lines that are not ASCII, spread over the file's beginning, and their number."""
+    lines: list[bytes] = []
+    size = count = 0
+    with path.open("rb") as file:
+        rest = b""
+        while chunk := file.read(_CHUNK):
+            found = re.findall(rb"[^\r\n]*[\x80-\xff][^\r\n]*", rest + chunk)
+            count += len(found)
+            for line in found:
+                if size < _EVIDENCE:
+                    lines.append(line)
+                    size += len(line)
+            cut = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
+            rest = chunk[cut:] if chunk[cut:].isascii() else b""
+    return lines, count
+
+
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(_CHUNK), b""))
+
+
+def _first_beyond_ascii(path: Path) -> tuple[int, int]:
+    offset, line = 0, 1
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            found = re.search(rb"[\x80-\xff]", chunk)
+            if found:
+                return offset + found.start(), line + chunk.count(b"\n", 0, found.start())
+            offset += len(chunk)
+            line += chunk.count(b"\n")
+    return offset, line
+
+
+def _decodes(lines: list[bytes], name: str) -> str | None:
+    try:
+        return b"\n".join(lines).decode(name)
+    except UnicodeDecodeError:
+        return None
+
+
+def _likelihood(lines: list[bytes], name: str) -> float:
+    """Score how well a code page explains lines: 1 when all is what its languages write, -1 none.
+
+    The mean over the characters beyond ASCII.
+    """
+    text = _decodes(lines, name)
+    if text is None:
+        if name != "cp1252":  # latin-1 is a superset of its letters
+            return -2.0
+        text = b"\n".join(lines).decode("latin-1")
+    if name in _DOUBLE_BYTE:
+        return _double_byte_score(text, name)
+    common = _SINGLE_BYTE[name]
+    latin = common in (_LATIN, _CENTRAL, _BALTIC, _TURKISH, _VIETNAMESE)
+    score, count = 0.0, 0
+    for word in re.findall(r"[^\W\d_]*[^\x00-\x7f]+[^\W\d_]*", text):
+        beyond = [c for c in word if ord(c) > 127]
+        ascii_letters = sum(c.isascii() for c in word)
+        spoken = len(word) < 3 or bool(_VOWELS & set(word.lower()))
+        for place, c in enumerate(word):
+            if c.isascii():
+                continue
+            count += 1
+            if c in common:
+                swapped = place > 0 and c.isupper() and word[place - 1].islower()
+                alone = latin and len(beyond) > 1 and ascii_letters < len(beyond) - 1
+                mixed = not latin and ascii_letters > 0
+                mixed = mixed or (bool(_VOWELS & set(common)) and not spoken)
+                # õ is Portuguese before e only; elsewhere the byte is the Hungarian ő
+                strange = c == "õ" and word[place + 1 : place + 2] != "e"
+                score += -1 if swapped or alone or mixed or strange else 1
+            elif c in _SIGNS:
+                inside = 0 < place < len(word) - 1 and word[place - 1].isalpha()
+                score += -0.5 if inside and c not in "’‘·" else 0.7
+            else:
+                score -= 1
+    return score / max(count, 1)
+
+
+def _double_byte_score(text: str, name: str) -> float:
+    often, signs = _DOUBLE_BYTE[name]
+    score, count = 0.0, 0
+    for c in text:
+        if c.isascii():
+            continue
+        count += 1
+        code = c.encode(name)
+        if len(code) != 2:
+            score -= 1
+        elif code[0] in often or (name in ("euc-jp", "cp932") and _KANA.match(c)):
+            score += 1
+        elif code[0] in signs:
+            score += 0.3
+        else:
+            score -= 0.5
+    return score / max(count, 1)

@@ -4,8 +4,9 @@ Belongs here: matching names. Does not: reading headers out of files, cell value
 """
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.records import RefusedError
@@ -13,10 +14,15 @@ from orchestration.lib.reading.records import RefusedError
 
 @dataclass(frozen=True)
 class Layout:
-    """Positions in a file: of contract columns by their name, of others by their header."""
+    """Positions in a file: of contract columns by their name, of others by their header.
+
+    `repeated` has the further positions of a contract column whose header occurs more than once:
+    whether that matters depends on the cells.
+    """
 
     matched: dict[str, int]
     unknown: dict[str, int]
+    repeated: dict[str, list[int]] = field(default_factory=dict)
 
     def missing(self, exported: ExportObject) -> tuple[str, ...]:
         """Name the contract columns that the file does not have."""
@@ -26,48 +32,69 @@ class Layout:
 def match_columns(headers: Sequence[str], exported: ExportObject) -> Layout:
     """Match headers to contract columns: by name, then by alias in the contract's order.
 
-    Case and surrounding spaces do not count. When a column's name and its alias both occur, the
-    alias rides along as an unknown column. Unknown headers that repeat or are empty get a name of
-    their own, so that no cell is lost.
+    Case and surrounding spaces do not count. Columns that find no header so are matched by letters
+    and digits alone (`First Name` is `first_name`). When a column's name and its alias both occur,
+    the alias rides along as an unknown column. Unknown headers that repeat or are empty get a name
+    of their own, so that no cell is lost.
 
-    Raises RefusedError when a header that stands for a contract column occurs twice.
+    Raises RefusedError when several headers would match only by letters and digits.
     """
-    positions: dict[str, list[int]] = {}
-    for position, header in enumerate(headers):
-        positions.setdefault(_folded(header), []).append(position)
     matched: dict[str, int] = {}
-    for column in exported.columns:
-        for candidate in (column.name, *column.aliases):
-            found = positions.get(_folded(candidate), [])
-            if len(found) > 1:
-                places = " and ".join(str(position + 1) for position in found)
-                raise RefusedError(
-                    f"the column {headers[found[0]].strip()!r} occurs twice, at positions {places}",
-                    f"export {column.name} once, or rename one of the two",
-                )
-            if found:
+    repeated: dict[str, list[int]] = {}
+    taken: set[int] = set()
+    for fold in (folded, _letters):
+        positions: dict[str, list[int]] = {}
+        for position, header in enumerate(headers):
+            if position not in taken and fold(header):
+                positions.setdefault(fold(header), []).append(position)
+        for column in exported.columns:
+            if column.name in matched:
+                continue
+            for candidate in (column.name, *column.aliases):
+                found = [p for p in positions.get(fold(candidate), []) if p not in taken]
+                if not found:
+                    continue
+                if fold is _letters and len({folded(headers[p]) for p in found}) > 1:
+                    raise RefusedError(
+                        f"{' and '.join(repr(headers[p].strip()) for p in found)} could both be "
+                        f"the column {column.name}",
+                        f"add the right one to the aliases of {exported.name}.{column.name} in "
+                        "the contract",
+                    )
                 matched[column.name] = found[0]
+                if len(found) > 1:
+                    repeated[column.name] = found[1:]
+                taken.update(found)
                 break
     unknown: dict[str, int] = {}
-    taken = set(matched.values())
     for position, header in enumerate(headers):
         if position not in taken:
             unknown[_free_name(header.strip() or f"column_{position + 1}", unknown)] = position
-    return Layout(matched, unknown)
+    return Layout(matched, unknown, repeated)
 
 
-def require_columns(headers: Iterable[str], layout: Layout, exported: ExportObject) -> None:
+def count_matches(headers: Sequence[str], exported: ExportObject) -> int:
+    """Count the contract columns that a row of headers would name."""
+    if not any(headers):
+        return 0
+    try:
+        return len(match_columns(headers, exported).matched)
+    except RefusedError:
+        return 0
+
+
+def require_columns(
+    headers: Iterable[str], layout: Layout, exported: ExportObject, line: int = 1
+) -> None:
     """Refuse a file that lacks a required column, naming the header that comes nearest."""
     for column in exported.columns:
         if column.name in layout.matched or not exported.must_be_present(column):
             continue
-        spellings = [_folded(name) for name in (column.name, *column.aliases)]
+        spellings = [folded(name) for name in (column.name, *column.aliases)]
         candidates = [name for name in layout.unknown if name]
-        nearest = max(
-            candidates, key=lambda name: _likeness(_folded(name), spellings), default=None
-        )
+        nearest = max(candidates, key=lambda name: _likeness(folded(name), spellings), default=None)
         has = ", ".join(h.strip() for h in headers) or "none"
-        if nearest is not None and _likeness(_folded(nearest), spellings) >= 0.6:
+        if nearest is not None and _likeness(folded(nearest), spellings) >= 0.6:
             remedy = (
                 f"if {nearest!r} is that column, add it to the aliases of "
                 f"{exported.name}.{column.name} in the contract; otherwise export it again"
@@ -75,11 +102,11 @@ def require_columns(headers: Iterable[str], layout: Layout, exported: ExportObje
         else:
             remedy = f"export {exported.name} again with the column {column.name}"
         raise RefusedError(
-            f"line 1: required column {column.name} is missing; the file has: {has}", remedy
+            f"line {line}: required column {column.name} is missing; the file has: {has}", remedy
         )
     if not layout.matched:
         raise RefusedError(
-            f"line 1: no header is a column of {exported.name}",
+            f"line {line}: no header is a column of {exported.name}",
             "check that the file is what its name says, and that it has a header row",
         )
 
@@ -97,5 +124,10 @@ def _free_name(name: str, taken: dict[str, int]) -> str:
     return f"{name} ({number})"
 
 
-def _folded(header: str) -> str:
+def folded(header: str) -> str:
+    """Bring a header to the form in which two are compared."""
     return header.strip().casefold()
+
+
+def _letters(header: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKC", header).casefold() if c.isalnum())

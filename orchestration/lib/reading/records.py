@@ -35,8 +35,11 @@ class FileRecord:
     `file_name` is relative to `landing/<system>`; a zip member is `archive.zip/member.csv`.
     `sha256` is of the content, after gzip or zip were taken off, so that the same export counts
     once however it was packed. `parquet_path` is relative to the raw folder. Text decisions
-    (encoding, delimiter, quote) are None where the format has none. rows_in_file = rows_loaded +
-    rows_quarantined, except in refused files, which are not counted.
+    (encoding, delimiter, quote, escape, line_end) are None where the format has none. `decisions`
+    is a JSON object: what was decided on encoding, layout and each column, how, and how sure that
+    is. `message` says what is wrong with a refused file, and what may be wrong with a loaded one.
+    rows_in_file = rows_loaded + rows_quarantined, except in refused files, which are not counted;
+    lines before the header and behind the last row are no rows.
     """
 
     system: str
@@ -48,6 +51,12 @@ class FileRecord:
     encoding: str | None = None
     delimiter: str | None = None
     quote: str | None = None
+    escape: str | None = None
+    line_end: str | None = None
+    header_line: int | None = None
+    preamble_lines: int = 0
+    footer_lines: int = 0
+    decisions: str = "{}"
     exported_at: datetime = NO_EXPORT_TIME
     exported_at_source: TimeSource = "none"
     max_watermark: datetime | None = None
@@ -78,8 +87,10 @@ class QuarantinedRow:
 
     `row_number` counts records from 1 without the header; `line_number` is the line of the file on
     which the record starts, None where a format has no lines. `reason` is one of wrong_cell_count,
-    malformed_quote, malformed_json, duplicate_column, empty_cell, bad_type, duplicate_key.
-    `raw_row` is the row as a JSON array of cells, or its text where it could not be parsed.
+    malformed_quote, malformed_json, undecodable, duplicate_column, repeated_header, empty_cell,
+    bad_type, digits_lost, duplicate_key. `raw_row` is the row as a JSON array of cells, or its text
+    where it could not be parsed; `key_values` is its key as a JSON array, None where the row does
+    not say it.
     """
 
     system: str
@@ -93,6 +104,7 @@ class QuarantinedRow:
     reason: str
     message: str
     raw_row: str
+    key_values: str | None = None
 
 
 def write_sidecar(record: FileRecord, path: Path) -> None:

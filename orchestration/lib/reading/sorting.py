@@ -4,8 +4,8 @@ Belongs here: what makes a row unusable, written once in SQL for every format an
 Does not: parsing text, rules across files (those are gates).
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,21 +13,15 @@ import duckdb
 
 from orchestration.lib.contracts import SOURCE_METADATA, Column, ExportObject
 from orchestration.lib.reading.records import QuarantinedRow
+from orchestration.lib.reading.sql import literal, quoted
+from orchestration.lib.reading.values import Reading, article
 
-# Cells are bounded so that what passes here can be cast exactly, to bigint and decimal(38, 9).
-# Plain spaces around a value are allowed because casts ignore them. Scientific notation is what
-# spreadsheets and floats export; nothing reads an identifier this way, identifiers are text.
-_INTEGER = " *[+-]?[0-9]{1,18}([.]0*)? *"
-_DECIMAL = " *[+-]?([0-9]{1,18}([.][0-9]{0,30})?|[.][0-9]{1,30})([eE]([+]?0?[0-9]|-[0-9]{1,2}))? *"
-_BOOLEAN = ("true", "false", "t", "f", "yes", "no", "y", "n", "1", "0")
+Readings = Mapping[str, Reading]
 
-_EXPECTED = {
-    "integer": "a whole number such as 42",
-    "decimal": "a number with a point such as 1234.50",
-    "boolean": "true or false",
-    "date": "a date such as 2026-11-01",
-    "timestamp": "a time such as 2026-11-01 13:30:00",
-}
+UNUSABLE_ROW = "unusable row"
+_NO_TEXT = (
+    "{'column_name': null::varchar, 'value': null::varchar, 'reason': 'empty_row', 'message': ''}"
+)
 
 
 @dataclass(frozen=True)
@@ -35,14 +29,31 @@ class Relation:
     """The rows of a file as DuckDB sees them, before anything was decided.
 
     `source` is what follows FROM, `cells` a SQL expression per contract column (None: the file does
-    not have it), `metadata` one for the other columns as a JSON object. A relation that can be
-    sorted, not only copied, also has the columns _row_number, _line_number, _reason, _message (set
-    where the text itself was malformed) and _raw_row.
+    not have it), `metadata` one for the other columns as a JSON object, `headers` the text of the
+    header by contract column. A relation that can be sorted, not only copied, also has the columns
+    _row_number, _line_number, _reason, _message (set where the text itself was malformed) and
+    _raw_row.
     """
 
     source: str
     cells: Mapping[str, str | None]
     metadata: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def is_empty(self, exported: ExportObject) -> str | None:
+        """Write the condition under which a row says nothing; None where such a row may be right.
+
+        Spreadsheets write their formatted but unused rows as delimiters without text.
+        """
+        cells = [cell for cell in self.cells.values() if cell]
+        if not cells or not any(exported.must_be_filled(column) for column in exported.columns):
+            return None
+        return f"(coalesce({', '.join(cells)}) is null and {self.metadata_is_empty})"
+
+    @property
+    def metadata_is_empty(self) -> str:
+        """Write the condition under which no other column holds anything."""
+        return f"not regexp_matches(coalesce({self.metadata}, ''), ':[^n]')"
 
 
 @dataclass(frozen=True)
@@ -57,6 +68,7 @@ class Provenance:
 def copy_clean(
     con: duckdb.DuckDBPyConnection,
     relation: Relation,
+    readings: Readings,
     exported: ExportObject,
     provenance: Provenance,
     exported_at: datetime,
@@ -64,31 +76,33 @@ def copy_clean(
 ) -> int:
     """Write all rows to Parquet in one pass and return their number.
 
-    Raises duckdb.InvalidInputException at the first row that is not as the contract says; which
-    row, and why, is `sort_rows`' to find out.
+    Raises duckdb.InvalidInputException with UNUSABLE_ROW in it at the first row that is not as the
+    contract says; which row, and why, is `sort_rows`' to find out.
     """
-    problems = " or ".join(condition for condition, *_ in _problems(relation, exported))
-    guard = (
-        f"where case when {problems} then error('unusable row') else true end" if problems else ""
-    )
+    cells = {
+        column.name: _checked(relation, readings[column.name], exported)
+        for column in exported.columns
+    }
     return _copy(
         con,
-        f"select {_columns(relation, exported, provenance, exported_at)}, "
-        f"null::bigint as _row_number from {relation.source} {guard}",
+        f"select {_columns(cells, relation, exported, provenance, exported_at)}, "
+        f"null::bigint as _row_number from {relation.source}",
         target,
     )
 
 
 def max_watermark(
-    con: duckdb.DuckDBPyConnection, relation: Relation, exported: ExportObject
+    con: duckdb.DuckDBPyConnection, relation: Relation, readings: Readings, exported: ExportObject
 ) -> datetime | None:
     """Return the latest watermark of the rows, None when there is none."""
     cell = relation.cells.get(exported.watermark) if exported.watermark else None
     if cell is None:
         return None
     assert exported.watermark is not None
-    time = _timestamp(exported.column(exported.watermark), cell)
-    row = con.execute(f"select max({time}) from {relation.source}").fetchone()
+    text = _landing(readings[exported.watermark], cell)
+    row = con.execute(
+        f"select max(try_cast({text} as timestamp)) from {relation.source}"
+    ).fetchone()
     value = row[0] if row else None
     return value if isinstance(value, datetime) else None
 
@@ -98,53 +112,62 @@ def has_conflicting_keys(
 ) -> bool:
     """Tell whether a landed file holds two rows of one key that differ.
 
-    Counting distinct keys first is much cheaper than comparing rows, and settles nearly every file.
+    Counting distinct hashes first is much cheaper than comparing rows, and settles nearly every
+    file: different hashes are different keys.
     """
     if not exported.key:
         return False
     source = f"read_parquet({literal(str(parquet))})"
     keys = ", ".join(quoted(name) for name in exported.key)
-    row = con.execute(
-        f"select (select count(*) from {source})"
-        f" = (select count(*) from (select distinct {keys} from {source}))"
-    ).fetchone()
+    row = con.execute(f"select count(*) = count(distinct hash({keys})) from {source}").fetchone()
     if row is not None and row[0]:
         return False
-    conflicts = _conflicting_keys(landed(parquet, exported), exported)
+    relation = landed(parquet, exported)
+    conflicts = _conflicting_keys(relation, relation.cells, exported)
     return con.execute(f"select 1 from ({conflicts}) limit 1").fetchone() is not None
 
 
 def sort_rows(
     con: duckdb.DuckDBPyConnection,
     relation: Relation,
+    readings: Readings,
     exported: ExportObject,
     provenance: Provenance,
+    lines_of: Callable[[list[int]], Mapping[int, int]] | None,
     quarantine: Path,
-) -> int:
-    """Write the rows that are not as the contract says to `quarantine` and return their number.
+) -> tuple[int, int]:
+    """Write the rows that are not as the contract says to `quarantine`.
 
-    A row is listed once, with the first thing that is wrong with it. Leaves the row numbers in the
-    temporary table `quarantined`, which `copy_sorted` leaves out.
+    Returns the number of these rows and of rows without any text, which are left out. A row is
+    listed once, with the first thing that is wrong with it. `lines_of` gives the lines of rows
+    where the relation does not have them. Leaves the row numbers of both in the temporary table
+    `quarantined`, which `copy_sorted` leaves out.
     """
     whens = " ".join(
         f"when {condition} then {{'column_name': {literal(column.name)}, 'value': {cell}, "
         f"'reason': '{reason}', 'message': {literal(message)}}}"
-        for condition, column, cell, reason, message in _problems(relation, exported)
+        for condition, column, cell, reason, message in _problems(relation, readings, exported)
     )
+    keys = [str(relation.cells[name]) for name in exported.key if relation.cells.get(name)]
+    key_values = f"to_json([{', '.join(keys)}])::varchar" if keys else "null::varchar"
+    complete = " and ".join(f"{key} is not null" for key in keys) or "false"
+    empty = relation.is_empty(exported)
     con.execute(
         f"""
         create or replace temp table quarantined as
         select
             _row_number as row_number, _line_number as line_number, unnest(problem),
-            _raw_row as raw_row
+            _raw_row as raw_row, key_values
         from (
             select
                 *,
+                case when {complete} then {key_values} end as key_values,
                 case
                     when _reason is not null then {{
                         'column_name': null::varchar, 'value': null::varchar,
                         'reason': _reason, 'message': _message
                     }}
+                    {f"when {empty} then {_NO_TEXT}" if empty else ""}
                     {whens}
                 end as problem
             from {relation.source}
@@ -154,18 +177,32 @@ def sort_rows(
     )
     if exported.key:
         good = without_quarantined(relation)
-        keys = ", ".join(str(relation.cells[name]) for name in exported.key)
+        cells = {
+            name: _landing(readings[name], cell) for name, cell in relation.cells.items() if cell
+        }
+        keys_text = ", ".join(cells[name] for name in exported.key)
         names = ", ".join(exported.key)
+        version = _version(cells, exported)
         con.execute(
             f"""
             insert into quarantined
             select
-                _row_number, _line_number, {literal(names)}, concat_ws(', ', {keys}),
+                _row_number, _line_number, {literal(names)}, concat_ws(', ', {keys_text}),
                 'duplicate_key',
-                'another row of this file has the same {names} but other values', _raw_row
+                'another row of this file has the same {names} but other values', _raw_row,
+                {key_values}
             from {good.source}
-            where ({keys}) in ({_conflicting_keys(good, exported)})
+            where ({version}) in ({_conflicting_keys(good, cells, exported)})
             """
+        )
+    if lines_of is not None:
+        numbers = [n for (n,) in con.execute("select row_number from quarantined").fetchall()]
+        lines = lines_of(numbers)
+        con.execute(
+            "update quarantined set line_number = "
+            "(select lines.b from (select unnest(?::bigint[]) as a, unnest(?::bigint[]) as b) "
+            "as lines where lines.a = quarantined.row_number)",
+            [list(lines), list(lines.values())],
         )
     constants = {
         "system": provenance.system,
@@ -179,7 +216,14 @@ def sort_rows(
         else field.name
         for field in fields(QuarantinedRow)
     )
-    return _copy(con, f"select {columns} from quarantined order by row_number", quarantine)
+    aside = _copy(
+        con,
+        f"select {columns} from quarantined where reason <> 'empty_row' order by row_number",
+        quarantine,
+    )
+    empty_rows = con.execute("select count(*) from quarantined").fetchone()
+    assert empty_rows is not None  # an aggregate has a row
+    return aside, int(empty_rows[0]) - aside
 
 
 def without_quarantined(relation: Relation) -> Relation:
@@ -191,15 +235,17 @@ def without_quarantined(relation: Relation) -> Relation:
 def copy_sorted(
     con: duckdb.DuckDBPyConnection,
     relation: Relation,
+    readings: Readings,
     exported: ExportObject,
     provenance: Provenance,
     exported_at: datetime,
     target: Path,
 ) -> int:
     """Write the rows that `sort_rows` left, under the numbers they have in the file."""
+    cells = {name: _landing(readings[name], cell) for name, cell in relation.cells.items() if cell}
     return _copy(
         con,
-        f"select {_columns(relation, exported, provenance, exported_at)}, _row_number "
+        f"select {_columns(cells, relation, exported, provenance, exported_at)}, _row_number "
         f"from {without_quarantined(relation).source} order by _row_number",
         target,
     )
@@ -214,21 +260,6 @@ def landed(parquet: Path, exported: ExportObject) -> Relation:
     )
 
 
-def quoted(name: str) -> str:
-    """Quote an identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Write a text as a SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def text_list(texts: Iterable[str]) -> str:
-    """Write texts as a SQL list."""
-    return "[" + ", ".join(literal(text) for text in texts) + "]"
-
-
 def _copy(con: duckdb.DuckDBPyConnection, select: str, target: Path) -> int:
     row = con.execute(
         f"copy ({select}) to {literal(str(target))} (format parquet, compression zstd)"
@@ -238,16 +269,19 @@ def _copy(con: duckdb.DuckDBPyConnection, select: str, target: Path) -> int:
 
 
 def _columns(
-    relation: Relation, exported: ExportObject, provenance: Provenance, exported_at: datetime
+    cells: Mapping[str, str],
+    relation: Relation,
+    exported: ExportObject,
+    provenance: Provenance,
+    exported_at: datetime,
 ) -> str:
     """List the columns of a raw file up to the row number."""
-    cells = [
-        f"{relation.cells.get(column.name) or 'null::varchar'} as {quoted(column.name)}"
-        for column in exported.columns
-    ]
     return ", ".join(
         [
-            *cells,
+            *(
+                f"{cells.get(c.name, 'null::varchar')} as {quoted(c.name)}"
+                for c in exported.columns
+            ),
             f"{relation.metadata} as {SOURCE_METADATA}",
             f"{literal(provenance.file_name)} as _file_name",
             f"{literal(provenance.sha256)} as _content_hash",
@@ -256,71 +290,107 @@ def _columns(
     )
 
 
+def _landing(reading: Reading, cell: str) -> str:
+    """Write the text with which a cell lands."""
+    if not reading.is_checked:
+        return cell
+    return f"(case when {reading.is_filled(cell)} then {reading.sql(cell)} end)"
+
+
+def _checked(relation: Relation, reading: Reading, exported: ExportObject) -> str:
+    """Write the text with which a cell lands; an error where the row is unusable."""
+    column = reading.column
+    cell = relation.cells.get(column.name)
+    if cell is None:
+        return "null::varchar"
+    failure = f"error('{UNUSABLE_ROW}')"
+    value = reading.sql(cell) if reading.is_checked else cell
+    if column.name in exported.key and column.name in relation.headers:
+        value = f"nullif({value}, {literal(relation.headers[column.name])})"
+    if exported.must_be_filled(column):
+        deleted = _is_deleted(relation, None, exported)
+        if deleted is None or column.name in exported.key:
+            return f"coalesce({value}, {failure})"
+        return (
+            f"(case when {cell} is null and {deleted} then null else coalesce({value}, {failure}) "
+            "end)"
+        )
+    if not reading.is_checked:
+        return value
+    return f"(case when {reading.is_filled(cell)} then coalesce({value}, {failure}) end)"
+
+
+def _is_deleted(
+    relation: Relation, readings: Readings | None, exported: ExportObject
+) -> str | None:
+    """Write the condition under which a row says that its record is deleted."""
+    flag = relation.cells.get(exported.deleted_flag or "")
+    if not flag or exported.deleted_flag is None:
+        return None
+    value = readings[exported.deleted_flag].sql(flag) if readings else flag
+    return f"coalesce(try_cast({value} as boolean), false)"
+
+
 def _problems(
-    relation: Relation, exported: ExportObject
+    relation: Relation, readings: Readings, exported: ExportObject
 ) -> Iterable[tuple[str, Column, str, str, str]]:
     """Yield, column by column, what can be wrong: condition, column, cell, reason, message.
 
     Messages carry no value, so that personal data stays in the one column that is masked.
     """
+    headed = [
+        name for name in exported.key if relation.cells.get(name) and name in relation.headers
+    ]
+    if headed:
+        same = " and ".join(
+            f"{relation.cells[name]} = {literal(relation.headers[name])}" for name in headed
+        )
+        first = exported.column(headed[0])
+        message = "the header occurs again: the file holds several exports"
+        yield same, first, str(relation.cells[headed[0]]), "repeated_header", message
     # A row that says "deleted" needs nothing but its key: systems leave the other cells empty.
-    flag = relation.cells.get(exported.deleted_flag or "")
+    deleted = _is_deleted(relation, readings, exported)
     for column in exported.columns:
         cell = relation.cells.get(column.name)
         if cell is None:
             continue
+        reading = readings[column.name]
         if exported.must_be_filled(column):
-            empty = f"{cell} is null"
-            if column.name not in exported.key and flag:
-                empty += f" and not coalesce(try_cast({flag} as boolean), false)"
+            empty = f"not ({reading.is_filled(cell)})"
+            if column.name not in exported.key and deleted:
+                empty += f" and not {deleted}"
             yield empty, column, cell, "empty_cell", f"{column.name} is empty"
-        if column.type not in ("text", "identifier"):
-            expected = f"the format {column.format}" if column.format else _EXPECTED[column.type]
-            message = f"{column.name} is not {_article(column.type)}: expected {expected}"
-            yield f"not ({_fits(column, cell)})", column, cell, "bad_type", message
+        if reading.is_checked:
+            wrong = f"{reading.is_filled(cell)} and {reading.sql(cell)} is null"
+            if column.type in ("text", "identifier"):
+                message = f"{column.name} has lost digits: expected {reading.expected()}"
+                yield wrong, column, cell, "digits_lost", message
+            else:
+                message = f"{column.name} is not {article(column.type)}: expected "
+                yield wrong, column, cell, "bad_type", message + reading.expected()
 
 
-def _article(cell_type: str) -> str:
-    return f"an {cell_type}" if cell_type[0] in "aeiou" else f"a {cell_type}"
+def _version(cells: Mapping[str, str], exported: ExportObject) -> str:
+    """List what tells versions of a record apart: its key, and its watermark where it has one."""
+    version = [cells[name] for name in exported.key]
+    if exported.watermark and cells.get(exported.watermark):
+        version.append(f"coalesce({cells[exported.watermark]}, '')")
+    return ", ".join(version)
 
 
-def _fits(column: Column, cell: str) -> str:
-    """Write the condition under which a filled cell is of its type; NULL for an empty one.
-
-    DuckDB's own casts are too tolerant to be the condition: '1.5' and '1_0' are bigints to them,
-    'epoch' is a date, '2020-01-05x' as well, and '05/01/26' is a day of the year 5.
-    """
-    if column.type == "integer":
-        return f"regexp_full_match({cell}, '{_INTEGER}')"
-    if column.type == "decimal":
-        return f"regexp_full_match({cell}, '{_DECIMAL}')"
-    if column.type == "boolean":
-        return f"lower(trim({cell})) in {_BOOLEAN}"
-    if column.format is not None:
-        return f"{cell} is null or {_timestamp(column, cell)} is not null"
-    inside = (
-        f"{_timestamp(column, cell)} "
-        "between timestamp '1000-01-01' and timestamp '9999-12-31 23:59:59'"
-    )
-    return f"{cell} is null or ({cell} >= '0' and {cell} < ':' and coalesce({inside}, false))"
-
-
-def _timestamp(column: Column, cell: str) -> str:
-    if column.format is not None:
-        return f"try_strptime({cell}, {literal(column.format)})"
-    return f"try_cast({cell} as timestamp)"
-
-
-def _conflicting_keys(relation: Relation, exported: ExportObject) -> str:
-    """Select the keys of which there are rows that differ in any column of the file."""
-    keys = ", ".join(str(relation.cells[name]) for name in exported.key)
-    cells = ", ".join(
-        [cell for cell in relation.cells.values() if cell],
-    )
+def _conflicting_keys(
+    relation: Relation, cells: Mapping[str, str | None], exported: ExportObject
+) -> str:
+    """Select the versions of which there are rows that differ in any column of the file."""
+    texts = {name: cell for name, cell in cells.items() if cell}
+    version = _version(texts, exported)
+    row = ", ".join(texts.values())
     return f"""
-        select {keys}
+        select {version}
         from {relation.source}
-        where ({keys}) in (select {keys} from {relation.source} group by {keys} having count(*) > 1)
-        group by {keys}
-        having count(distinct to_json([{cells}, {relation.metadata}])::varchar) > 1
+        where ({version}) in (
+            select {version} from {relation.source} group by {version} having count(*) > 1
+        )
+        group by {version}
+        having count(distinct to_json([{row}, {relation.metadata}])::varchar) > 1
     """

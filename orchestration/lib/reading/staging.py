@@ -5,18 +5,20 @@ Does not: the grammar of text or JSON, what makes a row unusable.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
 from orchestration.lib.contracts import ExportObject
-from orchestration.lib.reading.delimited import Dialect, data_records
+from orchestration.lib.reading.dialect import TextLayout
+from orchestration.lib.reading.encoding import MARK
 from orchestration.lib.reading.json_text import compact, json_records, text_of
 from orchestration.lib.reading.layout import Layout, match_columns
 from orchestration.lib.reading.records import RefusedError
-from orchestration.lib.reading.sorting import Relation, literal
+from orchestration.lib.reading.sorting import Relation
+from orchestration.lib.reading.sql import literal
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -33,23 +35,48 @@ class _Row(NamedTuple):
 
 
 def stage_delimited(
-    con: duckdb.DuckDBPyConnection,
-    path: Path,
-    dialect: Dialect,
-    exported: ExportObject,
-    width: int,
-    staged: Path,
+    con: duckdb.DuckDBPyConnection, layout: TextLayout, nulls: Container[str], staged: Path
 ) -> str:
-    """Stage the records of a UTF-8 text file with `width` columns; return what to select from.
+    """Stage the records of a UTF-8 text file record by record; return what to select from.
 
     Raises RefusedError when the last record is cut off.
     """
-    _write(con, _delimited_rows(path, dialect, exported, width), width, staged)
-    cells = ", ".join(f"c{position}" for position in range(width))
-    return (
-        f"(select * replace (coalesce(_raw_row, to_json([{cells}])::varchar) as _raw_row) "
-        f"from read_parquet({literal(str(staged))}))"
+    _write(con, _delimited_rows(layout, nulls), layout.width, staged)
+    return _with_raw_rows(staged, layout.width)
+
+
+def stage_fast(con: duckdb.DuckDBPyConnection, source: str, width: int, staged: Path) -> str:
+    """Stage a text file that DuckDB reads without an objection; return what to select from.
+
+    The lines of the records are not known to DuckDB.
+    """
+    con.execute(f"copy (from {source}) to {literal(str(staged))} (format parquet, compression lz4)")
+    numbered = (
+        "select * exclude (file_row_number), file_row_number + 1 as _row_number, "
+        "null::bigint as _line_number, null::varchar as _reason, null::varchar as _message, "
+        f"to_json([{_cells(width)}])::varchar as _raw_row "
+        f"from read_parquet({literal(str(staged))}, file_row_number = true)"
     )
+    return f"({numbered})"
+
+
+def stage_sheet(
+    con: duckdb.DuckDBPyConnection,
+    rows: Iterable[tuple[int, Sequence[str]]],
+    width: int,
+    staged: Path,
+) -> str:
+    """Stage the rows of a spreadsheet, given with their line; return what to select from."""
+    _write(
+        con,
+        (
+            _Row(number, line, None, None, None, [cell or None for cell in cells])
+            for number, (line, cells) in enumerate(rows, 1)
+        ),
+        width,
+        staged,
+    )
+    return _with_raw_rows(staged, width)
 
 
 def stage_json(
@@ -75,31 +102,44 @@ def stage_json(
     return relation, layout
 
 
-def _delimited_rows(
-    path: Path, dialect: Dialect, exported: ExportObject, width: int
-) -> Iterator[_Row]:
-    nulls = {"", *exported.null_values}
+def _cells(width: int) -> str:
+    return ", ".join(f"c{position}" for position in range(width))
+
+
+def _with_raw_rows(staged: Path, width: int) -> str:
+    return (
+        f"(select * replace (coalesce(_raw_row, to_json([{_cells(width)}])::varchar) as _raw_row) "
+        f"from read_parquet({literal(str(staged))}))"
+    )
+
+
+def _delimited_rows(layout: TextLayout, nulls: Container[str]) -> Iterator[_Row]:
+    width = layout.width
     nothing = [None] * width
-    for number, record in enumerate(data_records(path, dialect, exported), 1):
+    for number, record in enumerate(layout.records(), 1):
+        line = record.line_number
         if record.cells is None:
-            message = "text follows a closing quote: quotes inside a quoted cell must be doubled"
-            yield _Row(number, record.line_number, "malformed_quote", message, record.raw, nothing)
+            yield _Row(number, line, "malformed_quote", record.problem, record.raw, nothing)
+            continue
+        if MARK in record.raw or "\0" in record.raw:
+            message = "bytes of the row are not text in the encoding of the file"
+            raw = record.raw.replace(MARK, "").replace("\0", "<00>")
+            yield _Row(number, line, "undecodable", message, raw, nothing)
             continue
         cells = [None if cell in nulls else cell for cell in record.cells]
         if len(cells) > width and not any(cells[width:]):
             del cells[width:]  # delimiters at the end of a line, which DuckDB drops as well
         if len(cells) == width:
-            yield _Row(number, record.line_number, None, None, None, cells)
+            yield _Row(number, line, None, None, None, cells)
             continue
         if len(cells) < width and not record.raw.endswith(("\n", "\r")):
             raise RefusedError(
-                f"line {record.line_number}: the last record has {len(cells)} of {width} cells and "
-                "no line end",
+                f"line {line}: the last record has {len(cells)} of {width} cells and no line end",
                 "the file is truncated: export it again",
             )
         message = f"{len(cells)} cells instead of {width}"
         raw = compact(record.cells)
-        yield _Row(number, record.line_number, "wrong_cell_count", message, raw, nothing)
+        yield _Row(number, line, "wrong_cell_count", message, raw, nothing)
 
 
 def _json_rows(
@@ -126,12 +166,13 @@ def _json_rows(
                 occurring.matched.update(layout.matched)
                 occurring.unknown.update(layout.unknown)
             layouts[keys] = layout
-        if isinstance(layout, RefusedError):
-            yield _Row(
-                number, record.line_number, "duplicate_column", layout.message, record.raw, nothing
-            )
-            continue
         values = list(record.value.values())
+        problem = (
+            layout.message if isinstance(layout, RefusedError) else _contradiction(layout, values)
+        )
+        if isinstance(layout, RefusedError) or problem:
+            yield _Row(number, record.line_number, "duplicate_column", problem, record.raw, nothing)
+            continue
         texts = [
             text_of(values[layout.matched[name]]) if name in layout.matched else None
             for name in names
@@ -140,6 +181,14 @@ def _json_rows(
         cells = [None if text in nulls else text for text in texts]
         metadata = compact(others) if others else None
         yield _Row(number, record.line_number, None, None, record.raw, [*cells, metadata])
+
+
+def _contradiction(layout: Layout, values: Sequence[Any]) -> str | None:
+    """Say which column occurs several times with different values."""
+    for name, positions in layout.repeated.items():
+        if any(values[position] != values[layout.matched[name]] for position in positions):
+            return f"the column {name!r} occurs twice with different values"
+    return None
 
 
 def _write(con: duckdb.DuckDBPyConnection, rows: Iterable[_Row], width: int, staged: Path) -> None:

@@ -15,7 +15,7 @@ import duckdb
 from orchestration.lib.contracts import PROVENANCE, SOURCE_METADATA, ExportContract, ExportObject
 from orchestration.lib.reading.landing import quarantine_path
 from orchestration.lib.reading.records import FileRecord
-from orchestration.lib.reading.sorting import quoted, text_list
+from orchestration.lib.reading.sql import quoted, text_list
 
 # What the landed files do not say themselves.
 _OF_THE_VIEW = ("_row_number", "_is_deleted")
@@ -54,7 +54,9 @@ def write_input_files(
         """
         create table if not exists audit.input_files (
             system varchar, object varchar, file_name varchar, sha256 varchar, status varchar,
-            format varchar, encoding varchar, delimiter varchar, quote varchar,
+            format varchar, encoding varchar, delimiter varchar, quote varchar, escape varchar,
+            line_end varchar, header_line bigint, preamble_lines bigint, footer_lines bigint,
+            decisions varchar,
             exported_at timestamp, exported_at_source varchar, max_watermark timestamp,
             rows_in_file bigint, rows_loaded bigint, rows_quarantined bigint,
             columns_missing varchar[], columns_added varchar[], message varchar, remedy varchar,
@@ -104,7 +106,7 @@ def write_quarantine(
         create table if not exists audit.quarantine (
             system varchar, object varchar, file_name varchar, content_hash varchar,
             row_number bigint, line_number bigint, column_name varchar, reason varchar,
-            message varchar, _value varchar, _raw_row varchar
+            message varchar, _value varchar, _raw_row varchar, _key_values varchar
         )
         """
     )
@@ -114,7 +116,7 @@ def write_quarantine(
     if found != "[]":
         con.execute(
             f"insert into audit.quarantine by name "
-            "select * rename (value as _value, raw_row as _raw_row) "
+            "select * rename (value as _value, raw_row as _raw_row, key_values as _key_values) "
             f"from read_parquet({found}) "
             "order by system, object, file_name, row_number"
         )

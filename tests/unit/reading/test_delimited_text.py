@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.delimited import Dialect, parse_records
-from orchestration.lib.reading.landing import delimited_relation, may_be_misread
+from orchestration.lib.reading.dialect import TextLayout
+from orchestration.lib.reading.encoding import MARK
+from orchestration.lib.reading.file_reader import delimited_relation, may_be_misread
 from orchestration.lib.reading.layout import Layout
 from orchestration.lib.reading.records import RefusedError
 from orchestration.lib.reading.staging import stage_delimited
@@ -41,11 +43,17 @@ def plain_object(width: int) -> ExportObject:
     )
 
 
+def text_layout(path: Path, dialect: Dialect, width: int) -> TextLayout:
+    headers = tuple(f"k{i}" for i in range(width))
+    return TextLayout(path, dialect, headers, 1, 1, 1, 0, 0, "LF", "given by the test")
+
+
 def fast(path: Path, dialect: Dialect, width: int) -> list[list[str | None]] | None:
     """Read with DuckDB; None when it declines."""
     exported = plain_object(width)
-    layout = Layout({f"k{i}": i for i in range(width)}, {})
-    source = delimited_relation(path, dialect, layout, width, exported).source
+    columns = Layout({f"k{i}": i for i in range(width)}, {})
+    layout = text_layout(path, dialect, width)
+    source = delimited_relation(layout, columns, [""], exported).source
     with CONNECTION.cursor() as con:
         try:
             return [list(row) for row in con.execute(f"from {source}").fetchall()]
@@ -57,7 +65,7 @@ def careful(path: Path, dialect: Dialect, width: int) -> list[list[str | None]]:
     """Read record by record."""
     target = path.with_suffix(".staged")
     with CONNECTION.cursor() as con:
-        source = stage_delimited(con, path, dialect, plain_object(width), width, target)
+        source = stage_delimited(con, text_layout(path, dialect, width), {""}, target)
         cells = ", ".join(f"c{i}" for i in range(width))
         rows = con.execute(f"select _reason, {cells} from {source} order by _row_number")
         return [["MALFORMED"] if row[0] else list(row[1:]) for row in rows.fetchall()]
@@ -98,7 +106,11 @@ def test_both_readers_return_what_was_written(
     path = tmp_path / "table.csv"
     path.write_bytes(written.encode())
     dialect = Dialect(delimiter, '"', '"')
-    expected = [[cell or None for cell in row] for row in rows]
+    not_text = {"\0", MARK}
+    expected: list[list[str | None]] = [
+        ["MALFORMED"] if not_text & set("".join(row)) else [cell or None for cell in row]
+        for row in rows
+    ]
     assert careful(path, dialect, width) == expected
     if not may_be_misread(path, dialect):
         assert fast(path, dialect, width) in (expected, None)
@@ -148,7 +160,7 @@ def test_quoted_newlines_survive_parallel_reading(tmp_path: Path, line_end: str)
             file.write(f'{number},"{comment} {"x" * (number % 60)}"{line_end}')
     assert path.stat().st_size > 40_000_000
     source = delimited_relation(
-        path, RFC, Layout({"k0": 0, "k1": 1}, {}), 2, plain_object(2)
+        text_layout(path, RFC, 2), Layout({"k0": 0, "k1": 1}, {}), [""], plain_object(2)
     ).source
     with duckdb.connect() as con:
         assert con.execute(

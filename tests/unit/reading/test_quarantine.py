@@ -25,39 +25,56 @@ def bad_rows(shop: Shop, content: str | bytes, name: str = "orders.csv") -> list
 
 
 @pytest.mark.parametrize(
-    ("column", "value"),
+    ("column", "value", "lands"),
     [
-        *(("amount", v) for v in ["1", "-1.5", "+.5", "5.", "1e3", "1.5E-05", " 7 ", "0012.50"]),
-        *(("quantity", v) for v in ["0", "-7", "42.0", "123456789012345678"]),
-        *(("is_paid", v) for v in ["true", "FALSE", "0", "Y", "no"]),
-        *(("due_date", v) for v in ["31.12.2026", "29.02.2024"]),
-        *(
-            ("updated_at", v)
-            for v in ["2026-01-05", "2026-01-05 10:11:12", "2023-01-05T10:11:12.000Z"]
-        ),
+        ("amount", "1", "1"),
+        ("amount", "-1.5", "-1.5"),
+        ("amount", "0012.50", "0012.50"),
+        ("amount", "+.5", "0.5"),
+        ("amount", "5.", "5"),
+        ("amount", "1e3", "1000"),
+        ("amount", "1.5E-05", "0.000015"),
+        ("amount", " 7 ", "7"),
+        ("amount", "\uff11\uff12.\uff15", "12.5"),
+        ("amount", "1,5", "1.5"),
+        ("quantity", "-7", "-7"),
+        ("quantity", "42.0", "42"),
+        ("quantity", "123456789012345678", "123456789012345678"),
+        ("is_paid", "true", "true"),
+        ("is_paid", "FALSE", "false"),
+        ("is_paid", "0", "false"),
+        ("is_paid", "Y", "true"),
+        ("is_paid", "wahr", "true"),
+        ("is_paid", "否", "false"),
+        ("due_date", "31.12.2026", "2026-12-31"),
+        ("due_date", "29.02.2024", "2024-02-29"),
+        ("updated_at", "2026-01-05", "2026-01-05 00:00:00"),
+        ("updated_at", "2026-01-05 10:11:12", "2026-01-05 10:11:12"),
+        ("updated_at", "2023-01-05T10:11:12.000Z", "2023-01-05 10:11:12"),
+        ("updated_at", "20260105", "2026-01-05 00:00:00"),
     ],
 )
-def test_good_cells_land(shop: Shop, column: str, value: str) -> None:
-    shop.put("orders.csv", f"order_id,amount,{column}x,{column}\n1,1,1,{value}\n".replace(
-        f"amount,{column}x,amount", f"unused,{column}x,amount"))  # fmt: skip
+def test_good_cells_land_as_canonical_text(shop: Shop, column: str, value: str, lands: str) -> None:
+    cells = {"order_id": "1", "amount": "1", column: f'"{value}"'}
+    shop.put("orders.csv", f"{','.join(cells)}\n{','.join(cells.values())}\n")
     records = shop.land()
-    assert shop.rows(records, column) == [(value,)]
+    assert shop.rows(records, column) == [(lands,)]
     assert records[0].rows_quarantined == 0
 
 
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        *(("amount", v) for v in ["1,5", "1_0", "abc", "-", ".", "1e99", "0x1F", "nan", "12 3"]),
-        *(("amount", v) for v in ["1234567890123456789012", "\uff11\uff12", "1.5\n"]),
+        *(("amount", v) for v in ["1_0", "abc", ".", "1e99", "0x1F", "12 3", "1.2.3", "1,234"]),
+        *(("amount", v) for v in ["1234567890123456789012", "1.5\\n"]),
         *(("quantity", v) for v in ["1.5", "1e3", "1_0", "1234567890123456789", "٣"]),
-        *(("is_paid", v) for v in ["on", "2", "wahr"]),
+        *(("is_paid", v) for v in ["on", "2", "maybe"]),
         *(("due_date", v) for v in ["2026-12-31", "31.02.2026", "31.12.2026x"]),
         *(
             ("updated_at", v)
-            for v in ["epoch", "infinity", "2026-01-05x", "2026-02-30", "05/01/26"]
+            for v in ["epoch", "infinity", "2026-01-05x", "2026-02-30", "13/13/2026"]
         ),
-        *(("updated_at", v) for v in ["2026-01-05 (BC)", "-2026-01-05", "now", "20260105"]),
+        *(("updated_at", v) for v in ["2026-01-05 (BC)", "-2026-01-05", "now", "20261305"]),
     ],
 )
 def test_a_cell_of_the_wrong_type_sets_its_row_aside(shop: Shop, column: str, value: str) -> None:
@@ -130,7 +147,7 @@ def test_malformed_json_lines_are_set_aside(shop: Shop) -> None:
     text = (
         '{"order_id": 1, "amount": 1}\n{"order_id": 2,\n\n[3]\n{"order_id": "4", "amount": NaN}\n'
         '{"order_id": "\\ud800", "amount": 1}\n{"order_id": 6, "amount": "x"}\n'
-        '{"order_id": 7, "ORDER_ID": 7, "amount": 1}\n'
+        '{"order_id": 7, "ORDER_ID": 8, "amount": 1}\n'
     )
     found = bad_rows(shop, text, "orders.ndjson")
     assert [(r["row_number"], r["line_number"], r["reason"]) for r in found] == [

@@ -1,0 +1,414 @@
+"""How the text of one delimited file is laid out: dialect, header, what stands before and behind.
+
+The contract knows which columns to expect, so the dialect is not sniffed from regularities: it is
+the one under which some row of the beginning holds most names of the contract. Belongs here: the
+decision on delimiter, quote, escape, header, preamble and footer. Does not: the grammar
+(`delimited`), which column is which (`layout`).
+"""
+
+import fnmatch
+import mmap
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from orchestration.lib.contracts import ExportObject
+from orchestration.lib.reading.delimited import (
+    Dialect,
+    TextRecord,
+    parse_records,
+    width_alone,
+)
+from orchestration.lib.reading.layout import count_matches
+from orchestration.lib.reading.records import RefusedError
+
+# The likelier ones first. Those of two characters are what programs make of a tab or a comma.
+DELIMITERS = (",", ";", "\t", "|", "^", "~", ", ", "; ", "\t\t", "\\t", "||", "::", ":", " ")
+# With what a quote other than the usual one has to look better than that.
+_QUOTES = {'"': 0.0, "'": 0.1, "": 0.3}
+
+_SAMPLE_CHARACTERS = 1 << 18
+_SAMPLE_RECORDS = 200
+PREAMBLE = 60  # records among which a header is looked for
+_TAIL = 1 << 16
+
+_SEPARATOR_LINE = re.compile(r"""\ufeff?"?sep=(.|\\t)"?[\r\n]*""", re.IGNORECASE)
+# What reports and query tools write behind the last row.
+FOOTER = re.compile(
+    r"""(?ix) [\s"'(*-]* (
+        (grand|sub|report)?[ -]?totals?\b | (total|summe|gesamt|合计|总计)\b | sum\b
+        | copyright | ©|\(c\) | confidential | generated\ (by|on|at)
+        | \d[\d,.]*\ (rows?|records?|lines?)\b | (rows?|records?)\ *(affected|selected|:|=)
+        | end\ of\ (file|report|data) | -- | --+ | \*\*+ | ==+
+    )"""
+)
+
+
+@dataclass(frozen=True)
+class TextLayout:
+    """How the text of a file is laid out, and a file from which its rows can be read.
+
+    `path` holds the rows in UTF-8, from line `first_line` of the export; its first `skip` records
+    (0 or 1) are a header. `headers` are the contract's names where the file has none. Warnings say
+    what a reader of the numbers should know.
+    """
+
+    path: Path
+    dialect: Dialect
+    headers: tuple[str, ...]
+    skip: int
+    first_line: int
+    header_line: int | None
+    preamble_lines: int
+    footer_lines: int
+    line_end: str
+    how: str
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        """The number of cells of a record."""
+        return len(self.headers)
+
+    def records(self) -> Iterator[TextRecord]:
+        """Read the records behind the header; empty lines are left out.
+
+        Where a record has one cell only, an empty line is an empty cell.
+        """
+        skip = self.skip
+        with self.path.open(encoding="utf-8-sig", newline="") as lines:
+            for record in parse_records(lines, self.dialect, self.width, self.first_line):
+                if record.cells == [] and self.width > 1:
+                    continue
+                if skip:
+                    skip -= 1
+                    continue
+                yield record._replace(cells=[""]) if record.cells == [] else record
+
+    def line_numbers(self, rows: Sequence[int]) -> dict[int, int]:
+        """Return the lines of the export on which records begin, by their numbers from 1."""
+        wanted = set(rows)
+        if not _may_hold(self.path, [self.dialect.quote, "\n\n", "\n\r", "\r\r"]):
+            return {row: self.first_line + self.skip + row - 1 for row in wanted}
+        found = {}
+        for number, record in enumerate(self.records(), 1):
+            if number in wanted:
+                found[number] = record.line_number
+                if len(found) == len(wanted):
+                    break
+        return found
+
+
+def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path) -> TextLayout:
+    """Decide how a UTF-8 text file is laid out.
+
+    What the contract declares wins. Rows that are not at the very beginning, or are followed by a
+    footer, are copied to `body`, from which any reader can read them.
+
+    Raises RefusedError when the text has no header that the contract knows.
+    """
+    sample = _sample(text)
+    if not any(line.strip() for line in sample):
+        raise RefusedError("the file holds empty lines only", "export it again")
+    found = _best(sample, exported, tabs)
+    dialect, records, header = found.dialect, found.records, found.header
+    if header is None:
+        return _without_header(text, exported, found, body)
+    if found.matches == 0:
+        raise RefusedError(
+            f"line {records[header].line_number}: no header is a column of {exported.name}",
+            "check that the file is what its name says and has a header row; if it has none, "
+            "declare `header: false`",
+        )
+    head = records[header]
+    headers = _without_empty_end(head.cells or [], records[header + 1 :])
+    last = header + exported.header_rows - 1
+    if last >= len(records):
+        raise RefusedError(
+            f"the contract declares {exported.header_rows} header rows, but the file has only "
+            f"{len(records) - header}",
+            f"correct `header_rows:` of {exported.name} in the contract, or export again",
+        )
+    simple = head.line_number == 1 and header == last and len(head.raw.splitlines()) == 1
+    return _cut(
+        text,
+        exported,
+        TextLayout(
+            text,
+            dialect,
+            tuple(headers),
+            skip=int(simple),
+            first_line=1,
+            header_line=head.line_number,
+            preamble_lines=head.line_number - 1,
+            footer_lines=0,
+            line_end=_line_end(sample),
+            how=found.how,
+            warnings=found.warnings,
+        ),
+        0 if simple else _bytes_before(text, records[last]),
+        1 if simple else records[last].line_number + _line_count(records[last].raw),
+        body,
+    )
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A dialect with what the beginning of the file looks like in it."""
+
+    dialect: Dialect
+    records: list[TextRecord]
+    header: int | None
+    matches: int
+    regular: float
+    bare: float
+    how: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        return self.matches, self.regular + self.bare - _QUOTES.get(self.dialect.quote, 0)
+
+
+def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candidate:
+    """Return the dialect under which a row holds most names and the rows are most regular."""
+    separator = _SEPARATOR_LINE.fullmatch(sample[0])
+    if exported.delimiter is not None:
+        delimiters, how = [exported.delimiter], "delimiter declared"
+    elif separator:
+        delimiters = ["\t" if separator[1] == "\\t" else separator[1]]
+        how = "delimiter named by the file's first line"
+    else:
+        text = "".join(sample)
+        delimiters = [d for d in DELIMITERS if d in text] or [","]
+        if tabs and "\t" in delimiters:
+            delimiters.sort(key=lambda d: d != "\t")
+        how = "the dialect under which most columns of the contract are named"
+    quotes = list(_QUOTES) if exported.quote is None else [exported.quote]
+    candidates = []
+    for delimiter in delimiters:
+        for quote in quotes:
+            escapes = [exported.escape] if exported.escape else [quote, "\\"]
+            if not quote:
+                escapes = [""]
+            for escape in escapes:
+                if escape == "\\" and not exported.escape and f"\\{quote}" not in "".join(sample):
+                    continue
+                candidate = _looked_at(sample, Dialect(delimiter, quote, escape), exported)
+                if candidate is not None:
+                    candidates.append(candidate)
+    if not candidates:
+        raise RefusedError(
+            "line 1: the text cannot be taken apart: a quote is opened and never closed",
+            "the file is truncated or a quote is stray: export it again, or declare `quote:`",
+        )
+    best = max(candidates, key=lambda c: c.rank)  # the first of the best: the likelier
+    warnings = [
+        f"{c.dialect.delimiter!r} would name as many columns of the contract"
+        for c in candidates
+        if c.rank == best.rank
+        and c.dialect.delimiter != best.dialect.delimiter
+        and best.matches > 1
+    ]
+    return replace(best, how=how, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _looked_at(
+    sample: Sequence[str], dialect: Dialect, exported: ExportObject
+) -> _Candidate | None:
+    try:
+        records = _first_records(sample, dialect, exported)
+    except RefusedError:
+        return None
+    if not records:
+        return None
+    if exported.header:
+        matches = [count_matches(r.cells or [], exported) for r in records[:PREAMBLE]]
+        header = max(range(len(matches)), key=lambda i: matches[i])
+        width, rows = len(records[header].cells or []), records[header + 1 :]
+        found = matches[header]
+    else:
+        header, found, width = None, 0, len(exported.columns)
+        rows = records
+    regular = [r for r in rows if r.cells is not None and len(r.cells) == width]
+    cells = [cell for r in regular for cell in r.cells or [] if cell]
+    other = [q for q in _QUOTES if q and q != dialect.quote]
+    wrapped = sum(len(c) > 1 and c[0] == c[-1] and c[0] in other for c in cells)
+    # Cells behind ", " look regular under "," as well, but all begin with a space.
+    indented = sum(cell.startswith(" ") for cell in cells)
+    return _Candidate(
+        dialect,
+        records,
+        header,
+        found,
+        regular=len(regular) / len(rows) if rows else 1.0,
+        bare=1 - max(wrapped, indented if indented * 2 > len(cells) else 0) / max(len(cells), 1),
+    )
+
+
+def _first_records(
+    sample: Sequence[str], dialect: Dialect, exported: ExportObject
+) -> list[TextRecord]:
+    """Parse the sample, whose last line may end anywhere; empty lines are left out."""
+    width = None if exported.header else len(exported.columns)
+    records = []
+    try:
+        for record in islice(parse_records(sample, dialect, width), _SAMPLE_RECORDS):
+            if record.cells != []:
+                records.append(record)
+    except RefusedError:
+        if not records:
+            raise
+    return records
+
+
+def _without_header(
+    text: Path, exported: ExportObject, found: _Candidate, body: Path
+) -> TextLayout:
+    """Lay out a file that the contract says has no header: as many cells as columns."""
+    width = len(exported.columns)
+    first = next((r for r in found.records if r.cells is not None and len(r.cells) == width), None)
+    if first is None:
+        cells = len(found.records[0].cells or [])
+        raise RefusedError(
+            f"line {found.records[0].line_number}: {cells} cells, but the contract has {width} "
+            "columns and the file has no header to tell which are there",
+            f"export all columns in the contract's order, or declare `header: true` for "
+            f"{exported.name}",
+        )
+    layout = TextLayout(
+        text,
+        found.dialect,
+        tuple(column.name for column in exported.columns),
+        skip=0,
+        first_line=1,
+        header_line=None,
+        preamble_lines=first.line_number - 1,
+        footer_lines=0,
+        line_end=_line_end([r.raw for r in found.records]),
+        how=found.how,
+        warnings=found.warnings,
+    )
+    before = 0 if first.line_number == 1 else _bytes_before_line(text, first.line_number)
+    return _cut(text, exported, layout, before, first.line_number, body)
+
+
+def _cut(
+    text: Path,
+    exported: ExportObject,
+    layout: TextLayout,
+    before: int,
+    first_line: int,
+    body: Path,
+) -> TextLayout:
+    """Cut off what stands before the rows and behind them."""
+    footer = _footer(text, exported, layout)
+    if footer:
+        shown = tuple(line.strip()[:80] for line in footer.lines)
+        layout = replace(
+            layout,
+            footer_lines=len(footer.lines),
+            warnings=(*layout.warnings, f"left out behind the last row: {' / '.join(shown)}"),
+        )
+    if before == 0 and footer is None:
+        return layout
+    end = footer.offset if footer else text.stat().st_size
+    with text.open("rb") as source, body.open("wb") as out:
+        source.seek(before)
+        left = end - before
+        while left > 0 and (chunk := source.read(min(left, 1 << 20))):
+            out.write(chunk)
+            left -= len(chunk)
+    return replace(layout, path=body, first_line=first_line)
+
+
+@dataclass(frozen=True)
+class _Footer:
+    lines: tuple[str, ...]
+    offset: int
+
+
+def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer | None:
+    """Find the lines at the end that are no rows.
+
+    They match the contract's `footer`, or they have other cells than a row and either read like a
+    footer or stand behind an empty line.
+    """
+    size = text.stat().st_size
+    with text.open("rb") as file:
+        file.seek(max(0, size - _TAIL))
+        tail = file.read()
+    raw = tail.splitlines(keepends=True)
+    lines = [line.decode("utf-8", "replace") for line in raw]
+    end, footer_at = size, size
+    footer: list[str] = []
+    waiting: list[str] = []
+    for line, code in zip(reversed(lines[1:]), reversed(raw[1:]), strict=True):
+        end -= len(code)
+        if not line.strip():
+            # What stands behind an empty line, and is no row, is a footer whatever it says.
+            if waiting:
+                footer, waiting, footer_at = [*waiting, *footer], [], end
+            continue
+        cells = line.rstrip("\r\n").split(layout.dialect.delimiter)
+        first = next((c.strip(" \"'") for c in cells if c.strip(" \"'")), "")
+        if exported.footer:
+            if not any(fnmatch.fnmatch(first.lower(), p.lower()) for p in exported.footer):
+                break
+        elif width_alone(line, layout.dialect) in (layout.width, None) or (
+            not FOOTER.match(line) and not waiting and len(cells) > 1
+        ):
+            break
+        if exported.footer or FOOTER.match(line):
+            footer, waiting, footer_at = [line, *waiting, *footer], [], end
+        else:
+            waiting = [line, *waiting]
+    return _Footer(tuple(footer), footer_at) if footer else None
+
+
+def _may_hold(text: Path, searched: Sequence[str]) -> bool:
+    if text.stat().st_size == 0:
+        return False
+    with text.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return any(data.find(s.encode()) >= 0 for s in searched if s)
+
+
+def _sample(text: Path) -> list[str]:
+    """Read the first lines of a file; the last one is whole."""
+    with text.open(encoding="utf-8-sig", newline="") as file:
+        return file.readlines(_SAMPLE_CHARACTERS)
+
+
+def _without_empty_end(headers: Sequence[str], rows: Sequence[TextRecord]) -> list[str]:
+    """Drop empty headers at the end that no row has a cell for."""
+    widths = Counter(len(r.cells) for r in rows if r.cells)
+    usual = widths.most_common(1)[0][0] if widths else len(headers)
+    kept = list(headers)
+    while len(kept) > usual and not kept[-1].strip():
+        kept.pop()
+    return kept
+
+
+def _line_end(lines: Sequence[str]) -> str:
+    kinds = Counter(re.search(r"\r?\n?\Z", line)[0] for line in lines[:-1])  # type: ignore[index]
+    names = {"\n": "LF", "\r\n": "CRLF", "\r": "CR"}
+    seen = [names[kind] for kind in kinds if kind in names]
+    return seen[0] if len(seen) == 1 else "mixed" if seen else "none"
+
+
+def _line_count(raw: str) -> int:
+    """Count the lines of a record."""
+    return len(re.findall(r"\r\n|\n|\r", raw)) or 1
+
+
+def _bytes_before(text: Path, last: TextRecord) -> int:
+    return _bytes_before_line(text, last.line_number + _line_count(last.raw))
+
+
+def _bytes_before_line(text: Path, number: int) -> int:
+    """Return where a line begins."""
+    with text.open(encoding="utf-8", newline="") as lines:
+        return sum(len(line.encode()) for line in islice(lines, number - 1))

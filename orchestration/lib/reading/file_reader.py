@@ -1,0 +1,543 @@
+"""Reads one export file into a work folder: its good rows, the others, and what was decided.
+
+Belongs here: which way a file takes through encoding, layout, values and sorting. Does not: where
+files come from and where the result is kept (`landing`), any of the decisions themselves.
+"""
+
+import dataclasses
+import json
+import mmap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import duckdb
+
+from orchestration.lib.contracts import ExportObject, FileFormat
+from orchestration.lib.reading.delimited import Dialect
+from orchestration.lib.reading.dialect import TextLayout, decide_layout
+from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encoding
+from orchestration.lib.reading.layout import Layout, match_columns, require_columns
+from orchestration.lib.reading.records import (
+    NO_EXPORT_TIME,
+    FileRecord,
+    RefusedError,
+    TimeSource,
+)
+from orchestration.lib.reading.sheets import decide_sheet
+from orchestration.lib.reading.sorting import (
+    UNUSABLE_ROW,
+    Provenance,
+    Readings,
+    Relation,
+    copy_clean,
+    copy_sorted,
+    has_conflicting_keys,
+    landed,
+    max_watermark,
+    sort_rows,
+    without_quarantined,
+)
+from orchestration.lib.reading.sources import Source, export_time, unpacked
+from orchestration.lib.reading.sql import literal, quoted, sql_strings, text_list
+from orchestration.lib.reading.staging import (
+    stage_delimited,
+    stage_fast,
+    stage_json,
+    stage_sheet,
+)
+from orchestration.lib.reading.values import (
+    TEXT_NULLS,
+    decide,
+    read_as_declared,
+    refuse_open_dates,
+    shapes_of,
+)
+
+_FORMATS: Mapping[str, FileFormat] = {
+    ".csv": "csv",
+    ".txt": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".parquet": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".xlsb": "xlsx",
+    ".xls": "xlsx",
+    ".ods": "xlsx",
+}
+
+# Names within the work folder of one file.
+CLEAN, ASIDE = "clean.parquet", "aside.parquet"
+_STAGED = "staged.parquet"
+
+# Rows from which the reading of a column is decided at first. All other rows are checked against
+# the decision; the first that does not fit has it decided again from all rows.
+_SAMPLE_ROWS = 5000
+_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to read, and where."""
+
+    con: duckdb.DuckDBPyConnection
+    exported: ExportObject
+    provenance: Provenance
+    work: Path
+
+
+def read_file(
+    con: duckdb.DuckDBPyConnection,
+    system: str,
+    exported: ExportObject,
+    source: Source,
+    sha256: str,
+    size: int,
+    work: Path,
+) -> FileRecord:
+    """Read one file into the work folder and describe what was done.
+
+    Raises RefusedError when the file cannot be trusted as a whole.
+    """
+    if size == 0:
+        raise RefusedError("the file is empty (0 bytes)", "export it again")
+    file_format = exported.format or _FORMATS.get(PurePosixPath(source.plain_name).suffix.lower())
+    if file_format is None:
+        raise RefusedError(
+            f"the name does not say the format; known are {', '.join(_FORMATS)}",
+            f"declare `format:` for {exported.name} in the contract, or save the export as CSV",
+        )
+    # A link with a name of our own, because DuckDB would take brackets in a name for a pattern.
+    content = work / "content"
+    plain = unpacked(source, content)
+    if plain != content:
+        content.symlink_to(plain.resolve())
+    job = Job(con, exported, Provenance(system, source.name, sha256), work)
+    record = FileRecord(
+        system=system,
+        object=exported.name,
+        file_name=source.name,
+        sha256=sha256,
+        status="loaded",
+        format=file_format,
+        size_bytes=size,
+        contract_hash=exported.contract_hash(),
+    )
+    if file_format == "parquet":
+        return _read_parquet(job, content, record)
+    if file_format == "xlsx":
+        return _read_sheet(job, content, record)
+    encoding = decide_encoding(content, exported)
+    text, damaged = as_utf8(content, encoding, work / "utf8")
+    record = dataclasses.replace(
+        record, encoding=encoding.name, message=encoding.warning, decisions=_encoding(encoding)
+    )
+    if file_format in ("json", "ndjson"):
+        return _read_json(job, text, record)
+    return _read_delimited(job, text, record, damaged=damaged)
+
+
+def utf8_text(source: Source, exported: ExportObject, work: Path) -> Path:
+    """Return the content of a text file as UTF-8, decided as it was when the file was read."""
+    path = unpacked(source, work / "content")
+    return as_utf8(path, decide_encoding(path, exported), work / "utf8")[0]
+
+
+def delimited_layout(
+    text: Path, exported: ExportObject, work: Path, file_format: str
+) -> TextLayout:
+    """Decide the layout of a UTF-8 text file."""
+    return decide_layout(text, exported, tabs=file_format == "tsv", body=work / "body")
+
+
+# --- the ways of the formats
+
+
+def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) -> FileRecord:
+    """Read CSV or TSV: with DuckDB as long as it has no objection, else record by record."""
+    exported, con = job.exported, job.con
+    layout = delimited_layout(text, exported, job.work, str(record.format))
+    columns = match_columns(layout.headers, exported)
+    require_columns(layout.headers, columns, exported, layout.header_line or 1)
+    nulls = ["", *exported.null_values, *_text_nulls(layout)]
+    dialect = layout.dialect
+    record = dataclasses.replace(
+        _with_columns(record, columns, exported),
+        delimiter=dialect.delimiter,
+        quote=dialect.quote,
+        escape=dialect.escape,
+        line_end=layout.line_end,
+        header_line=layout.header_line,
+        preamble_lines=layout.preamble_lines,
+        footer_lines=layout.footer_lines,
+    )
+    record = _noting(record, layout.warnings, layout=layout.how, null_values=nulls[1:])
+    relation = delimited_relation(layout, columns, nulls, exported)
+    lines_of: Callable[[list[int]], Mapping[int, int]] | None = layout.line_numbers
+    staged = None
+    if not damaged and not may_be_misread(layout.path, dialect):
+        try:
+            clean = _copy_if_clean(job, relation, columns, record)
+            if clean is not None:
+                return clean
+            staged = stage_fast(con, relation.source, layout.width, job.work / _STAGED)
+        except duckdb.InvalidInputException as error:  # what both bad text and bad rows raise
+            if UNUSABLE_ROW in str(error):
+                staged = _staged_or_none(job, relation, layout)
+    if staged is None:
+        lines_of = None
+        staged = stage_delimited(con, layout, frozenset(nulls), job.work / _STAGED)
+    return _sort(job, dataclasses.replace(relation, source=staged), columns, record, lines_of)
+
+
+def _staged_or_none(job: Job, relation: Relation, layout: TextLayout) -> str | None:
+    """Stage with DuckDB; None when it meets malformed text behind the first unusable row."""
+    try:
+        return stage_fast(job.con, relation.source, layout.width, job.work / _STAGED)
+    except duckdb.InvalidInputException:
+        return None
+
+
+def delimited_relation(
+    layout: TextLayout, columns: Layout, nulls: Sequence[str], exported: ExportObject
+) -> Relation:
+    """Let DuckDB read a UTF-8 text file, strictly: any doubt is an error."""
+    dialect = layout.dialect
+    types = {f"c{position}": "varchar" for position in range(layout.width)}
+    special = {dialect.delimiter, dialect.quote, dialect.escape} - {""}
+    # DuckDB's reader takes no spelling of "nothing" that holds a character of the dialect.
+    clashing = [text for text in nulls if any(character in text for character in special)]
+
+    def cell(position: int) -> str:
+        if not clashing:
+            return f"c{position}"
+        return f"(case when c{position} not in {sql_strings(clashing)} then c{position} end)"
+
+    return Relation(
+        f"""read_csv(
+            {literal(str(layout.path))}, auto_detect = false, columns = {types},
+            header = {str(layout.skip == 1).lower()}, delim = {literal(dialect.delimiter)},
+            quote = {literal(dialect.quote)}, escape = {literal(dialect.escape)},
+            nullstr = {text_list(text for text in nulls if text not in clashing)},
+            strict_mode = true, null_padding = false
+        )""",
+        {name: cell(position) for name, position in columns.matched.items()},
+        _metadata({name: cell(position) for name, position in columns.unknown.items()}),
+        _headers(layout.headers, columns) if exported.header else {},
+    )
+
+
+def _read_json(job: Job, text: Path, record: FileRecord) -> FileRecord:
+    exported = job.exported
+    relation, columns = stage_json(
+        job.con, text, exported, by_line=record.format == "ndjson", staged=job.work / _STAGED
+    )
+    record = _sort(job, relation, columns, _with_columns(record, columns, exported), None)
+    if record.rows_loaded:
+        require_columns([*columns.matched, *columns.unknown], columns, exported)
+    return record
+
+
+def _read_sheet(job: Job, content: Path, record: FileRecord) -> FileRecord:
+    exported = job.exported
+    sheet = decide_sheet(content, exported)
+    columns = match_columns(sheet.headers, exported)
+    require_columns(sheet.headers, columns, exported, sheet.header_row)
+    record = dataclasses.replace(
+        _with_columns(record, columns, exported),
+        header_line=sheet.header_row - exported.header_rows + 1,
+        preamble_lines=sheet.header_row - exported.header_rows,
+        footer_lines=sheet.footer_rows,
+    )
+    warnings = []
+    if sheet.footer_rows:
+        warnings.append(f"{sheet.footer_rows} rows behind the last record were left out")
+    record = _noting(record, warnings, sheet=sheet.sheet, other_sheets=list(sheet.other_sheets))
+    width = len(sheet.headers)
+    staged = stage_sheet(job.con, sheet.records(), width, job.work / _STAGED)
+    nulls = text_list([*exported.null_values, "#N/A"])
+
+    def cell(position: int) -> str:
+        return f"(case when c{position} in {nulls} then null else c{position} end)"
+
+    relation = Relation(
+        staged,
+        {name: cell(position) for name, position in columns.matched.items()},
+        _metadata({name: cell(position) for name, position in columns.unknown.items()}),
+        _headers(sheet.headers, columns),
+    )
+    return _sort(job, relation, columns, record, None)
+
+
+def _read_parquet(job: Job, content: Path, record: FileRecord) -> FileRecord:
+    exported = job.exported
+    source = f"read_parquet({literal(str(content))}, file_row_number = true)"
+    try:
+        described = job.con.execute(f"describe select * exclude (file_row_number) from {source}")
+    except duckdb.Error as error:
+        raise RefusedError(
+            f"not a readable Parquet file: {str(error).splitlines()[0]}",
+            "the file is damaged or truncated: export it again",
+        ) from error
+    types = {str(row[0]): str(row[1]) for row in described.fetchall()}
+    headers = list(types)
+    columns = match_columns(headers, exported)
+    require_columns(headers, columns, exported)
+    nulls = ", ".join(literal(text) for text in ("", *exported.null_values))
+
+    def cell(position: int) -> str:
+        name, kind = quoted(headers[position]), types[headers[position]]
+        nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP"))
+        text = f"to_json({name})::varchar" if nested else f"{name}::varchar"
+        return f"(case when {text} in ({nulls}) then null else {text} end)"
+
+    cells = {name: cell(position) for name, position in columns.matched.items()}
+    everything = ", ".join(cell(position) for position in range(len(headers)))
+    relation = Relation(
+        f"""(
+            select
+                *, file_row_number + 1 as _row_number, null::bigint as _line_number,
+                null::varchar as _reason, null::varchar as _message,
+                to_json([{everything}])::varchar as _raw_row
+            from {source}
+        )""",
+        cells,
+        _metadata({name: cell(position) for name, position in columns.unknown.items()}),
+    )
+    record = _with_columns(record, columns, exported)
+    try:
+        clean = _copy_if_clean(job, relation, columns, record)
+    except duckdb.InvalidInputException as error:
+        if UNUSABLE_ROW not in str(error):
+            raise
+        clean = None
+    return clean or _sort(job, relation, columns, record, None)
+
+
+# --- the two ways of rows
+
+
+def _copy_if_clean(
+    job: Job, relation: Relation, columns: Layout, record: FileRecord
+) -> FileRecord | None:
+    """Write all rows in one pass; None when the values have to be looked at more closely.
+
+    That is when a sample does not say how a column is read, or two rows of one key differ. Raises
+    duckdb.InvalidInputException when a row is not as the contract says.
+    """
+    con, exported, target = job.con, job.exported, job.work / CLEAN
+    con.execute(
+        f"create or replace temp table sample as select * from {relation.source} "
+        f"limit {_SAMPLE_ROWS}"
+    )
+    readings = decide(exported, shapes_of(con, "sample", relation.cells, exported))
+    if any(r.is_open or r.strict for r in readings.values()) or columns.repeated:
+        return None
+    time, source = _time(con, relation, readings, exported, record)
+    rows = copy_clean(con, relation, readings, exported, job.provenance, time, target)
+    if has_conflicting_keys(con, target, exported):
+        return None
+    return dataclasses.replace(
+        _noting_values(record, readings),
+        exported_at=time,
+        exported_at_source=source,
+        max_watermark=_watermark_of(con, target, exported),
+        rows_in_file=rows,
+        rows_loaded=rows,
+    )
+
+
+def _sort(
+    job: Job,
+    relation: Relation,
+    columns: Layout,
+    record: FileRecord,
+    lines_of: Callable[[list[int]], Mapping[int, int]] | None,
+) -> FileRecord:
+    """Write the right rows and the others to two files."""
+    con, exported, target = job.con, job.exported, job.work / CLEAN
+    record = _noting(record, _repeated_columns(con, relation, columns, exported))
+    readings = decide(exported, shapes_of(con, relation.source, relation.cells, exported))
+    refuse_open_dates(readings, exported)
+    aside, empty = sort_rows(
+        con, relation, readings, exported, job.provenance, lines_of, job.work / ASIDE
+    )
+    good = without_quarantined(relation)
+    time, source = _time(con, good, readings, exported, record)
+    rows = copy_sorted(con, relation, readings, exported, job.provenance, time, target)
+    record = _noting_values(record, readings)
+    if empty:
+        record = _noting(record, (), rows_without_text=empty)
+    return dataclasses.replace(
+        record,
+        exported_at=time,
+        exported_at_source=source,
+        max_watermark=_watermark_of(con, target, exported),
+        rows_in_file=rows + aside,
+        rows_loaded=rows,
+        rows_quarantined=aside,
+    )
+
+
+def _repeated_columns(
+    con: duckdb.DuckDBPyConnection, relation: Relation, columns: Layout, exported: ExportObject
+) -> list[str]:
+    """Check that columns which occur several times say the same every time."""
+    warnings = []
+    for name, positions in columns.repeated.items():
+        others = " or ".join(f"c{columns.matched[name]} is distinct from c{p}" for p in positions)
+        if con.execute(f"select 1 from {relation.source} where {others} limit 1").fetchone():
+            places = " and ".join(str(p + 1) for p in [columns.matched[name], *positions])
+            raise RefusedError(
+                f"the column {name!r} occurs twice, at positions {places}, with different cells",
+                f"export {name} once, or rename one of the two",
+            )
+        warnings.append(f"{name} occurs {len(positions) + 1} times with the same cells")
+    return warnings
+
+
+def _watermark_of(
+    con: duckdb.DuckDBPyConnection, target: Path, exported: ExportObject
+) -> datetime | None:
+    """Return the latest watermark of the rows that were landed, which are canonical text."""
+    return max_watermark(con, landed(target, exported), read_as_declared(exported), exported)
+
+
+def _time(
+    con: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    readings: Readings,
+    exported: ExportObject,
+    record: FileRecord,
+) -> tuple[datetime, TimeSource]:
+    """Decide the export time: from the name, else the latest watermark, else unknown.
+
+    Never from the file system, which says when a file was copied.
+    """
+    named = export_time(record.file_name)
+    if named is not None:
+        return named, "file_name"
+    latest = max_watermark(con, relation, readings, exported)
+    return (latest, "watermark") if latest is not None else (NO_EXPORT_TIME, "none")
+
+
+# --- what is noted
+
+
+def _encoding(encoding: Encoding) -> str:
+    decision = {"how": encoding.how, "confidence": encoding.confidence}
+    return json.dumps({"encoding": decision}, ensure_ascii=False)
+
+
+def _noting(record: FileRecord, warnings: Sequence[str], **decisions: Any) -> FileRecord:
+    """Add decisions, and warnings to the message."""
+    message = "; ".join(text for text in (record.message, *warnings) if text)
+    decided = {**json.loads(record.decisions), **{k: v for k, v in decisions.items() if v}}
+    return dataclasses.replace(
+        record, message=message or None, decisions=json.dumps(decided, ensure_ascii=False)
+    )
+
+
+def _noting_values(record: FileRecord, readings: Readings) -> FileRecord:
+    """Note how the columns were read that were not canonical already."""
+    noted = {name: r.decision() for name, r in readings.items() if not r.plain}
+    warnings = [r.warning for r in readings.values() if r.warning]
+    return _noting(record, warnings, columns=noted)
+
+
+def _with_columns(record: FileRecord, columns: Layout, exported: ExportObject) -> FileRecord:
+    return dataclasses.replace(
+        record, columns_missing=columns.missing(exported), columns_added=tuple(columns.unknown)
+    )
+
+
+def _headers(headers: Sequence[str], columns: Layout) -> dict[str, str]:
+    return {name: headers[position] for name, position in columns.matched.items()}
+
+
+def _metadata(cells: Mapping[str, str]) -> str:
+    """Write the expression for the columns that the contract does not know."""
+    if not cells:
+        return "null::varchar"
+    pairs = ", ".join(f"{literal(name)}, {cell}" for name, cell in cells.items())
+    return f"json_object({pairs})::varchar"
+
+
+# --- what DuckDB's reader must not see
+
+
+def _text_nulls(layout: TextLayout) -> list[str]:
+    """Return the spellings of "nothing" that hold in text columns of this file.
+
+    Where one of them occurs in quotes, it is a text that somebody wrote.
+    """
+    quote = layout.dialect.quote
+    if not quote:
+        return list(TEXT_NULLS)
+    return [
+        text for text in TEXT_NULLS if not _holds(layout.path, f"{quote}{text}{quote}".encode())
+    ]
+
+
+def _holds(path: Path, searched: bytes) -> bool:
+    if path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        # one character first, which is much faster than to look for several
+        return data.find(searched[:1]) >= 0 and data.find(searched) >= 0
+
+
+def may_be_misread(path: Path, dialect: Dialect) -> bool:
+    """Tell whether the file may hold what DuckDB accepts in silence but reads otherwise.
+
+    Of spaces between a delimiter and a quote it drops one and keeps three; it takes an escape
+    character at the very end for the end of a quoted cell; it reads over zero bytes; and quotes
+    inside unquoted cells, which may come from a lost delimiter, are nothing to it. May be true of
+    text inside quoted cells, which costs time only.
+    """
+    size = path.stat().st_size
+    if size == 0:
+        return False
+    quote = dialect.quote.encode()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if data.find(b"\0") >= 0:
+            return True
+        if not quote or data.find(quote) < 0:
+            return False
+        if len(dialect.delimiter) > 1 or (
+            dialect.escape != dialect.quote and data[-1:] == dialect.escape.encode()
+        ):
+            return True
+        # Two bytes more on both sides, so that every quote is seen with its neighbours.
+        return any(
+            _has_odd_quotes(
+                (b"\n\n" if start == 0 else b"") + data[max(start - 2, 0) : start + _CHUNK + 2],
+                dialect,
+            )
+            for start in range(0, size, _CHUNK)
+        )
+
+
+def _has_odd_quotes(chunk: bytes, dialect: Dialect) -> bool:
+    """Tell whether a quote stands where neither a quoted cell nor its text has one."""
+    import numpy as np
+
+    code = np.frombuffer(chunk + b"\n\n", dtype=np.uint8)
+    at = np.flatnonzero(code == ord(dialect.quote))
+    at = at[(at >= 2) & (at < len(code) - 2)]
+    edge, near = np.zeros(256, dtype=bool), np.zeros(256, dtype=bool)
+    edge[[ord(dialect.delimiter), 10, 13, 32]] = True
+    near[[ord(dialect.delimiter), 10, 13, ord(dialect.quote), ord(dialect.escape)]] = True
+    before, behind, beyond = code[at - 1], code[at + 1], code[at + 2]
+    inside = ~near[before] & ~near[behind]
+    # ` ""x` is a quote within a quoted cell
+    doubled = (behind == ord(dialect.quote)) & ~edge[beyond] & ~near[beyond]
+    opening = (before == 32) & edge[code[at - 2]] & ~doubled
+    closing = (behind == 32) & edge[beyond]
+    return bool((inside | opening | closing).any())

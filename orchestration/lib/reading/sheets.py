@@ -1,0 +1,128 @@
+"""Rows of spreadsheet files (xlsx, xlsm, xlsb, xls, ods).
+
+Belongs here: which sheet holds the records, where its header is, how a cell becomes text. Does not:
+what the text means.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from orchestration.lib.contracts import ExportObject
+from orchestration.lib.reading.dialect import FOOTER, PREAMBLE
+from orchestration.lib.reading.layout import count_matches
+from orchestration.lib.reading.records import RefusedError
+
+
+@dataclass(frozen=True)
+class SheetLayout:
+    """Where the records of a workbook are. Rows are counted from 1, as the program shows them."""
+
+    sheet: str
+    headers: tuple[str, ...]
+    header_row: int
+    rows: Sequence[Sequence[Any]]
+    footer_rows: int
+    other_sheets: tuple[str, ...]
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the records with their rows; rows without any text are left out."""
+        for number, row in enumerate(self.rows, self.header_row + 1):
+            cells = [text_of_cell(value) for value in row[: len(self.headers)]]
+            cells += [""] * (len(self.headers) - len(cells))
+            if any(cells):
+                yield number, cells
+
+
+def decide_sheet(path: Path, exported: ExportObject) -> SheetLayout:
+    """Find the first sheet that holds the columns of the contract, and its header.
+
+    Raises RefusedError when the file is no workbook or no sheet has a header that is known.
+    """
+    # Imported here, because few exports are workbooks.
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        workbook = CalamineWorkbook.from_path(str(path))
+        sheets = {
+            name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            for name in workbook.sheet_names
+        }
+    except (CalamineError, OSError, ValueError) as error:
+        raise RefusedError(
+            f"the workbook cannot be opened: {error}",
+            "it is damaged or protected by a password: save it again, or as CSV",
+        ) from error
+    best: tuple[int, str, int] = (0, "", 0)
+    for name, rows in sheets.items():
+        for position, row in enumerate(rows[:PREAMBLE]):
+            matches = count_matches([text_of_cell(value) for value in row], exported)
+            if matches > best[0]:
+                best = (matches, name, position)
+    matches, name, position = best
+    if matches == 0:
+        raise RefusedError(
+            f"no row of any sheet ({', '.join(sheets) or 'none'}) is a header of {exported.name}",
+            "check that the workbook is what its name says, and that the table has a header row",
+        )
+    headers = [text_of_cell(value) for value in sheets[name][position]]
+    body = sheets[name][position + exported.header_rows :]
+    while headers and not headers[-1] and not any(_cell(row, len(headers) - 1) for row in body):
+        headers.pop()
+    footer = _footer_rows(body, headers, exported)
+    return SheetLayout(
+        sheet=name,
+        headers=tuple(headers),
+        header_row=position + exported.header_rows,
+        rows=body[: len(body) - footer],
+        footer_rows=footer,
+        other_sheets=tuple(other for other in sheets if other != name),
+    )
+
+
+def text_of_cell(value: Any) -> str:
+    """Bring a cell to text: whole numbers without a fraction, times as ISO 8601.
+
+    A spreadsheet keeps fifteen digits of a number. What has more is written in scientific notation,
+    so that an identifier which has lost digits is seen to have lost them.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        return f"{value:E}" if abs(value) >= 1e15 else repr(value)
+    if isinstance(value, dt.datetime):
+        return value.isoformat(" ")
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    if isinstance(value, dt.timedelta):
+        return str(value)
+    return str(value) if value is not None else ""
+
+
+def _cell(row: Sequence[Any], position: int) -> str:
+    return text_of_cell(row[position]) if position < len(row) else ""
+
+
+def _footer_rows(
+    rows: Sequence[Sequence[Any]], headers: Sequence[str], exported: ExportObject
+) -> int:
+    """Count the rows at the end that are totals or notes, and the empty ones between."""
+    count = found = 0
+    for row in reversed(rows):
+        cells = [text_of_cell(value) for value in row]
+        filled = [cell for cell in cells if cell]
+        count += 1
+        if not filled:
+            continue
+        if exported.footer:
+            if not any(fnmatchcase(filled[0].lower(), p.lower()) for p in exported.footer):
+                break
+        elif not FOOTER.match(filled[0]) or len(filled) * 2 > len(headers):
+            break
+        found = count
+    return found
