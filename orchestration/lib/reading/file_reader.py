@@ -4,6 +4,7 @@ Belongs here: which way a file takes through encoding, layout, values and sortin
 files come from and where the result is kept (`landing`), any of the decisions themselves.
 """
 
+import codecs
 import dataclasses
 import json
 import mmap
@@ -79,7 +80,7 @@ _STAGED = "staged.parquet"
 # Rows from which the reading of a column is decided at first. All other rows are checked against
 # the decision; the first that does not fit has it decided again from all rows.
 _SAMPLE_ROWS = 5000
-_CHUNK = 1 << 22
+_CHUNK = 1 << 22  # of text whose quotes are looked at together
 
 
 @dataclass(frozen=True)
@@ -514,30 +515,44 @@ def may_be_misread(path: Path, dialect: Dialect) -> bool:
             dialect.escape != dialect.quote and data[-1:] == dialect.escape.encode()
         ):
             return True
-        # Two bytes more on both sides, so that every quote is seen with its neighbours.
-        return any(
-            _has_odd_quotes(
-                (b"\n\n" if start == 0 else b"") + data[max(start - 2, 0) : start + _CHUNK + 2],
-                dialect,
-            )
-            for start in range(0, size, _CHUNK)
-        )
+        within, start = False, 3 if data[:3] == codecs.BOM_UTF8 else 0
+        while start < size:
+            end = min(start + _CHUNK, size)
+            if end < size:
+                end = data.find(b"\n", end) + 1  # so that no run of quotes is cut
+                if end == 0:
+                    return True
+            expected = _within_quotes(data[start:end], dialect, within)
+            if expected is None:
+                return True
+            within, start = expected, end
+        return False
 
 
-def _has_odd_quotes(chunk: bytes, dialect: Dialect) -> bool:
-    """Tell whether a quote stands where neither a quoted cell nor its text has one."""
+def _within_quotes(chunk: bytes, dialect: Dialect, within: bool) -> bool | None:
+    """Tell whether a quoted cell goes on behind a piece of text; None where quotes are misplaced.
+
+    Of quotes in a row an even number is text. The one left over must open a cell behind a
+    delimiter or close it before one, by turns. All quotes at once, because there may be millions.
+    """
     import numpy as np
 
-    code = np.frombuffer(chunk + b"\n\n", dtype=np.uint8)
+    code = np.frombuffer(b"\n" + chunk + b"\n", dtype=np.uint8)
     at = np.flatnonzero(code == ord(dialect.quote))
-    at = at[(at >= 2) & (at < len(code) - 2)]
-    edge, near = np.zeros(256, dtype=bool), np.zeros(256, dtype=bool)
-    edge[[ord(dialect.delimiter), 10, 13, 32]] = True
-    near[[ord(dialect.delimiter), 10, 13, ord(dialect.quote), ord(dialect.escape)]] = True
-    before, behind, beyond = code[at - 1], code[at + 1], code[at + 2]
-    inside = ~near[before] & ~near[behind]
-    # ` ""x` is a quote within a quoted cell
-    doubled = (behind == ord(dialect.quote)) & ~edge[beyond] & ~near[beyond]
-    opening = (before == 32) & edge[code[at - 2]] & ~doubled
-    closing = (behind == 32) & edge[beyond]
-    return bool((inside | opening | closing).any())
+    if dialect.escape != dialect.quote:
+        at = at[code[at - 1] != ord(dialect.escape)]
+    if len(at) == 0:
+        return within
+    first = np.concatenate(([True], np.diff(at) > 1))
+    last = np.concatenate((first[1:], [True]))
+    starts, ends = at[first], at[last]
+    left, right = code[starts - 1], code[ends + 1]
+    edge = np.zeros(256, dtype=bool)
+    edge[[ord(dialect.delimiter), 10, 13]] = True
+    single = (ends - starts) % 2 == 0
+    padded = ~single & (((left == 32) & edge[right]) | ((right == 32) & edge[left]))
+    opens, closes = edge[left[single]], edge[right[single]]
+    turns = np.arange(len(opens)) % 2 == int(within)
+    if padded.any() or (opens == closes).any() or (opens != turns).any():
+        return None
+    return within ^ bool(len(opens) % 2)
