@@ -1,19 +1,27 @@
-"""Score every customer: the one function of this package that the pipeline calls.
+"""Score every customer with the model that was chosen: what to expect, and how sure.
 
 What belongs here: days, money, discounting, intervals, and what to do when a model has no answer.
-What does not: formulas of a model, reading or writing tables.
+What does not: formulas of a model, the choice among models (`backtest`), reading or writing tables.
+
+`score_histories` makes the lookup that the pipeline joins in SQL: everything but the size of a
+purchase depends on the history alone. `score_customers` goes the whole way for single customers.
 
 Fallbacks, each named in `model_status` of the row:
 - Dropout that cannot be told, no repeaters, too few customers, no convergence: the NBD, which has
   no dropout and shrinks every rate to that of the population. With nobody ever coming back its
-  prior leaves a small positive rate. `model_name` then says `nbd`, and `probability_alive` is the
-  probability of a purchase within a year: a lower bound, and the only part that the data tell.
-  Where not even the rates can be told (all of these but the first), purchases are counted no
-  further ahead than the oldest customer's history reaches back, whatever the horizon.
+  prior leaves a small positive rate. Where not even the rates can be told (all of these but the
+  first), purchases are counted no further ahead than the oldest customer's history reaches back,
+  whatever the horizon.
+- The NBD or a naive forecast as champion although dropout can be told: `outperformed`.
 - Spend that cannot be told: own mean shrunk towards the observed mean by one purchase.
 - A history that contradicts itself (negative, t_x > T, not a number): scored as a one-time buyer as
   old as the oldest customer, the least that a customer can be worth, and left out of the fit.
-Scores are always finite and never negative.
+
+A naive forecast is only a number: probabilities and intervals beside it are those of the NBD. Who
+has left cannot be told by the NBD and by BG/NBD for one-time buyers (it
+holds all of them for alive). `probability_alive` is then the probability of a purchase within a
+year: a lower bound, and the only part that the data tell. Scores are always finite and never
+negative.
 """
 
 import math
@@ -22,16 +30,57 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from models.value import gamma_gamma, transactions
+from models.value import gamma_gamma, naive, outlook, transactions
 from models.value.fitting import Fit
 from models.value.intervals import spend_interval
 from models.value.status import Status
-from models.value.sufficient_statistics import Array, collapse, distinct_pairs, valid_histories
+from models.value.sufficient_statistics import (
+    Array,
+    Histories,
+    collapse,
+    valid_histories,
+)
 
 DAYS_PER_YEAR = 365.25
 MONTHS_PER_YEAR = 12
+DEFAULT_MODEL = "mbg_nbd"
+WITH_DROPOUT = ("mbg_nbd", "pareto_nbd", "bg_nbd")
+YEAR = 365.0
+RECENT_WINDOW = 365.0
+"""Days of the window that `recent` counts."""
 
 _RATES_ARE_TOLD = (Status.OK, Status.DROPOUT_UNIDENTIFIED)
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """Hold the forecast of one horizon, one entry per history.
+
+    `discounted` purchases and the ends of the 95 % interval around them are in units of the
+    customer's expected spend per purchase.
+    """
+
+    expected_purchases: Array
+    discounted_purchases: Array
+    low: Array
+    high: Array
+
+
+@dataclass(frozen=True)
+class HistoryScores:
+    """Hold one entry per history, in the order given, and the fits behind them."""
+
+    probability_alive: Array
+    probability_purchase_365d: Array
+    quarter: Horizon
+    year: Horizon
+    lifetime: Horizon
+    model_name: str
+    """Model that made the forecasts."""
+    model_status: npt.NDArray[np.str_]
+    fit: Fit
+    """The model asked for; the default one where that knows no dropout."""
+    invalid: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -45,20 +94,132 @@ class CustomerScores:
     probability_purchase_365d: Array
     expected_purchases_90d: Array
     expected_purchases_365d: Array
+    expected_purchases_lifetime: Array
     expected_spend: Array
     """Expected spend per future purchase."""
     predicted_value_90d: Array
+    predicted_value_90d_low: Array
+    predicted_value_90d_high: Array
     predicted_value_365d: Array
     predicted_value_365d_low: Array
     predicted_value_365d_high: Array
-    predicted_value_horizon: Array
-    """Over `forecast_horizon_days`."""
+    predicted_value_lifetime: Array
+    """Over `lifetime_days`."""
+    predicted_value_lifetime_low: Array
+    predicted_value_lifetime_high: Array
     model_name: npt.NDArray[np.str_]
     model_status: npt.NDArray[np.str_]
     fit: Fit
-    """The model asked for, whether or not it was used."""
+    """The model asked for, whether or not it was used; the default where that knows no dropout."""
     spend_fit: gamma_gamma.SpendFit
     invalid_histories: int
+
+
+def fit_spend(
+    frequency: npt.ArrayLike, mean_spend: npt.ArrayLike, first_orders: npt.ArrayLike = ()
+) -> gamma_gamma.SpendFit:
+    """Fit spend per purchase to the repeat buyers.
+
+    `first_orders`, what one-time buyers spent, stands in for the mean if there is no repeat buyer.
+    """
+    x = np.asarray(frequency, dtype=np.float64)
+    fit = gamma_gamma.fit(x, mean_spend)
+    if (x > 0).any():
+        return fit
+    first = np.asarray(first_orders, dtype=np.float64)
+    usable = first[(first > 0) & np.isfinite(first)]
+    return replace(fit, observed_mean=float(usable.mean()) if len(usable) else 0.0)
+
+
+def score_histories(
+    frequency: npt.ArrayLike,
+    recency_days: npt.ArrayLike,
+    age_days: npt.ArrayLike,
+    recent_365d: npt.ArrayLike,
+    spend_fit: gamma_gamma.SpendFit,
+    *,
+    generator: np.random.Generator,
+    weights: npt.ArrayLike | None = None,
+    annual_discount_rate: float = 0.1,
+    lifetime_days: float = 3 * YEAR,
+    model: str = DEFAULT_MODEL,
+) -> HistoryScores:
+    """Fit a purchase model to all histories and forecast each of them.
+
+    `weights[i]` customers have history i. `recent_365d` counts the repeat purchases of the last 365
+    days. Discounting is monthly, a purchase counting as made at the end of its month. The interval
+    covers 95 % of customers individually; its upper end is raised to the expectation where a
+    purchase is so unlikely that the quantile is 0. The generator serves the intervals only, which
+    depend on the set of histories and not on their order.
+    """
+    given = [
+        np.asarray(column, dtype=np.float64)
+        for column in (frequency, recency_days, age_days, recent_365d)
+    ]
+    valid = valid_histories(*given[:3])
+    oldest = float(given[2][valid].max(initial=0.0))
+    x, t, recent = (np.where(valid, column, 0.0) for column in (given[0], given[1], given[3]))
+    age = np.where(valid, given[2], oldest)
+    weight = None if weights is None else np.asarray(weights, dtype=np.float64)[valid]
+    histories = collapse(x[valid], t[valid], age[valid], weight)
+
+    is_simple = model not in WITH_DROPOUT
+    fit = transactions.fit_histories(DEFAULT_MODEL if is_simple else model, histories)
+    used = _used(model, fit, histories)
+    view = outlook.outlook(used, x, t, age, recent, RECENT_WINDOW)
+    spread = view
+    if model in naive.MODELS:
+        nbd = transactions.fit_histories("nbd", histories)
+        spread = outlook.outlook(nbd, x, t, age, recent, RECENT_WINDOW)
+    has_rates = fit.status in _RATES_ARE_TOLD or model in naive.MODELS
+    foreseen = math.inf if has_rates else oldest
+    monthly_rate = (1.0 + annual_discount_rate) ** (1 / MONTHS_PER_YEAR) - 1.0
+
+    def purchases(of: outlook.Outlook, ahead: float) -> tuple[Array, Array]:
+        """Give expected purchases and discounted ones."""
+        month = DAYS_PER_YEAR / MONTHS_PER_YEAR
+        return (
+            outlook.expected_purchases(of, ahead),
+            outlook.discounted_purchases(of, ahead, monthly_rate, month),
+        )
+
+    def horizon(days: float) -> Horizon:
+        """Forecast one horizon."""
+        ahead = min(days, foreseen)
+        expected, discounted = purchases(view, ahead)
+        around, discounted_around = (
+            (expected, discounted) if spread is view else purchases(spread, ahead)
+        )
+        # One discount for all of a customer's purchases: its spread is small against theirs.
+        discount = np.divide(discounted_around, around, out=np.ones(len(x)), where=around > 0)
+        low, high = spend_interval(
+            spread.fit,
+            spend_fit,
+            x,
+            age,
+            outlook.probability_of_purchase(spread, ahead),
+            ahead,
+            generator,
+        )
+        return Horizon(
+            expected,
+            discounted,
+            np.minimum(low * discount, discounted),
+            np.maximum(high * discount, discounted),
+        )
+
+    probability = outlook.probability_of_purchase(spread, min(YEAR, foreseen))
+    return HistoryScores(
+        probability_alive=_probability_alive(view, x, probability),
+        probability_purchase_365d=probability,
+        quarter=horizon(90.0),
+        year=horizon(YEAR),
+        lifetime=horizon(lifetime_days),
+        model_name=used.model,
+        model_status=_row_status(valid, fit.status, spend_fit.status, is_simple),
+        fit=fit,
+        invalid=~valid,
+    )
 
 
 def score_customers(
@@ -66,12 +227,13 @@ def score_customers(
     recency_days: npt.ArrayLike,
     age_days: npt.ArrayLike,
     mean_spend: npt.ArrayLike,
+    recent_365d: npt.ArrayLike | None = None,
     *,
     generator: np.random.Generator,
     margin_rate: npt.ArrayLike = 1.0,
     annual_discount_rate: float = 0.1,
-    forecast_horizon_days: float = 365.0,
-    model: str = "mbg_nbd",
+    lifetime_days: float = 3 * YEAR,
+    model: str = DEFAULT_MODEL,
 ) -> CustomerScores:
     """Fit purchases and spend to all customers and score each of them.
 
@@ -81,13 +243,7 @@ def score_customers(
     in the mean, as Gamma-Gamma demands, and it is what the published parameters were fitted to.
     For one-time buyers it may be NaN; a positive value there (the only order) is used if and only
     if no customer has a repeat purchase. `margin_rate` is one number or one per customer.
-
-    Costs follow the distinct pairs of (frequency, age_days): whole days keep them few. The
-    generator serves the interval only; the same seed gives the same scores.
-
-    Discounting is monthly, a purchase counting as made at the end of its month. The interval
-    covers 95 % of customers' actual values individually; its upper end is raised to the predicted
-    value where a purchase is so unlikely that the quantile is 0.
+    `recent_365d` is needed for a naive model only.
     """
     given_x, given_t, given_age, spend, margin = (
         np.asarray(column, dtype=np.float64)
@@ -104,84 +260,67 @@ def score_customers(
     if not (np.isfinite(margin).all() and (margin >= 0).all()):
         raise ValueError("margin_rate must be finite and >= 0: correct the margins in company.yml")
 
-    valid = valid_histories(given_x, given_t, given_age)
-    oldest = float(given_age[valid].max(initial=0.0))
-    x = np.where(valid, given_x, 0.0)
-    t = np.where(valid, given_t, 0.0)
-    age = np.where(valid, given_age, oldest)
-
-    histories = collapse(x[valid], t[valid], age[valid])
-    fit = transactions.fit_histories(model, histories)
-    used = fit if fit.status is Status.OK else transactions.fit_histories("nbd", histories)
-    foreseen = math.inf if fit.status in _RATES_ARE_TOLD else oldest
-    spend_fit = gamma_gamma.fit(x, spend)
-    if not (x > 0).any():
-        spend_fit = _with_first_orders(spend_fit, spend)
-
-    pair_x, pair_age, pair = distinct_pairs(x, age)
-    alive = transactions.probability_alive(used, x, t, age)
-    period = DAYS_PER_YEAR / MONTHS_PER_YEAR
-    monthly_rate = (1.0 + annual_discount_rate) ** (1 / MONTHS_PER_YEAR) - 1.0
-
-    def purchases(days: float) -> Array:
-        """Give expected purchases, by lookup of the distinct (x, T)."""
-        lookup = transactions.expected_purchases_if_alive(
-            used, pair_x, pair_age, min(days, foreseen)
-        )
-        return lookup[pair] * alive
-
-    def discounted(days: float) -> Array:
-        """Give discounted expected purchases, by the same lookup."""
-        lookup = transactions.discounted_expected_purchases_if_alive(
-            used, pair_x, pair_age, min(days, foreseen), monthly_rate, period
-        )
-        return lookup[pair] * alive
-
-    year = min(365.0, foreseen)
-    probability = (
-        transactions.probability_of_purchase_if_alive(used, pair_x, pair_age, year)[pair] * alive
+    x = np.where(valid_histories(given_x, given_t, given_age), given_x, 0.0)
+    spend_fit = fit_spend(x, spend, spend)
+    scores = score_histories(
+        given_x,
+        given_t,
+        given_age,
+        np.zeros(len(x)) if recent_365d is None else recent_365d,
+        spend_fit,
+        generator=generator,
+        annual_discount_rate=annual_discount_rate,
+        lifetime_days=lifetime_days,
+        model=model,
     )
     expected_spend = gamma_gamma.expected_mean_spend(spend_fit, x, spend)
     unit_value = expected_spend * margin
-    expected_365d, discounted_365d = purchases(365.0), discounted(365.0)
-    predicted_365d = discounted_365d * unit_value
-    low, high = spend_interval(used, spend_fit, x, age, probability, year, generator)
-    # one discount for the whole year: its spread between purchases is small against theirs
-    value_of_one = unit_value * np.divide(
-        discounted_365d, expected_365d, out=np.ones(len(x)), where=expected_365d > 0
-    )
+    quarter, year, lifetime = scores.quarter, scores.year, scores.lifetime
     return CustomerScores(
-        probability_alive=alive if used is fit else probability,
-        probability_purchase_365d=probability,
-        expected_purchases_90d=purchases(90.0),
-        expected_purchases_365d=expected_365d,
+        probability_alive=scores.probability_alive,
+        probability_purchase_365d=scores.probability_purchase_365d,
+        expected_purchases_90d=quarter.expected_purchases,
+        expected_purchases_365d=year.expected_purchases,
+        expected_purchases_lifetime=lifetime.expected_purchases,
         expected_spend=expected_spend,
-        predicted_value_90d=discounted(90.0) * unit_value,
-        predicted_value_365d=predicted_365d,
-        predicted_value_365d_low=np.minimum(low * value_of_one, predicted_365d),
-        predicted_value_365d_high=np.maximum(high * value_of_one, predicted_365d),
-        predicted_value_horizon=(
-            predicted_365d
-            if forecast_horizon_days == 365.0
-            else discounted(forecast_horizon_days) * unit_value
-        ),
-        model_name=np.full(len(x), used.model),
-        model_status=_row_status(valid, fit.status, spend_fit.status),
-        fit=fit,
+        predicted_value_90d=quarter.discounted_purchases * unit_value,
+        predicted_value_90d_low=quarter.low * unit_value,
+        predicted_value_90d_high=quarter.high * unit_value,
+        predicted_value_365d=year.discounted_purchases * unit_value,
+        predicted_value_365d_low=year.low * unit_value,
+        predicted_value_365d_high=year.high * unit_value,
+        predicted_value_lifetime=lifetime.discounted_purchases * unit_value,
+        predicted_value_lifetime_low=lifetime.low * unit_value,
+        predicted_value_lifetime_high=lifetime.high * unit_value,
+        model_name=np.full(len(x), scores.model_name),
+        model_status=scores.model_status,
+        fit=scores.fit,
         spend_fit=spend_fit,
-        invalid_histories=int((~valid).sum()),
+        invalid_histories=int(scores.invalid.sum()),
     )
 
 
-def _with_first_orders(spend_fit: gamma_gamma.SpendFit, spend: Array) -> gamma_gamma.SpendFit:
-    """Take the mean of first orders as the observed mean, for want of repeat orders."""
-    usable = spend[(spend > 0) & np.isfinite(spend)]
-    return replace(spend_fit, observed_mean=float(usable.mean()) if len(usable) else 0.0)
+def _used(model: str, fit: Fit, histories: Histories) -> Fit:
+    """Give the model that forecasts: the one asked for, or the NBD where that has no answer."""
+    if model in naive.MODELS:
+        return naive.fit(model)
+    if model == fit.model and fit.status is Status.OK:
+        return fit
+    return transactions.fit_histories("nbd", histories)
+
+
+def _probability_alive(view: outlook.Outlook, frequency: Array, purchase: Array) -> Array:
+    """Give the probability of being active, or where it cannot be told its lower bound."""
+    if view.fit.model == "bg_nbd":
+        return np.where(frequency > 0, view.alive, purchase)
+    return view.alive if view.fit.model in WITH_DROPOUT else purchase
 
 
 def _row_status(
-    valid: npt.NDArray[np.bool_], purchases: Status, spend: Status
+    valid: npt.NDArray[np.bool_], purchases: Status, spend: Status, is_simple: bool
 ) -> npt.NDArray[np.str_]:
-    """Give the first of: own history, purchase model, spend model that is not ok."""
-    shared = spend if purchases is Status.OK else purchases
+    """Give the first of: own history, purchase model, simple champion, spend model not ok."""
+    shared = purchases
+    if purchases is Status.OK:
+        shared = Status.OUTPERFORMED if is_simple else spend
     return np.where(valid, str(shared), str(Status.INVALID_HISTORY))

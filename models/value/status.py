@@ -14,6 +14,8 @@ class Status(StrEnum):
     DROPOUT_UNIDENTIFIED = "dropout_unidentified"
     """The data are as likely without any dropout: probability alive cannot be told."""
     NOT_CONVERGED = "not_converged"
+    OUTPERFORMED = "outperformed"
+    """Dropout can be told, but a forecast without it had the smaller error in the backtest."""
     SPEND_UNIDENTIFIED = "spend_unidentified"
     """Spend does not vary, too few repeat buyers have one, or its fitted mean is not finite."""
     SPEND_CORRELATED = "spend_correlated"

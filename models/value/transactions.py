@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from models.value import beta_geometric, nbd, pareto_nbd
+from models.value import beta_geometric, naive, nbd, pareto_nbd
 from models.value.fitting import PRIOR_SCALE, SCALED_AGE, Fit, maximise, named_fit
 from models.value.status import Status
 from models.value.sufficient_statistics import (
@@ -30,6 +30,8 @@ MODELS: dict[str, ModuleType] = {
     "pareto_nbd": pareto_nbd,
     "nbd": nbd,
 }
+# A naive forecast predicts as an NBD does; there is nothing to fit.
+_PREDICTORS = MODELS | dict.fromkeys(naive.MODELS, nbd)
 
 # Half the 5 % quantile of chi-squared with the two parameters of dropout: less gain in
 # log-likelihood over the NBD than this, and dropout may as well not exist.
@@ -99,7 +101,7 @@ def probability_alive(
 ) -> Array:
     """Give the probability that the customer has not dropped out by T."""
     x, t, T = _vectors(frequency, recency, age)
-    alive: Array = MODELS[fit.model].probability_alive(fit, x, t, T)
+    alive: Array = _PREDICTORS[fit.model].probability_alive(fit, x, t, T)
     return alive
 
 
@@ -145,7 +147,9 @@ def discounted_expected_purchases(
 
 def expected_purchases_if_alive(fit: Fit, frequency: Array, age: Array, horizon: float) -> Array:
     """Give the expected number of purchases of an active customer: of (x, T) only, a lookup."""
-    expected: Array = MODELS[fit.model].expected_purchases_if_alive(fit, frequency, age, horizon)
+    expected: Array = _PREDICTORS[fit.model].expected_purchases_if_alive(
+        fit, frequency, age, horizon
+    )
     return expected
 
 
@@ -153,7 +157,7 @@ def probability_of_purchase_if_alive(
     fit: Fit, frequency: Array, age: Array, horizon: float
 ) -> Array:
     """Give the probability of a purchase of an active customer: of (x, T) only, a lookup."""
-    module = MODELS[fit.model]
+    module = _PREDICTORS[fit.model]
     probability: Array = module.probability_of_purchase_if_alive(fit, frequency, age, horizon)
     return probability
 
@@ -185,7 +189,7 @@ def draw_purchases(
     fit: Fit, frequency: Array, age: Array, horizon: float, generator: np.random.Generator
 ) -> Array:
     """Draw numbers of purchases in the horizon, given that there is at least one."""
-    draws: Array = MODELS[fit.model].draw_purchases(fit, frequency, age, horizon, generator)
+    draws: Array = _PREDICTORS[fit.model].draw_purchases(fit, frequency, age, horizon, generator)
     return draws
 
 
