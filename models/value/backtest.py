@@ -23,7 +23,7 @@ import numpy as np
 from models.value import gamma_gamma, measures, naive, outlook, transactions
 from models.value.fitting import Fit
 from models.value.measures import Decile
-from models.value.purchase_log import Cut, PurchaseLog, cut, first_customers
+from models.value.purchase_log import Cut, PurchaseLog, cut
 from models.value.scoring import DEFAULT_MODEL, YEAR, fit_spend
 from models.value.status import Status
 from models.value.sufficient_statistics import Array, collapse
@@ -67,6 +67,8 @@ class Drift:
     model: str
     origin: int
     horizon: int
+    customers: int
+    status: Status
     measure: str
     value: float
     low: float
@@ -131,17 +133,12 @@ def plan_origins(first_day: int, as_of: int) -> dict[int, list[int]]:
     return {day: chosen for day, chosen in planned.items() if chosen}
 
 
-def backtest(
-    log: PurchaseLog, as_of: int, statuses: dict[str, Status], most_customers: int | None = None
-) -> Backtest:
+def backtest(log: PurchaseLog, as_of: int, statuses: dict[str, Status]) -> Backtest:
     """Try every model from every origin and choose the champion.
 
     `statuses` are those of the fits at the as-of day: a model that these data do not identify
-    cannot be champion, however well it did before. With `most_customers` only the customers with
-    the lowest codes take part; give codes in a random order.
+    cannot be champion, however well it did before.
     """
-    if most_customers is not None:
-        log = first_customers(log, most_customers)
     first_days = np.sort(log.day[log.first_entry])
     trials: list[Trial] = []
     if len(first_days) >= LEAST_CUSTOMERS:
@@ -175,7 +172,19 @@ def drift(trials: list[Trial]) -> list[Drift]:
         def add(
             measure: str, value: float, low: float, high: float, newest: Trial = newest
         ) -> None:
-            found.append(Drift(newest.model, newest.origin, horizon, measure, value, low, high))
+            found.append(
+                Drift(
+                    newest.model,
+                    newest.origin,
+                    horizon,
+                    newest.customers,
+                    newest.status,
+                    measure,
+                    value,
+                    low,
+                    high,
+                )
+            )
 
         if older:
             biases = [trial.measures["purchases", "bias"] for trial in older]

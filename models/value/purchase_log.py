@@ -61,12 +61,6 @@ def purchase_log(customer: npt.ArrayLike, day: npt.ArrayLike, spend: npt.ArrayLi
     return PurchaseLog(codes, days, np.asarray(spend, dtype=np.float64))
 
 
-def first_customers(log: PurchaseLog, count: int) -> PurchaseLog:
-    """Give the log of the customers with the lowest codes."""
-    until = int(np.searchsorted(log.customer, count))
-    return PurchaseLog(log.customer[:until], log.day[:until], log.spend[:until])
-
-
 def cut(log: PurchaseLog, origin: int, horizon: int) -> Cut:
     """Cut the log at the end of a day: histories up to it, outcomes of the `horizon` days after."""
     begin = log.first_entry

@@ -140,6 +140,21 @@ class Journey(_Strict):
     inactive_days: Annotated[int, Field(ge=1)] = 365
 
 
+class Subscriptions(_Strict):
+    """What counts as a contract: products that are renewed."""
+
+    categories: tuple[str, ...] = ("Subscription",)
+    grace_share: Share = 0.5
+
+
+class CustomerValue(_Strict):
+    """How the future and the network of a customer are valued."""
+
+    lifetime_years: Annotated[int, Field(ge=1, le=10)] = 3
+    potential_quantile: Annotated[float, Field(gt=0, lt=1)] = 0.80
+    referred_anyway_share: Share = 0.50
+
+
 class Company(_Strict):
     """Every setting, with the default that holds where `company.yml` says nothing."""
 
@@ -152,6 +167,8 @@ class Company(_Strict):
     value_tier_core_share: Share = 0.20
     value_tier_growth_rate: Annotated[float, Field(ge=0)] = 0.25
     small_sample_size: Annotated[int, Field(ge=1)] = 30
+    subscriptions: Subscriptions = Subscriptions()
+    customer_value: CustomerValue = CustomerValue()
     identity: Identity = Identity()
     service: Service = Service()
     journey: Journey = Journey()

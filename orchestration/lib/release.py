@@ -170,8 +170,8 @@ def headline_numbers(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
                     -- A total order: exactly the best 20 % even among equals.
                     row_number() over (order by margin_amount desc, customer_key) as margin_rank,
                     count(*) over () as count_buyers
-                from marts.mart_customer_ltv
-                where count_orders > 0
+                from marts.mart_customer_segments
+                where is_buyer
             )
         ),
         nps as (

@@ -1,4 +1,4 @@
-"""The table `settings.company`: settings as data, so that the compiled SQL stays the same.
+"""Settings as data (`settings.company` and lists beside it), so that compiled SQL stays the same.
 
 Belongs here: the columns that SQL reads and the as-of day. Does not: the settings themselves
 (`company.py`).
@@ -19,7 +19,7 @@ class NoDateError(ValueError):
 def write_settings(
     con: duckdb.DuckDBPyConnection, company: Company, asked_as_of: date | None
 ) -> date:
-    """Write the one row of `settings.company` and return the as-of day.
+    """Write the one row of `settings.company` and the lists, return the as-of day.
 
     Without a day that was asked for, the as-of day is the last day of any export: the date in a
     file's name, else the newest change inside it. The wall clock is never asked, so that the same
@@ -44,6 +44,10 @@ def write_settings(
         "recovery_days": ("integer", company.service.recovery_days),
         "loyal_purchase_days": ("integer", company.journey.loyal_purchase_days),
         "inactive_days": ("integer", company.journey.inactive_days),
+        "annual_discount_rate": ("double", company.annual_discount_rate),
+        "subscription_grace_share": ("double", company.subscriptions.grace_share),
+        "potential_quantile": ("double", company.customer_value.potential_quantile),
+        "referred_anyway_share": ("double", company.customer_value.referred_anyway_share),
     }
     con.execute("create schema if not exists settings")
     columns = ", ".join(f"{name} {kind}" for name, (kind, _) in row.items())
@@ -52,6 +56,9 @@ def write_settings(
         f"insert into settings.company values ({', '.join('?' for _ in row)})",
         [value for _, value in row.values()],
     )
+    con.execute("create or replace table settings.subscription_categories (category varchar)")
+    for category in company.subscriptions.categories:
+        con.execute("insert into settings.subscription_categories values (?)", [category])
     return as_of
 
 

@@ -49,6 +49,15 @@ def settings() -> dg.Definitions:
                 for name, description in SERVICE_TABLES.items()
             ),
             dg.AssetSpec(
+                dg.AssetKey(["settings", "subscription_categories"]),
+                deps=raw,
+                group_name="intermediate",
+                description="One row per product category that is sold as a contract.",
+                owners=[OWNER],
+                kinds={"yaml", "duckdb"},
+                metadata=source_metadata(manifest, "settings.subscription_categories"),
+            ),
+            dg.AssetSpec(
                 dg.AssetKey(["audit", "input_files"]),
                 deps=raw,
                 group_name="raw",
@@ -89,6 +98,10 @@ def settings() -> dg.Definitions:
             yield dg.MaterializeResult(
                 asset_key=["settings", table], metadata={"dagster/row_count": count}
             )
+        yield dg.MaterializeResult(
+            asset_key=["settings", "subscription_categories"],
+            metadata={"dagster/row_count": len(warehouse.company.subscriptions.categories)},
+        )
         for table, count in counts.items():
             yield dg.MaterializeResult(
                 asset_key=["audit", table], metadata={"dagster/row_count": count}

@@ -1,8 +1,29 @@
 -- Purchases of one customer on one day count once: the models speak of transactions per day.
+-- Spend is before refunds: what comes back is another process, which Gamma-Gamma does not describe.
+with
+
+orders as (
+    select * from {{ ref('int_orders__orders_keyed') }}
+    where is_sale and customer_key is not null
+),
+
+-- What is paid for contracts is valued by their renewals, and must not count twice.
+contract_payments as (
+    select
+        subscriptions.order_key,
+        sum(subscriptions.amount) as amount
+    from {{ ref('int_value__subscription_orders') }} as subscriptions
+    inner join {{ ref('int_value__plans') }} as plans on subscriptions.plan_key = plans.plan_key
+    group by subscriptions.order_key
+)
+
 select
-    customer_key,
-    cast(ordered_at as date) as purchase_date,
-    sum(net_revenue - refund_amount) as spend
-from {{ ref('int_orders__orders_keyed') }}
-where is_sale and customer_key is not null
-group by customer_key, cast(ordered_at as date)
+    orders.customer_key,
+    cast(orders.ordered_at as date) as purchase_date,
+    sum(
+        orders.net_revenue - coalesce(contract_payments.amount, 0) -- most orders hold no contract
+    ) as spend
+from orders
+left join contract_payments on orders.order_key = contract_payments.order_key
+where contract_payments.amount is null or contract_payments.amount < orders.net_revenue
+group by orders.customer_key, cast(orders.ordered_at as date)

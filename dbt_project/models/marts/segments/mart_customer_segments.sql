@@ -61,6 +61,16 @@ scored as (
     from buyers
 ),
 
+-- What came back was no margin: who sends everything back is not among the best.
+margins as (
+    select
+        customer_key,
+        margin_amount - refund_amount as margin_amount,
+        predicted_value_365d,
+        count_orders
+    from {{ ref('mart_customer_ltv') }}
+),
+
 values_ranked as (
     select
         customer_key,
@@ -77,7 +87,7 @@ values_ranked as (
         sum(greatest(margin_amount, 0)) over (
             order by margin_amount desc range between unbounded preceding and current row
         ) - sum(greatest(margin_amount, 0)) over (partition by margin_amount) as margin_of_better
-    from {{ ref('mart_customer_ltv') }}
+    from margins
 )
 
 select
@@ -97,7 +107,7 @@ select
             'scored.recency_score', 'scored.frequency_score', 'scored.monetary_score'
         ) }}
     end as segment_name,
-    ranked.margin_amount,
+    cast(ranked.margin_amount as decimal(18, 4)) as margin_amount,
     cast(
         case
             when
