@@ -12,8 +12,8 @@ Champion. Of the models that the as-of day's data identify, and all naive foreca
 the smallest root mean squared error of purchases over the long horizon, relative to the best one's
 and averaged over the origins. RMSE, because it is least for the expectation, which is what a value
 is made of; the mean absolute error is least for the median, and where most customers buy nothing
-the best median is to forecast nothing at all. A model within `TOLERANCE` of the best gives way to
-an earlier one of `PREFERENCE`, so that the champion does not change from day to day by chance.
+the best median is to forecast nothing at all. The first model of `PREFERENCE` within `TOLERANCE` of
+the best is taken, so that the champion does not change from day to day by chance.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,9 @@ from models.value.sufficient_statistics import Array, collapse
 from models.value.transactions import LEAST_CUSTOMERS
 
 PREFERENCE = ("mbg_nbd", "pareto_nbd", "bg_nbd", "nbd", *naive.MODELS)
-TOLERANCE = 0.01
+# A made-up company of 600 customers that follows MBG/NBD had Pareto/NBD ahead by 1.1 % by chance; on
+# Online Retail, where nobody visibly leaves, the best naive forecast is ahead of the NBD by 2.4 %.
+TOLERANCE = 0.02
 SHORT_HORIZON = 90
 SHORTEST_HORIZON = 28
 MOST_LONG_ORIGINS = 3
@@ -316,8 +318,8 @@ def _choose(
     return champion, "; ".join(
         [
             f"least error of purchases over {horizon} days in {len(least)} backtests "
-            f"(RMSE {errors[champion][newest]:.4g} in the newest), others within "
-            f"{TOLERANCE:.0%} give way to simpler habits: {others}",
+            f"(RMSE {errors[champion][newest]:.4g} in the newest), or within {TOLERANCE:.0%} of it "
+            f"and earlier in the list; others: {others}",
             *ruled_out,
         ]
     )

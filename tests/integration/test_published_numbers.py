@@ -22,8 +22,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, mannwhitneyu, norm
 
+from models.value import gamma_gamma, transactions
 from models.value.scoring import score_customers
 from orchestration.defs.models.customer_value import SEED
 from tests.conftest import AS_OF
@@ -296,16 +297,32 @@ def historic(exports: Exports) -> dict[str, Row]:
             "historic_value": margin - refunds - cost_to_serve[key],
             "margin_rate": float(max(margin / revenue, Decimal(0)) if revenue else MARGIN_RATE),
         }
+    buyers = [row for row in values.values() if row["count_orders"]]
+    revenue = sum(row["net_revenue"] for row in buyers)
+    common = float(sum(row["refund_amount"] for row in buyers) / revenue)
+    average = float(revenue / len(buyers))
+    for row in values.values():
+        back = float(row["refund_amount"]) + common * average
+        row["refund_rate"] = back / (float(row["net_revenue"]) + average)
     return values
 
 
-def predicted(exports: Exports) -> dict[str, Row]:
-    """Return the scores of every buyer from purchase histories made here."""
-    histories = []
-    for key, orders in sorted(sales_by_customer(exports).items()):
-        spend: dict[date, Decimal] = defaultdict(Decimal)
+def purchase_days(exports: Exports) -> dict[str, dict[date, Decimal]]:
+    """Return what every buyer spent on every day with a sale, before refunds."""
+    spend: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for key, orders in sales_by_customer(exports).items():
         for order in orders:
-            spend[order["day"]] += order["net_revenue"] - (order["refund_amount"] or Decimal(0))
+            spend[key][order["day"]] += order["net_revenue"]
+    return spend
+
+
+def predicted(exports: Exports) -> dict[str, Row]:
+    """Return the scores of every buyer from purchase histories made here.
+
+    The champion of the sample is the default model (test_champion_has_the_least_error).
+    """
+    histories = []
+    for key, spend in sorted(purchase_days(exports).items()):
         first, *repeats = sorted(spend)
         days = repeats or [first]
         histories.append(
@@ -326,16 +343,23 @@ def predicted(exports: Exports) -> dict[str, Row]:
     worth = historic(exports)
     rows = {}
     for index, key in enumerate(keys):
-        rate = worth[key]["margin_rate"]
+        kept = 1 - worth[key]["refund_rate"]
+        rate = kept * worth[key]["margin_rate"]
         rows[key] = {
             "probability_alive": scores.probability_alive[index],
             "probability_purchase_365d": scores.probability_purchase_365d[index],
             "expected_purchases_365d": scores.expected_purchases_365d[index],
-            "expected_spend": scores.expected_spend[index],
-            "predicted_value_90d": scores.predicted_value_90d[index] * rate,
-            "predicted_value_365d": scores.predicted_value_365d[index] * rate,
-            "predicted_value_365d_low": scores.predicted_value_365d_low[index] * rate,
-            "predicted_value_365d_high": scores.predicted_value_365d_high[index] * rate,
+            "expected_purchases_lifetime": scores.expected_purchases_lifetime[index],
+            "expected_spend": scores.expected_spend[index] * kept,
+            **{
+                name: getattr(scores, name)[index] * rate
+                for horizon in ("90d", "365d", "lifetime")
+                for name in (
+                    f"predicted_value_{horizon}",
+                    f"predicted_value_{horizon}_low",
+                    f"predicted_value_{horizon}_high",
+                )
+            },
             "model_name": str(scores.model_name[index]),
             "model_status": str(scores.model_status[index]),
         }
@@ -352,6 +376,263 @@ def test_customer_value(exports: Exports, marts: duckdb.DuckDBPyConnection) -> N
     columns = ", ".join(next(iter(expected.values())))
     query = f"select customer_key, {columns} from marts.mart_customer_ltv"
     assert_table(marts, query, 1, expected)
+
+
+def month_of(day: date) -> date:
+    return day.replace(day=1)
+
+
+def acquisition(exports: Exports) -> dict[str, Row]:
+    """Return acquisition cost, payback and ratio of every customer.
+
+    Canonical records carry the channel; the first record of a customer that has one decides.
+    """
+    spend: dict[tuple[str, date], Decimal] = defaultdict(Decimal)
+    for cost in exports.costs:
+        if cost["cost_type"] == "acquisition" and cost["incurred_on"] <= AS_OF:
+            spend[cost["channel"], month_of(cost["incurred_on"])] += cost["amount"]
+    paid = {channel for channel, _ in spend}
+    channel_of: dict[str, str] = {}
+    for record in sorted(exports.customers, key=lambda row: row["customer_id"]):
+        if record["acquisition_channel"] is not None:
+            channel_of.setdefault(
+                exports.key_of[record["customer_id"]], record["acquisition_channel"]
+            )
+    sales = sales_by_customer(exports)
+    won: dict[tuple[str, date], list[str]] = defaultdict(list)
+    for key, orders in sales.items():
+        if key in channel_of:
+            won[channel_of[key], month_of(orders[0]["day"])].append(key)
+    cost_of = {
+        key: float(spend[cell]) / len(keys)
+        for cell, keys in won.items()
+        for key in keys
+        if cell[0] in paid
+    }
+    worth, forecast = historic(exports), predicted(exports)
+    rows = {}
+    for key, value in worth.items():
+        cost = cost_of.get(key)
+        months = None
+        total = Decimal(0)
+        for order in sales.get(key, []) if cost is not None else []:
+            total += order["margin"] - (order["refund_amount"] or Decimal(0))
+            if float(total) >= cost:
+                months = math.ceil((order["day"] - sales[key][0]["day"]).days * 12 / 365.25)
+                break
+        ratio = None
+        if cost:
+            lifetime = forecast[key]["predicted_value_lifetime"]
+            ratio = (float(value["historic_value"]) + lifetime) / cost
+        rows[key] = {"acquisition_cost": cost, "payback_months": months, "clv_to_cac": ratio}
+    return rows
+
+
+def test_acquisition_cost_and_payback(exports: Exports, marts: duckdb.DuckDBPyConnection) -> None:
+    expected = acquisition(exports)
+    query = (
+        "select customer_key, acquisition_cost, payback_months, clv_to_cac "
+        "from marts.mart_customer_ltv"
+    )
+    assert_table(marts, query, 1, expected)
+    assert len({row["payback_months"] for row in expected.values()}) > 5
+    assert sum(row["acquisition_cost"] is not None for row in expected.values()) > 500
+
+
+def test_referral_and_potential_value(
+    exports: Exports, sample_exports: Path, marts: duckdb.DuckDBPyConnection
+) -> None:
+    sales, worth, cost = sales_by_customer(exports), historic(exports), acquisition(exports)
+    invitations = read(sample_exports, "referrals")
+    convert(invitations, datetime.fromisoformat, "converted_at", "invited_at")
+    credit: dict[str, Row] = {}
+    for row in sorted(
+        (row for row in invitations if row["converted_at"] and row["referred_customer_id"]),
+        key=lambda row: row["converted_at"],
+    ):
+        referrer = exports.key_of.get(row["referrer_customer_id"])
+        referred = exports.key_of.get(row["referred_customer_id"])
+        if referrer and referred and referrer != referred and row["converted_at"].date() <= AS_OF:
+            credit.setdefault(referred, {"referrer": referrer, "day": row["converted_at"].date()})
+    usual: dict[date, list[float]] = defaultdict(list)
+    for key, orders in sales.items():
+        if key not in credit and cost[key]["acquisition_cost"] is not None:
+            usual[month_of(orders[0]["day"])].append(cost[key]["acquisition_cost"])
+    value: dict[str, float] = defaultdict(float)
+    count: dict[str, int] = defaultdict(int)
+    recent: dict[str, int] = defaultdict(int)
+    for referred, row in credit.items():
+        margin = sum(
+            float(order["margin"] - (order["refund_amount"] or 0))
+            * (1 + DISCOUNT_RATE) ** (-(order["day"] - row["day"]).days / 365.25)
+            for order in sales.get(referred, [])
+            if order["day"] >= row["day"]
+        )
+        saved = 0.0
+        if referred in sales:
+            others = usual[month_of(sales[referred][0]["day"])]
+            mean = sum(others) / len(others) if others else 0.0
+            saved = max(mean - (cost[referred]["acquisition_cost"] or 0.0), 0.0)
+        value[row["referrer"]] += 0.5 * margin + saved
+        count[row["referrer"]] += 1
+        recent[row["referrer"]] += row["day"] > AS_OF - timedelta(365)
+    assert len(credit) > 40
+    per_referral = max(sum(value.values()) / sum(count.values()), 0.0)
+
+    types = {row["customer_id"]: row["customer_type"] or "person" for row in exports.customers}
+    type_of: dict[str, str] = {}
+    for record in sorted(types):
+        type_of.setdefault(exports.key_of[record], types[record])
+    spent = {
+        key: sum(
+            order["net_revenue"] - (order["refund_amount"] or 0)
+            for order in orders
+            if order["day"] > AS_OF - timedelta(365)
+        )
+        for key, orders in sales.items()
+    }
+    peers: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for key, orders in sales.items():
+        peers[type_of[key], min((AS_OF - orders[0]["day"]).days // 365, 3)].append(key)
+    expected: dict[str, Row] = {
+        key: {
+            "count_referred_customers": count[key],
+            "referral_value": value[key],
+            "potential_value": None,
+        }
+        for key in worth
+    }
+    for keys in peers.values():
+        ordered = sorted(spent[key] for key in keys)
+        reachable = ordered[math.ceil(0.8 * len(ordered) - 1e-9) - 1]
+        for key in keys:
+            gap = float(max(reachable - spent[key], 0)) * worth[key]["margin_rate"]
+            expected[key]["potential_value"] = gap + recent[key] * per_referral
+    query = (
+        "select customer_key, count_referred_customers, referral_value, potential_value "
+        "from marts.mart_customer_ltv"
+    )
+    assert_table(marts, query, 1, expected)
+
+
+def published_measures(
+    marts: duckdb.DuckDBPyConnection, model: str, horizon: int, origin: date
+) -> dict[tuple[str, str], float]:
+    return {
+        (target, metric): value
+        for target, metric, value in marts.execute(
+            "select target, metric_name, value from marts.mart_model_evaluation "
+            "where model_name = ? and horizon_days = ? and origin_date = ? and decile is null "
+            "and target in ('purchases', 'spend', 'bought')",
+            [model, horizon, origin],
+        ).fetchall()
+    }
+
+
+@pytest.mark.parametrize("model", ["mbg_nbd", "naive_rate", "naive_repeat", "naive_total"])
+def test_backtest(exports: Exports, marts: duckdb.DuckDBPyConnection, model: str) -> None:
+    """One origin, a year before the end, forecast again from purchase days and measured anew."""
+    origin, horizon = AS_OF - timedelta(365), 365
+    rows = []
+    for spend in purchase_days(exports).values():
+        first, *later = sorted(spend)
+        if first > origin:
+            continue
+        repeats = [day for day in later if day <= origin]
+        coming = [day for day in later if day > origin]
+        rows.append(
+            {
+                "x": len(repeats),
+                "t": (repeats[-1] - first).days if repeats else 0,
+                "age": (origin - first).days,
+                "mean": float(sum(spend[day] for day in repeats)) / max(len(repeats), 1),
+                "recent": sum(day > origin - timedelta(horizon) for day in repeats),
+                "purchases": len(coming),
+                "spend": float(sum(spend[day] for day in coming)),
+            }
+        )
+    known = pd.DataFrame(rows)
+    history = (known["x"].to_numpy(), known["t"].to_numpy(), known["age"].to_numpy())
+    fit = transactions.fit("mbg_nbd" if model == "mbg_nbd" else "nbd", *history)
+    naive = {
+        "naive_rate": known["x"] * horizon / known["age"].clip(lower=1),
+        "naive_repeat": known["recent"],
+        "naive_total": known["x"],
+    }
+    expected = (
+        pd.Series(transactions.expected_purchases(fit, *history, horizon))
+        if model == "mbg_nbd"
+        else naive[model].astype(float)
+    )
+    probability = pd.Series(transactions.probability_of_purchase(fit, *history, horizon))
+    per_purchase = gamma_gamma.expected_mean_spend(
+        gamma_gamma.fit(known["x"], known["mean"]), known["x"], known["mean"]
+    )
+    found = published_measures(marts, model, horizon, origin)
+    for target, forecast in (("purchases", expected), ("spend", expected * per_purchase)):
+        error = forecast - known[target]
+        order = forecast.rank()
+        own = known[target].rank()
+        covariances = np.cov([order, own, known[target]])
+        wanted = {
+            "mae": error.abs().mean(),
+            "rmse": math.sqrt((error**2).mean()),
+            "bias": forecast.sum() / known[target].sum() - 1,
+            "gini": covariances[0, 2] / covariances[1, 2],
+            "total": known[target].sum(),
+        }
+        for name, value in wanted.items():
+            assert found[target, name] == pytest.approx(value, rel=1e-9), (target, name)
+    bought = known["purchases"] > 0
+    statistic = mannwhitneyu(probability[bought], probability[~bought]).statistic
+    assert found["bought", "auc"] == pytest.approx(
+        statistic / (bought.sum() * (~bought).sum()), rel=1e-9
+    )
+    assert found["bought", "brier"] == pytest.approx(((probability - bought) ** 2).mean(), rel=1e-9)
+    bins = pd.DataFrame({"p": probability, "bought": bought}).groupby((probability * 10) // 1)
+    distance = (bins["p"].mean() - bins["bought"].mean()).abs()
+    assert found["bought", "ece"] == pytest.approx(
+        (distance * bins.size()).sum() / len(known), rel=1e-9
+    )
+
+
+def test_champion_has_the_least_error(marts: duckdb.DuckDBPyConnection) -> None:
+    """Within two per cent of the least error the earlier model of the list stays."""
+    ((champion, horizon),) = marts.execute(
+        "select model_name, horizon_days from marts.mart_model_evaluation where target = 'choice'"
+    ).fetchall()
+    errors = marts.execute(
+        "select model_name, origin_date, value from marts.mart_model_evaluation "
+        "where target = 'purchases' and metric_name = 'rmse' and horizon_days = ?",
+        [horizon],
+    ).df()
+    table = errors.pivot(index="origin_date", columns="model_name", values="value")
+    relative = table.div(table.min(axis=1), axis=0).mean()
+    good = relative[relative <= relative.min() * 1.02].index
+    order = ["mbg_nbd", "pareto_nbd", "bg_nbd", "nbd", "naive_rate", "naive_repeat", "naive_total"]
+    assert set(table.columns) == set(order)
+    assert champion == next(model for model in order if model in good) == "mbg_nbd"
+    assert len(table) == 2 and horizon == 365
+
+
+def test_planted_purchase_and_spend_parameters_are_recovered(
+    marts: duckdb.DuckDBPyConnection, sample_exports: Path
+) -> None:
+    planted = json.loads((sample_exports / "truth/parameters.json").read_text(encoding="utf-8"))
+    found = {
+        (model, name): (value, error)
+        for model, name, value, error in marts.execute(
+            "select model_name, metric_name, value, standard_error "
+            "from marts.mart_model_evaluation "
+            "where target = 'parameter' and standard_error is not null"
+        ).fetchall()
+    }
+    for model, subject in (("mbg_nbd", "purchase_process"), ("gamma_gamma", "spend")):
+        for name, truth in planted[subject].items():
+            if (model, name) in found:
+                value, error = found[model, name]
+                assert abs(value - truth) < 3 * error, (model, name, value, truth, error)
+    assert {name for model, name in found if model == "mbg_nbd"} == {"r", "alpha", "a", "b"}
 
 
 def quintiles(values: Mapping[str, Any]) -> dict[str, int]:
@@ -385,14 +666,14 @@ def segments(exports: Exports) -> dict[str, Row]:
 
     worth = historic(exports)
     forecast = {key: row["predicted_value_365d"] for key, row in predicted(exports).items()}
-    margins = {key: worth[key]["margin_amount"] for key in sales}
+    margins = {key: worth[key]["margin_amount"] - worth[key]["refund_amount"] for key in sales}
     places = math.ceil(CORE_SHARE * len(sales))
     core_from = sorted(margins.values())[-places]
     promising_from = sorted(forecast.values())[-places]
     total = sum(max(margin, Decimal(0)) for margin in margins.values())
     rows = {}
     for key in worth:
-        margin = worth[key]["margin_amount"]
+        margin = worth[key]["margin_amount"] - worth[key]["refund_amount"]
         better = sum(max(other, Decimal(0)) for other in margins.values() if other > margin)
         row: Row = {
             "is_buyer": key in sales,
@@ -612,7 +893,13 @@ def test_headline_numbers(
     manifest = json.loads((published_home / "published/current/manifest.json").read_text())
     worth, scores = historic(exports), predicted(exports)
     sales = [order for order in exports.orders if order["is_sale"]]
-    margins = sorted((max(worth[key]["margin_amount"], Decimal(0)) for key in scores), reverse=True)
+    margins = sorted(
+        (
+            max(worth[key]["margin_amount"] - worth[key]["refund_amount"], Decimal(0))
+            for key in scores
+        ),
+        reverse=True,
+    )
     headline = manifest["headline"]
     assert headline["customers"] == len(set(exports.key_of.values()))
     assert headline["buyers"] == len(scores)

@@ -133,9 +133,8 @@ def test_value_is_the_sum_of_its_definition(made_up: Callable[[int, int], MadeUp
         purchases += (until - before) * 1.12 ** (-end / 365.25)
         before = until
     assert scores.predicted_value_365d == pytest.approx(purchases * spend * margin, rel=1e-9)
-    assert scores.predicted_value_horizon == pytest.approx(scores.predicted_value_365d)
 
 
 def test_longer_horizon_is_worth_more(made_up: Callable[[int, int], MadeUp]) -> None:
-    scores = score(made_up(300, 27), forecast_horizon_days=3 * 365.0)
-    assert (scores.predicted_value_horizon > scores.predicted_value_365d).all()
+    scores = score(made_up(300, 27), lifetime_days=3 * 365.0)
+    assert (scores.predicted_value_lifetime > scores.predicted_value_365d).all()

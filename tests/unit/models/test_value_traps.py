@@ -30,7 +30,7 @@ def score(trap: Trap, model: str = "mbg_nbd") -> CustomerScores:
         trap.mean_spend,
         generator=np.random.default_rng(0),
         margin_rate=0.3,
-        forecast_horizon_days=1000,
+        lifetime_days=1000,
         model=model,
     )
 
