@@ -5,7 +5,7 @@
     one by the weight of a single purchase. The same formula in Python: models/value/gamma_gamma.py.
 #}
 {% macro expected_spend(frequency, mean_spend, model) -%}
-    {%- set count = "case when " ~ mean_spend ~ " > 0 then cast(" ~ frequency ~ " as double) else 0 end" -%}
+    {%- set count = "case when " ~ mean_spend ~ " > 0 then " ~ frequency ~ " else 0 end" -%}
     case
         when {{ model }}.is_usable
             then

@@ -30,17 +30,24 @@ def cdnow_summary(cdnow_folder: Path) -> tuple[Array, Array, Array, Array]:
 
 
 @pytest.fixture(scope="session")
-def cdnow_window(cdnow_folder: Path) -> Callable[[date, date], Window]:
+def cdnow_rows(cdnow_folder: Path) -> tuple[Array, Array, Array]:
+    """Customer, day as a number, and dollars of every row of the full data set."""
     rows = np.genfromtxt(cdnow_folder / "CDNOW_master.txt", skip_header=1)
     days = np.array(
         [date(d // 10000, d // 100 % 100, d % 100).toordinal() for d in rows[:, 1].astype(int)]
     )
+    return rows[:, 0].astype(int), days, rows[:, 3]
+
+
+@pytest.fixture(scope="session")
+def cdnow_window(cdnow_rows: tuple[Array, Array, Array]) -> Callable[[date, date], Window]:
+    customers, days, dollars = cdnow_rows
 
     def window(calibrated_to: date, observed_to: date) -> Window:
         return split_window(
-            rows[:, 0].astype(int),
+            customers,
             days,
-            rows[:, 3],
+            dollars,
             calibrated_to.toordinal(),
             observed_to.toordinal(),
         )

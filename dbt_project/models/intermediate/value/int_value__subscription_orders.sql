@@ -10,14 +10,12 @@ orders as (
 
 subscription_products as (
     select
-        source_system,
-        product_id,
-        coalesce(product_name, product_id) as plan_name
-    from {{ ref('int_products__products_unioned') }}
-    where
-        lower(trim(category)) in (
-            select lower(trim(category)) from {{ source('settings', 'subscription_categories') }}
-        )
+        products.source_system,
+        products.product_id,
+        coalesce(products.product_name, products.product_id) as plan_name
+    from {{ ref('int_products__products_unioned') }} as products
+    inner join {{ source('settings', 'subscription_categories') }} as categories
+        on lower(trim(products.category)) = lower(trim(categories.category))
 )
 
 select

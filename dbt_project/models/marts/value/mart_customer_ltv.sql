@@ -184,10 +184,10 @@ contracts as (
         sum(forecasts.expected_payments_365d) as expected_payments_365d,
         sum(forecasts.expected_payments_lifetime) as expected_payments_lifetime,
         {%- for horizon in ['90d', '365d', 'lifetime'] %}
-        {%- for end in ['', '_low', '_high'] %}
-        sum(forecasts.discounted_payments_{{ horizon }}{{ end }} * running.amount)
-            as revenue_{{ horizon }}{{ end }},
-        {%- endfor %}
+            {%- for end in ['', '_low', '_high'] %}
+                sum(forecasts.discounted_payments_{{ horizon }}{{ end }} * running.amount)
+                    as revenue_{{ horizon }}{{ end }},
+            {%- endfor %}
         {%- endfor %}
         max(forecasts.model_name) as model_name,
         max(forecasts.model_status) as model_status
@@ -220,17 +220,18 @@ predicted as (
         - (1 - coalesce(purchases.probability_purchase_365d, 0))
         * (1 - coalesce(contracts.probability_renewal_365d, 0)) as probability_purchase_365d,
         {%- for horizon in ['90d', '365d', 'lifetime'] %}
-        coalesce(purchases.expected_purchases_{{ horizon }}, 0)
-        + coalesce(contracts.expected_payments_{{ horizon }}, 0) as expected_purchases_{{ horizon }},
-        {%- for end in ['', '_low', '_high'] %}
-        (
-            coalesce(purchases.discounted_purchases_{{ horizon }}{{ end }}, 0)
-            * coalesce(purchases.expected_spend, 0)
-            + coalesce(contracts.revenue_{{ horizon }}{{ end }}, 0)
-        )
-        * (1 - historic.refund_rate)
-        * historic.margin_rate as predicted_value_{{ horizon }}{{ end }},
-        {%- endfor %}
+            coalesce(purchases.expected_purchases_{{ horizon }}, 0)
+            + coalesce(contracts.expected_payments_{{ horizon }}, 0)
+                as expected_purchases_{{ horizon }},
+            {%- for end in ['', '_low', '_high'] %}
+                (
+                    coalesce(purchases.discounted_purchases_{{ horizon }}{{ end }}, 0)
+                    * coalesce(purchases.expected_spend, 0)
+                    + coalesce(contracts.revenue_{{ horizon }}{{ end }}, 0)
+                )
+                * (1 - historic.refund_rate)
+                * historic.margin_rate as predicted_value_{{ horizon }}{{ end }},
+            {%- endfor %}
         {%- endfor %}
         purchases.expected_spend * (1 - historic.refund_rate) as expected_spend,
         case
@@ -432,10 +433,10 @@ select
     cast(predicted.expected_purchases_lifetime as double) as expected_purchases_lifetime,
     cast(predicted.expected_spend as double) as expected_spend,
     {%- for horizon in ['90d', '365d', 'lifetime'] %}
-    {%- for end in ['', '_low', '_high'] %}
-    cast(predicted.predicted_value_{{ horizon }}{{ end }} as double)
-        as predicted_value_{{ horizon }}{{ end }},
-    {%- endfor %}
+        {%- for end in ['', '_low', '_high'] %}
+            cast(predicted.predicted_value_{{ horizon }}{{ end }} as double)
+                as predicted_value_{{ horizon }}{{ end }},
+        {%- endfor %}
     {%- endfor %}
     cast(
         case

@@ -1,0 +1,148 @@
+"""sBG: published parameters, truth behind made-up contracts, exact intervals, statuses."""
+
+import math
+
+import numpy as np
+import pytest
+
+from models.value import contracts
+from models.value.contracts import Renewals, Retention
+from models.value.status import Status
+from tests.unit.models.value_model_data import Array
+
+# Per cent of customers surviving year 0 to 12 (Fader & Hardie 2007, table 1).
+HIGH_END = [100, 86.9, 74.3, 65.3, 59.3, 55.1, 51.7, 49.1, 46.8, 44.5, 42.7, 40.9, 39.4]
+REGULAR = [100, 63.1, 46.8, 38.2, 32.6, 28.9, 26.2, 24.1, 22.3, 20.7, 19.4, 18.3, 17.3]
+SEGMENTS = {
+    "high_end": (HIGH_END, (0.668, 3.806), 0.012),
+    "regular": (REGULAR, (0.704, 1.182), 0.003),
+}
+
+
+def seven_years(survivors: list[float]) -> Renewals:
+    alive = np.array(survivors) * 10
+    return Renewals(np.arange(1.0, 8.0), alive[:7], alive[1:8])
+
+
+@pytest.mark.parametrize("segment", SEGMENTS)
+def test_published_parameters_and_projection(segment: str) -> None:
+    """Fitted to seven years, projected to twelve: far nearer than one constant rate of leaving."""
+    survivors, parameters, error = SEGMENTS[segment]
+    renewals = seven_years(survivors)
+    fit = contracts.fit(renewals, prior_scale=math.inf)
+    assert list(fit.parameters.values()) == pytest.approx(parameters, rel=1e-3)
+    assert fit.status is Status.OK and fit.n == 1000
+    ahead = np.arange(8, 13)
+    actual = np.array(survivors)[ahead] / 100
+    projected = contracts.survival(contracts.fitted(fit), ahead)
+    assert np.abs(projected - actual).mean() == pytest.approx(error, abs=5e-4)
+    constant = renewals.retention**ahead
+    assert np.abs(constant - actual).mean() > 0.06
+
+
+def test_weak_prior_hardly_moves_the_fit() -> None:
+    for survivors, parameters, _ in SEGMENTS.values():
+        fit = contracts.fit(seven_years(survivors))
+        assert list(fit.parameters.values()) == pytest.approx(parameters, rel=0.01)
+
+
+def made_up(
+    size: int, truth: Retention, seed: int
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Let contracts of one to six decided renewals be renewed or not, each by its own coin."""
+    generator = np.random.default_rng(seed)
+    leaving = generator.beta(truth.alpha, truth.beta, size)
+    left_at = generator.geometric(leaving)
+    decided = generator.integers(1, 7, size)
+    number: list[Array] = []
+    renewed: list[Array] = []
+    for t in range(1, 7):
+        up = (left_at >= t) & (decided >= t)
+        number.append(np.full(int(up.sum()), float(t)))
+        renewed.append((left_at[up] > t).astype(float))
+    half = len(number) // 2
+    early, late = slice(0, half), slice(half, None)
+    return (
+        (np.concatenate(number[early]), np.concatenate(renewed[early])),
+        (np.concatenate(number[late]), np.concatenate(renewed[late])),
+    )
+
+
+def test_planted_truth_is_recovered_within_three_standard_errors() -> None:
+    truth = Retention(0.8, 2.0)
+    early, late = made_up(4000, truth, 3)
+    fit = contracts.fit(
+        contracts.count_renewals(*(np.concatenate(pair) for pair in zip(early, late, strict=True)))
+    )
+    for name, value in fit.parameters.items():
+        assert abs(value - getattr(truth, name)) < 3 * fit.standard_errors[name]
+
+
+def test_backtest_prefers_rising_retention_to_one_rate() -> None:
+    early, late = made_up(4000, Retention(0.8, 2.0), 4)
+    sbg, naive = contracts.backtest(early, late)
+    assert (sbg.model, naive.model) == ("sbg", "naive_renewal")
+    assert sbg.renewals == naive.renewals == len(late[0])
+    assert sbg.measures["renewed", "brier"] < naive.measures["renewed", "brier"]
+    assert sbg.measures["renewed", "ece"] < 0.03 < naive.measures["renewed", "ece"]
+
+
+def test_expected_payments_are_the_survival_of_their_days() -> None:
+    """A monthly contract before its third renewal, recomputed payment by payment."""
+    truth = Retention(0.7, 2.1)
+    found = contracts.expected_payments(
+        truth, np.array([3.0]), np.array([12.0]), np.array([30.0]), 100.0, 0.1
+    )
+    alive, expected, discounted = 1.0, 0.0, 0.0
+    for number, day in ((3, 12), (4, 42), (5, 72)):
+        alive *= (2.1 + number - 1) / (0.7 + 2.1 + number - 1)
+        expected += alive
+        discounted += alive * 1.1 ** (-day / 365.25)
+    assert found.expected == pytest.approx([expected], rel=1e-12)
+    assert found.discounted == pytest.approx([discounted], rel=1e-12)
+
+
+def test_overdue_and_far_renewals() -> None:
+    """What is overdue is due today; a renewal beyond the horizon brings nothing within it."""
+    truth = Retention(1.0, 3.0)
+    found = contracts.expected_payments(
+        truth, np.ones(2), np.array([-5.0, 91.0]), np.full(2, 365.0), 90.0, 0.1
+    )
+    assert found.discounted.tolist() == pytest.approx([0.75, 0.0])
+    assert found.high.tolist() == pytest.approx([1.0, 0.0])
+
+
+def test_interval_covers_simulated_payments() -> None:
+    """Every contract has its own coin; the interval is of the number of payments, discounted."""
+    truth = Retention(0.8, 2.0)
+    generator = np.random.default_rng(5)
+    leaving = generator.beta(truth.alpha, truth.beta, 20_000)
+    payments = np.minimum(generator.geometric(leaving) - 1, 12)
+    values = np.append(0.0, np.cumsum(1.1 ** (-(10 + 30 * np.arange(12)) / 365.25)))[payments]
+    found = contracts.expected_payments(
+        truth, np.ones(1), np.full(1, 10.0), np.full(1, 30.0), 350.0, 0.1
+    )
+    assert values.mean() == pytest.approx(found.discounted[0], abs=4 * values.std() / 141)
+    assert (values < found.low[0]).mean() <= 0.025
+    assert (values > found.high[0]).mean() <= 0.025
+    assert found.low[0] <= found.discounted[0] <= found.high[0]
+
+
+@pytest.mark.parametrize(
+    ("number", "renewed", "status"),
+    [
+        ([], [], Status.TOO_FEW),
+        ([1] * 20, [1, 0] * 10, Status.TOO_FEW),
+        ([1] * 200, [1, 0] * 100, Status.TOO_FEW),  # one renewal number tells no difference
+        ([1] * 200 + [2] * 200, [1] * 400, Status.DROPOUT_UNIDENTIFIED),
+        ([1] * 100 + [2] * 80, [1] * 80 + [0] * 20 + [1] * 70 + [0] * 10, Status.OK),
+    ],
+)
+def test_traps_end_in_a_status_and_finite_parameters(
+    number: list[int], renewed: list[int], status: Status
+) -> None:
+    fit = contracts.fit(contracts.count_renewals(number, renewed))
+    assert fit.status is status
+    rates = contracts.retention(contracts.fitted(fit), np.arange(1, 50))
+    assert np.isfinite(rates).all() and (rates > 0).all() and (rates < 1).all()
+    assert (np.diff(rates) > 0).all(), "retention rises with every renewal"
