@@ -1,0 +1,146 @@
+"""Names in one spelling: lower case, Latin letters, given name and family name apart.
+
+Belongs here: taking names apart, transliteration, nicknames. Does not: deciding whose names are
+alike enough (dbt and `matching`).
+"""
+
+import re
+import unicodedata
+from functools import cache
+from typing import NamedTuple
+
+import text_unidecode
+from nicknames import NickNamer
+
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_NOT_A_LETTER = re.compile("[^a-z]+")
+_TITLES = frozenset(
+    "mr mrs ms miss mx dr prof sir madam herr frau mme mlle sr sra srta dna don dona rev".split()
+)
+_SUFFIXES = frozenset("jr sr ii iii iv phd md esq".split())
+_PARTICLES = frozenset("van von der den de da do dos das del della di la le ter ten bin al".split())
+
+# Two characters that are one family name; all other Chinese family names have one.
+_COMPOUND_FAMILY_NAMES = frozenset(
+    "欧阳 歐陽 司马 司馬 上官 诸葛 諸葛 夏侯 东方 東方 皇甫 尉迟 尉遲 公孙 公孫 慕容 令狐 司徒 宇文 长孙 "
+    "長孫 轩辕 軒轅 端木 独孤 獨孤 南宫 南宮 百里 呼延 闻人 聞人 澹台 太史 钟离 鍾離 申屠 公冶".split()
+)
+# Family names that are read otherwise than the character in a word.
+_FAMILY_READINGS = {
+    "曾": "zeng", "单": "shan", "單": "shan", "仇": "qiu", "区": "ou", "區": "ou", "查": "zha",
+    "解": "xie", "朴": "piao", "盖": "ge", "召": "shao", "尉": "wei", "翟": "zhai", "洗": "xian",
+    "冼": "xian", "乐": "yue", "樂": "yue", "覃": "qin", "缪": "miao", "繆": "miao", "华": "hua",
+    "任": "ren", "宁": "ning", "万": "wan", "萬": "wan", "么": "yao", "员": "yun", "種": "chong",
+    "种": "chong", "秘": "bi", "折": "she", "黑": "he", "繁": "po", "尉迟": "yuchi",
+    "尉遲": "yuchi", "长孙": "zhangsun", "長孫": "zhangsun",
+}  # fmt: skip
+
+
+class PersonName(NamedTuple):
+    """A name taken apart; a part that is not known is None."""
+
+    given: str | None
+    family: str | None
+
+
+def person_name(first: str | None, last: str | None, full: str | None) -> PersonName:
+    """Return given and family name in Latin lower-case letters without spaces.
+
+    `full` counts only where both parts are missing. It is read as `Family, Given`, as
+    a Chinese name with the family name first when written in characters, else as
+    `Given … Family`. Titles and generational suffixes are dropped, middle names as well: systems
+    differ in whether they keep them. Two records may still have the parts the other way round.
+    """
+    if not (first and first.strip()) and not (last and last.strip()):
+        first, last = _split(full or "")
+    return PersonName(_given(first or ""), _family(last or ""))
+
+
+def name_forms(given: str | None) -> list[str]:
+    """Return a given name and the formal names it may be short for, sorted: bob → [bob, robert].
+
+    Two names are alike when their forms meet. Source: the `nicknames` package (public domain list
+    of English names).
+    """
+    if not given:
+        return []
+    return sorted({given, *_formal_names(given)})
+
+
+def latin(text: str) -> str:
+    """Return the text in lower-case ASCII letters and digits, words apart.
+
+    Chinese characters become pinyin without tones, other scripts their usual transliteration.
+    """
+    plain = unicodedata.normalize("NFKC", text)
+    if not plain.isascii():
+        if _HAN.search(plain):
+            plain = " ".join(_pinyin(part) if _HAN.match(part) else part for part in _runs(plain))
+        plain = text_unidecode.unidecode(plain)
+    return " ".join(re.sub("[^a-z0-9]+", " ", plain.lower()).split())
+
+
+def _runs(text: str) -> list[str]:
+    """Cut a text where Chinese characters begin or end."""
+    return re.findall(f"{_HAN.pattern}+|[^\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+", text)
+
+
+def _split(full: str) -> tuple[str, str]:
+    full = unicodedata.normalize("NFKC", full).strip()
+    han = "".join(_HAN.findall(full))
+    if han and len(han) == len(full.replace(" ", "").replace("·", "")):
+        length = 2 if han[:2] in _COMPOUND_FAMILY_NAMES and len(han) > 2 else 1
+        return han[length:], han[:length]
+    family, comma, given = full.partition(",")
+    if comma and given.strip() and given.strip().lower().strip(".") not in _SUFFIXES:
+        return given, family
+    words = _without_titles(full.replace(",", " ").split())
+    if len(words) < 2:
+        return " ".join(words), ""
+    start = len(words) - 1
+    while start > 1 and words[start - 1].lower() in _PARTICLES:
+        start -= 1
+    return words[0], " ".join(words[start:])
+
+
+def _without_titles(words: list[str]) -> list[str]:
+    while len(words) > 1 and words[0].lower().strip(".") in _TITLES:
+        words = words[1:]
+    while len(words) > 1 and words[-1].lower().strip(".") in _SUFFIXES:
+        words = words[:-1]
+    return words
+
+
+def _given(text: str) -> str | None:
+    if _HAN.search(text):
+        return _letters(_pinyin("".join(_HAN.findall(text))))
+    return _letters(" ".join(_without_titles(text.split())))
+
+
+def _family(text: str) -> str | None:
+    han = "".join(_HAN.findall(text))
+    if han:
+        return _letters(_FAMILY_READINGS.get(han) or _pinyin(han))
+    return _letters(" ".join(_without_titles(text.split())))
+
+
+def _letters(text: str) -> str | None:
+    plain = text if text.isascii() else text_unidecode.unidecode(text)
+    return _NOT_A_LETTER.sub("", plain.lower()) or None
+
+
+def _pinyin(han: str) -> str:
+    # Imported where a Chinese name occurs: its dictionaries take a fifth of a second.
+    from pypinyin import lazy_pinyin
+
+    return "".join(lazy_pinyin(han))
+
+
+@cache
+def _nicknamer() -> NickNamer:
+    return NickNamer()
+
+
+@cache
+def _formal_names(given: str) -> frozenset[str]:
+    return frozenset(_nicknamer().canonicals_of(given))
