@@ -9,21 +9,35 @@ import unicodedata
 from functools import cache
 from typing import NamedTuple
 
-import text_unidecode
+import text_unidecode  # type: ignore[import-untyped]  # carries no types
 from nicknames import NickNamer
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
 
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _NOT_A_LETTER = re.compile("[^a-z]+")
-_TITLES = frozenset(
-    "mr mrs ms miss mx dr prof sir madam herr frau mme mlle sr sra srta dna don dona rev".split()
+_TITLES = _words(
+    "mr mrs ms miss mx dr prof sir madam herr frau mme mlle sr sra srta dna don dona rev"
 )
-_SUFFIXES = frozenset("jr sr ii iii iv phd md esq".split())
-_PARTICLES = frozenset("van von der den de da do dos das del della di la le ter ten bin al".split())
+_SUFFIXES = _words("jr sr ii iii iv phd md esq")
+_PARTICLES = _words("van von der den de da do dos das del della di la le ter ten bin al")
+
+_LEGAL_FORMS = _words(
+    "the inc incorporated llc llp lp ltd limited plc co company corp corporation gmbh mbh ag kg "
+    "ohg ug se sa sas sarl srl spa bv nv oy ab as aps pty pvt sdn bhd kk ltda eirl sl spol sro "
+    "doo"
+)
+_HAN_LEGAL_FORM = re.compile("(股份|有限|责任|責任|集团|集團)*公司 *$")
+_DOTTED_LETTER = re.compile(r"\b(\w)\.")
 
 # Two characters that are one family name; all other Chinese family names have one.
-_COMPOUND_FAMILY_NAMES = frozenset(
-    "欧阳 歐陽 司马 司馬 上官 诸葛 諸葛 夏侯 东方 東方 皇甫 尉迟 尉遲 公孙 公孫 慕容 令狐 司徒 宇文 长孙 "
-    "長孫 轩辕 軒轅 端木 独孤 獨孤 南宫 南宮 百里 呼延 闻人 聞人 澹台 太史 钟离 鍾離 申屠 公冶".split()
+_COMPOUND_FAMILY_NAMES = _words(
+    "欧阳 歐陽 司马 司馬 上官 诸葛 諸葛 夏侯 东方 東方 皇甫 尉迟 尉遲 公孙 公孫 慕容 令狐 司徒 "
+    "宇文 长孙 長孫 轩辕 軒轅 端木 独孤 獨孤 南宫 南宮 百里 呼延 闻人 聞人 澹台 太史 钟离 鍾離 "
+    "申屠 公冶"
 )
 # Family names that are read otherwise than the character in a word.
 _FAMILY_READINGS = {
@@ -67,11 +81,24 @@ def name_forms(given: str | None) -> list[str]:
     return sorted({given, *_formal_names(given)})
 
 
-def latin(text: str) -> str:
+def organisation_name(text: str | None) -> str | None:
+    """Return the name of an organisation without its legal form: `The Acme Co., Ltd.` → acme.
+
+    Words are lower-case and Latin. A name that is nothing but legal forms stays as it is.
+    """
+    plain = _HAN_LEGAL_FORM.sub("", text or "").replace("&", " and ")
+    words = latin(_DOTTED_LETTER.sub(r"\1", plain)).split()  # S.A. is SA
+    kept = [word for word in words if word not in _LEGAL_FORMS] or words
+    return " ".join(kept) or None
+
+
+def latin(text: str | None) -> str:
     """Return the text in lower-case ASCII letters and digits, words apart.
 
     Chinese characters become pinyin without tones, other scripts their usual transliteration.
     """
+    if text is None:
+        return ""
     plain = unicodedata.normalize("NFKC", text)
     if not plain.isascii():
         if _HAN.search(plain):

@@ -32,24 +32,74 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class HardIdentifier(_Strict):
-    """An identifier that a system keeps unique: how far a link by it is trusted."""
+class ExternalIdentifier(_Strict):
+    """An id of another system that a record carries; `reliability` is the score of the link."""
+
+    reliability: Share = 1.0
+
+
+class SharedIdentifier(_Strict):
+    """An identifier that people may share: with more names than `limit` it joins nobody."""
 
     reliability: Share
+    limit: int = Field(default=10, ge=2)
 
 
-class SharedIdentifier(HardIdentifier):
-    """An identifier that people may share: beyond `limit` records it joins nobody."""
+class Email(SharedIdentifier):
+    """A mailbox."""
 
-    limit: int = Field(default=5, ge=2)
+    reliability: Share = 0.98
+
+
+class Phone(SharedIdentifier):
+    """A phone number, together with the name."""
+
+    reliability: Share = 0.95
+
+
+class PersonalIdentifier(SharedIdentifier):
+    """An id given to one person; where it is `unique`, two different ones never meet in a customer.
+
+    Not unique is what is typed by hand and therefore misprinted, or given again after a loss.
+    """
+
+    reliability: Share = 0.99
+    unique: bool = True
+
+
+class Matching(_Strict):
+    """The statistical comparison of records that no identifier joins (Splink).
+
+    Pairs from `match_threshold` on are joined, those from `review_threshold` on are put to a
+    person. Fewer than `minimum_records` teach a model nothing. `pairs_per_record` bounds the work:
+    a reason to compare (same birth date and family name, …) is used as far as it makes no more.
+    """
+
+    enabled: bool = True
+    match_threshold: Share = 0.9
+    review_threshold: Share = 0.5
+    minimum_records: int = Field(default=200, ge=2)
+    pairs_per_record: Annotated[float, Field(gt=0)] = 3.0
+    largest_customer: int = Field(default=25, ge=2)
+    seed: int = 20_260_101
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Matching":
+        if self.review_threshold > self.match_threshold:
+            raise ValueError("review_threshold must not be above match_threshold")
+        return self
 
 
 class Identity(_Strict):
-    """The identifiers that join records of one customer."""
+    """What joins the records of one customer."""
 
-    external_id: HardIdentifier = HardIdentifier(reliability=1.0)
-    email: SharedIdentifier = SharedIdentifier(reliability=0.98)
-    phone: SharedIdentifier = SharedIdentifier(reliability=0.95)
+    external_id: ExternalIdentifier = ExternalIdentifier()
+    national_id: PersonalIdentifier = PersonalIdentifier()
+    loyalty_number: PersonalIdentifier = PersonalIdentifier()
+    email: Email = Email()
+    phone: Phone = Phone()
+    matching: Matching = Matching()
+    trusted_systems: tuple[str, ...] = ()
 
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]

@@ -3,27 +3,41 @@
 Belongs here: registering functions on the connection. Does not: their logic (`models/`).
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 from duckdb.func import SPECIAL
 
+from models.identity.names import latin, name_forms, organisation_name, person_name
 from models.identity.phone_numbers import to_e164
+
+_TEXT = "VARCHAR"
+_FUNCTIONS: tuple[tuple[Callable[..., Any], Sequence[str], str], ...] = (
+    (to_e164, [_TEXT, _TEXT], _TEXT),
+    (person_name, [_TEXT, _TEXT, _TEXT], "STRUCT(given VARCHAR, family VARCHAR)"),
+    (name_forms, [_TEXT], "VARCHAR[]"),
+    (organisation_name, [_TEXT], _TEXT),
+    (latin, [_TEXT], _TEXT),
+)
 
 
 class Plugin(BasePlugin):  # type: ignore[misc]  # dbt-duckdb carries no types
     """Registers the project's functions on every connection that dbt opens."""
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Add `to_e164(phone, region)`; NULL in gives NULL out."""
+        """Add the functions of `models/identity` that the models call."""
         register_functions(conn)
 
 
 def register_functions(connection: DuckDBPyConnection) -> None:
     """Make the project's SQL functions known to one DuckDB connection."""
-    connection.create_function(
-        "to_e164",
-        to_e164,
-        ["VARCHAR", "VARCHAR"],
-        "VARCHAR",
-        null_handling=SPECIAL,  # the default refuses functions that return NULL
-    )
+    for function, parameters, returned in _FUNCTIONS:
+        connection.create_function(
+            function.__name__,
+            function,
+            list(parameters),
+            returned,
+            null_handling=SPECIAL,  # the default refuses functions that return NULL
+        )

@@ -6,7 +6,7 @@ One `@dbt_assets` over everything would make gates between layers useless: a fai
 stops steps, not parts of a step. So each layer is a step of its own, and staging one per system.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -36,16 +36,22 @@ def dbt_layer(
     scope: str,
     select: str,
     systems: Sequence[str],
+    exclude: str = "",
+    is_gated: bool = True,
+    also_judged: Collection[str] = (),
 ) -> dg.Definitions:
     """Return the step that builds a dbt selection and the gate behind it.
 
     `layer` and `scope` name the receipt and the folder of the suites; tables with a suite carry
-    the checks. Raises SuiteError for a suite without a table.
+    the checks. A layer of several steps has its gate behind the last: the others are not gated,
+    and the gate judges what they built as well (`also_judged`, as `schema.table`). Raises
+    SuiteError for a suite without a table.
     """
 
     @dbt_assets(
         manifest=manifest_path(systems),
         select=select,
+        exclude=exclude or None,
         name=name,
         dagster_dbt_translator=LayerTranslator(),
         pool="duckdb_warehouse",
@@ -54,7 +60,10 @@ def dbt_layer(
         record_built(warehouse.build_dir, layer, scope)
         report(f"build {name}: {len(context.selected_asset_keys)} tables")
         results = run_dbt(
-            ["build", "--resource-type", "model", "seed", "--select", *select.split()],
+            [
+                *("build", "--resource-type", "model", "seed", "--select", *select.split()),
+                *(["--exclude", *exclude.split()] if exclude else []),
+            ],
             warehouse.database,
             systems,
         )
@@ -81,8 +90,15 @@ def dbt_layer(
                 },
             )
 
+    if not is_gated:
+        return dg.Definitions(assets=[build])
+
     suites = load_layer(layer, None if scope == ALL else [scope])
-    gated = {suite.table: dg.AssetKey(suite.table.split(".")) for suite in suites}
+    gated = {
+        suite.table: dg.AssetKey(suite.table.split("."))
+        for suite in suites
+        if suite.table not in also_judged
+    }
     strangers = sorted(set(gated.values()) - build.keys)
     if strangers:
         raise SuiteError(f"suites of tables that {name} does not build: {strangers}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.lib.company import Company
+from orchestration.lib.company import Company, Identity
 
 
 class NoDateError(ValueError):
@@ -33,11 +33,8 @@ def write_settings(
         "rfm_window_days": ("integer", company.rfm_window_days),
         "value_tier_core_share": ("double", company.value_tier_core_share),
         "value_tier_growth_rate": ("double", company.value_tier_growth_rate),
-        "email_limit": ("integer", company.identity.email.limit),
-        "phone_limit": ("integer", company.identity.phone.limit),
-        "external_id_reliability": ("double", company.identity.external_id.reliability),
-        "email_reliability": ("double", company.identity.email.reliability),
-        "phone_reliability": ("double", company.identity.phone.reliability),
+        **_identifier_settings(company.identity),
+        "match_threshold": ("double", company.identity.matching.match_threshold),
         "small_sample_size": ("integer", company.small_sample_size),
         "first_contact_days": ("integer", company.service.first_contact_days),
         "answer_days": ("integer", company.service.answer_days),
@@ -60,6 +57,20 @@ def write_settings(
     for category in company.subscriptions.categories:
         con.execute("insert into settings.subscription_categories values (?)", [category])
     return as_of
+
+
+def _identifier_settings(identity: Identity) -> dict[str, tuple[str, Any]]:
+    """Return `<kind>_reliability`, `<kind>_limit`, `<kind>_is_unique`, as a kind has them."""
+    kinds = {
+        "reliability": ("double", "reliability"),
+        "limit": ("integer", "limit"),
+        "unique": ("boolean", "is_unique"),
+    }
+    return {
+        f"{kind}_{kinds[name][1]}": (kinds[name][0], value)
+        for kind in ("external_id", "national_id", "loyalty_number", "email", "phone")
+        for name, value in getattr(identity, kind)
+    }
 
 
 def _last_exported_day(con: duckdb.DuckDBPyConnection) -> date:

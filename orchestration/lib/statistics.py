@@ -49,6 +49,7 @@ def statistics_step(
     tables: Sequence[str],
     reads: Sequence[str],
     kinds: set[str],
+    layer: str = LAYER,
 ) -> dg.Definitions:
     """Return the step that writes `statistics.<table>` for each of the tables.
 
@@ -56,7 +57,7 @@ def statistics_step(
     `settings.company`, and writes nothing itself. The tables, their columns and what they are
     computed from are documented once, as dbt sources in `_statistics__sources.yml`; a column that
     is not documented there, or missing, is an error. The compute function's docstring describes
-    the step.
+    the step. `layer` is the one whose gate vouches for the tables.
     """
     systems = project.systems()
     manifest = read_manifest(systems)
@@ -83,7 +84,7 @@ def statistics_step(
         pool="duckdb_warehouse",
     )
     def step(warehouse: Warehouse):  # type: ignore[no-untyped-def]  # Dagster reads annotations
-        record_built(warehouse.build_dir, LAYER, ALL)
+        record_built(warehouse.build_dir, layer, ALL)
         report(f"statistics: {', '.join(tables)}")
         with warehouse.connect() as con:
             found = compute(con, warehouse.company)

@@ -4,59 +4,71 @@ records as (
     select * from {{ ref('int_identity__records') }}
 ),
 
-components as (
-    select * from {{ ref('int_identity__components') }}
+clusters as (
+    select * from {{ source('matching', 'identity_clusters') }}
 ),
 
--- The most reliable rule that ties the record to another one.
-rules as (
+links as (
+    select * from {{ ref('int_identity__links') }}
+),
+
+touched as (
+    select
+        record_number_a as record_number,
+        link_rule,
+        link_score,
+        outcome,
+        answer
+    from links
+    union all
+    select
+        record_number_b as record_number,
+        link_rule,
+        link_score,
+        outcome,
+        answer
+    from links
+),
+
+-- The surest link of the record to another one of its customer.
+ties as (
     select
         record_number,
-        min(case identifier_kind when 'external_id' then 1 when 'email' then 2 else 3 end)
-            as rule_rank
-    from {{ ref('int_identity__identifiers') }}
-    where is_link
+        min_by(link_rule, rule_rank) filter (where outcome = 'joined') as link_rule,
+        min_by(link_score, rule_rank) filter (where outcome = 'joined') as link_score,
+        count(*) filter (where outcome = 'joined') as count_links,
+        count(*) filter (where outcome = 'refused') as count_refused_links,
+        count(answer) as count_answers
+    from (
+        select
+            *,
+            row_number() over (
+                partition by record_number
+                order by link_rule != 'answer', link_score desc, link_rule
+            ) as rule_rank
+        from touched
+    ) as ranked
     group by record_number
-),
-
-clustered as (
-    select
-        records.*,
-        coalesce(components.component, records.record_number) as senior_record_number,
-        rules.rule_rank
-    from records
-    left join components on records.record_number = components.node
-    left join rules on records.record_number = rules.record_number
-),
-
-keyed as (
-    select
-        clustered.*,
-        {{ surrogate_key([
-            'senior.source_system', 'senior.source_object', 'senior.source_record_id'
-        ]) }} as customer_key
-    from clustered
-    inner join records as senior on clustered.senior_record_number = senior.record_number
 )
 
 select
-    source_system,
-    source_object,
-    source_record_id,
-    customer_key,
-    record_number,
-    email_normalised,
-    phone_e164,
-    case rule_rank
-        when 1 then 'external_id'
-        when 2 then 'email'
-        when 3 then 'phone_and_given_name'
-        else 'single_record'
-    end as link_rule,
-    cast(case rule_rank
-        when 1 then {{ setting('external_id_reliability') }}
-        when 2 then {{ setting('email_reliability') }}
-        when 3 then {{ setting('phone_reliability') }}
-        else 1
-    end as double) as link_score
-from keyed
+    records.source_system,
+    records.source_object,
+    records.source_record_id,
+    {{ surrogate_key([
+        'senior.source_system', 'senior.source_object', 'senior.source_record_id'
+    ]) }} as customer_key,
+    records.record_number,
+    records.is_organisation,
+    records.email_normalised,
+    records.phone_e164,
+    -- A record without a link is a customer of its own, for certain as far as anybody knows.
+    coalesce(ties.link_rule, 'single_record') as link_rule,
+    coalesce(ties.link_score, 1) as link_score,
+    coalesce(ties.count_links, 0) as count_links,
+    coalesce(ties.count_refused_links, 0) as count_refused_links,
+    coalesce(ties.count_answers, 0) > 0 as is_reviewed
+from records
+inner join clusters on records.record_number = clusters.record_number
+inner join records as senior on clusters.senior_record_number = senior.record_number
+left join ties on records.record_number = ties.record_number

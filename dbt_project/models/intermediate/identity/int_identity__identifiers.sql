@@ -36,21 +36,20 @@ stated as (
         source_system || ':' || source_record_id as identifier_value
     from records
     where source_system || ':' || source_record_id in (select mentioned.external_id from mentioned)
+    {% for kind, column in {
+        'national_id': 'national_id',
+        'loyalty_number': 'loyalty_number',
+        'email': 'email_normalised',
+        'phone': 'phone_e164',
+    }.items() -%}
     union all
     select
         record_number,
-        'email' as identifier_kind,
-        email_normalised as identifier_value
+        '{{ kind }}' as identifier_kind,
+        {{ column }} as identifier_value
     from records
-    where email_normalised is not null
-    union all
-    -- A household shares its phone: only together with the given name does it mean one person.
-    select
-        record_number,
-        'phone' as identifier_kind,
-        phone_e164 || '|' || given_name as identifier_value
-    from records
-    where phone_e164 is not null and given_name is not null
+    where {{ column }} is not null
+    {% endfor %}
 ),
 
 -- The same identifier stated twice by one record is one statement.
@@ -64,12 +63,30 @@ identifiers as (
 
 shared as (
     select
-        identifier_kind,
-        identifier_value,
+        identifiers.identifier_kind,
+        identifiers.identifier_value,
         count(*) as count_records,
-        min(record_number) as first_record_number
+        min(identifiers.record_number) as first_record_number,
+        count(distinct coalesce(
+            records.organisation_name,
+            coalesce(records.given_name, '') || ' ' || records.family_name,
+            records.given_name
+        )) as count_names
     from identifiers
-    group by identifier_kind, identifier_value
+    inner join records on identifiers.record_number = records.record_number
+    group by identifiers.identifier_kind, identifiers.identifier_value
+),
+
+limits as (
+    select
+        identifier_kind,
+        count_names_allowed
+    from (
+        values
+        {% for kind in ['national_id', 'loyalty_number', 'email', 'phone'] -%}
+        ('{{ kind }}', {{ setting(kind ~ '_limit') }}){{ ',' if not loop.last }}
+        {% endfor %}
+    ) as allowed (identifier_kind, count_names_allowed)
 ),
 
 judged as (
@@ -78,16 +95,18 @@ judged as (
         case
             when placeholders.reason is not null then placeholders.reason
             when mailboxes.reason is not null then mailboxes.reason
+            -- 0000000, 99-99-99: what fingers type where a form insists.
             when
-                shared.identifier_kind = 'email'
-                and shared.count_records > {{ setting('email_limit') }}
-                then 'joins more records than company.yml allows'
-            when
-                shared.identifier_kind = 'phone'
-                and shared.count_records > {{ setting('phone_limit') }}
-                then 'joins more records than company.yml allows'
+                shared.identifier_kind in ('national_id', 'loyalty_number', 'phone')
+                and length(replace(
+                    right(shared.identifier_value, 7), right(shared.identifier_value, 1), ''
+                )) = 0
+                then 'placeholder'
+            when shared.count_names > limits.count_names_allowed
+                then 'more people than company.yml allows'
         end as distrust_reason
     from shared
+    left join limits on shared.identifier_kind = limits.identifier_kind
     left join placeholders
         on
             shared.identifier_kind = placeholders.identifier_kind
@@ -97,19 +116,18 @@ judged as (
             shared.identifier_kind = 'email'
             and mailboxes.identifier_kind = 'email_local'
             and split_part(shared.identifier_value, '@', 1) = mailboxes.value
-    where shared.count_records > 1
 )
 
 select
     identifiers.record_number,
     identifiers.identifier_kind,
     identifiers.identifier_value,
-    cast(coalesce(judged.count_records, 1) as bigint) as count_records,
-    coalesce(judged.first_record_number, identifiers.record_number) as first_record_number,
-    judged.count_records is not null and judged.distrust_reason is null as is_link,
+    judged.count_records,
+    judged.count_names,
+    judged.first_record_number,
     judged.distrust_reason
 from identifiers
-left join judged
+inner join judged
     on
         identifiers.identifier_kind = judged.identifier_kind
         and identifiers.identifier_value = judged.identifier_value

@@ -19,6 +19,9 @@ select
     records.customer_key,
     records.link_rule,
     records.link_score,
+    records.is_reviewed,
+    records.count_links,
+    records.count_refused_links,
     sizes.count_records as count_customer_records
 from records
 inner join sizes on records.customer_key = sizes.customer_key

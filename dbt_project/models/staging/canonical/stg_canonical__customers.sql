@@ -25,7 +25,19 @@ typed as (
         nullif(trim(acquisition_channel), '') as acquisition_channel,
         nullif(trim(acquisition_campaign_id), '') as acquisition_campaign_id,
         nullif(trim(referred_by_customer_id), '') as referred_by_customer_id,
-        nullif(trim(external_ids), '') as external_ids,
+        nullif(trim(organisation_id), '') as organisation_id,
+        nullif(trim(parent_organisation_id), '') as parent_organisation_id,
+        nullif(trim(national_id), '') as national_id,
+        nullif(trim(loyalty_number), '') as loyalty_number,
+        -- A record that was merged away points at the one that stayed.
+        nullif(
+            concat_ws(
+                ';',
+                nullif(trim(external_ids), ''),
+                'canonical:' || nullif(trim(merged_into_customer_id), '')
+            ),
+            ''
+        ) as external_ids,
         cast(created_at as timestamp) as created_at,
         cast(updated_at as timestamp) as updated_at,
         first_exported_at,
@@ -56,6 +68,10 @@ select
     acquisition_channel,
     acquisition_campaign_id,
     referred_by_customer_id,
+    organisation_id,
+    parent_organisation_id,
+    national_id,
+    loyalty_number,
     external_ids,
     created_at,
     updated_at,

@@ -1,0 +1,124 @@
+with
+
+records as (
+    select
+        *,
+        -- Records that agree in all that the guards look at are judged once.
+        {{ surrogate_key([
+            'is_organisation', 'organisation_name', 'given_name', 'family_name', 'birth_date',
+            'national_id', 'loyalty_number'
+        ]) }} as variant
+    from {{ ref('int_identity__records') }}
+),
+
+-- What several records state and nothing speaks against.
+trusted as (
+    select
+        identifiers.identifier_kind,
+        identifiers.identifier_value,
+        identifiers.record_number,
+        -- What one system says of another's records, and ids that an authority gives, need no name.
+        case
+            when identifiers.identifier_kind in ('email', 'phone') then records.variant
+            else ''
+        end as variant
+    from {{ ref('int_identity__identifiers') }} as identifiers
+    inner join records on identifiers.record_number = records.record_number
+    where identifiers.count_records > 1 and identifiers.distrust_reason is null
+),
+
+variants as (
+    select
+        identifier_kind,
+        identifier_value,
+        variant,
+        min(record_number) as first_record_number
+    from trusted
+    group by identifier_kind, identifier_value, variant
+),
+
+-- Within a variant every record is held against the first; between variants, the first of each
+-- against the first of every other: all of them, so that no guard cuts off what another way joins.
+pairs as (
+    select
+        trusted.identifier_kind,
+        trusted.identifier_value,
+        variants.first_record_number as record_number_a,
+        trusted.record_number as record_number_b
+    from trusted
+    inner join variants
+        on
+            trusted.identifier_kind = variants.identifier_kind
+            and trusted.identifier_value = variants.identifier_value
+            and trusted.variant = variants.variant
+    where variants.first_record_number != trusted.record_number
+    union all
+    select
+        one.identifier_kind,
+        one.identifier_value,
+        one.first_record_number as record_number_a,
+        other.first_record_number as record_number_b
+    from variants as one
+    inner join variants as other
+        on
+            one.identifier_kind = other.identifier_kind
+            and one.identifier_value = other.identifier_value
+            and one.first_record_number < other.first_record_number
+),
+
+compared as (
+    select
+        pairs.*,
+        a.given_name is not null and b.given_name is not null
+        and {{ given_names_alike('a', 'b') }} as is_name_alike,
+        case
+            when pairs.identifier_kind = 'external_id' then null
+            when a.is_organisation != b.is_organisation then 'person_and_organisation'
+            when {{ unique_ids_differ('a', 'b') }} then 'unique_ids_differ'
+            when pairs.identifier_kind in ('national_id', 'loyalty_number') then null
+            when {{ organisation_names_differ('a', 'b') }} then 'names_differ'
+            when {{ given_names_differ('a', 'b') }} then 'names_differ'
+            when {{ birth_dates_differ('a', 'b') }} then 'birth_dates_differ'
+            when
+                pairs.identifier_kind = 'phone'
+                and {{ family_names_differ('a', 'b') }}
+                then 'names_differ'
+        end as guard,
+        a.is_organisation
+    from pairs
+    inner join records as a on pairs.record_number_a = a.record_number
+    inner join records as b on pairs.record_number_b = b.record_number
+),
+
+-- A mailbox or phone that two people turn out to share.
+shared_by_people as (
+    select distinct -- however many they are
+        identifier_kind,
+        identifier_value
+    from compared
+    where guard is not null
+)
+
+select
+    compared.record_number_a,
+    compared.record_number_b,
+    compared.identifier_kind,
+    compared.identifier_value,
+    case
+        when compared.guard is not null then compared.guard
+        when compared.identifier_kind not in ('email', 'phone') then null
+        when compared.is_organisation or compared.is_name_alike then null
+        -- A household or an office shares its phone: only with the name does it mean one person.
+        when compared.identifier_kind = 'phone' then 'names_not_known'
+        when shared_by_people.identifier_value is not null then 'shared_by_people'
+    end as guard,
+    cast(case compared.identifier_kind
+        {% for kind in ['external_id', 'national_id', 'loyalty_number', 'email', 'phone'] -%}
+        when '{{ kind }}' then {{ setting(kind ~ '_reliability') }}
+        {% endfor %}
+    end as double) as link_score
+from compared
+left join shared_by_people
+    on
+        compared.identifier_kind = shared_by_people.identifier_kind
+        and compared.identifier_value = shared_by_people.identifier_value

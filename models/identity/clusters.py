@@ -1,0 +1,163 @@
+"""Who is one customer in the end: links, from the surest to the weakest, under vetoes.
+
+Belongs here: making clusters of records from links, ids that must not meet, and answers of people.
+Does not: where links come from (dbt for identifiers, `matching` for likeness).
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+JOINED = ""
+ANSWERED_DIFFERENT = "answered_different"
+UNIQUE_IDS_DIFFER = "unique_ids_differ"
+TOO_MANY_RECORDS = "too_many_records"
+
+
+@dataclass(frozen=True)
+class Links:
+    """Pairs of records, by number from 0, that something speaks for joining; parallel arrays.
+
+    `strength` orders them: a stronger link is made first. `is_likeness` marks links by likeness
+    alone, which may not bring more than a number of records together.
+    """
+
+    a: Ints
+    b: Ints
+    strength: Floats
+    is_likeness: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """What became of records and links.
+
+    `senior`: for every record the smallest record number of its cluster. `refused`: for every link
+    why it was not made, JOINED where it holds.
+    """
+
+    senior: Ints
+    refused: npt.NDArray[np.object_]
+
+
+def cluster_records(
+    count: int,
+    links: Links,
+    *,
+    apart: tuple[Ints, Ints],
+    unique_ids: Mapping[str, Ints],
+    largest_by_likeness: int,
+) -> Clusters:
+    """Join `count` records by the links as far as no veto speaks against it.
+
+    `apart` are pairs that a person told apart. `unique_ids` holds, per kind of id of which a
+    customer has one only, the id of every record as a code, -1 where it has none. A link is refused
+    when the two clusters that it would join hold records told apart or two ids of one kind, or, for
+    likeness alone, when they would be larger than `largest_by_likeness`.
+
+    Links are made from the strongest to the weakest, of equals the more senior first, so that
+    the outcome depends on nothing but the links. Only the components in which a veto could
+    apply are walked link by link; all others are what the links connect.
+    """
+    component = _components(count, links.a, links.b)
+    suspicious = np.zeros(component.max(initial=-1) + 1, dtype=np.bool_)
+    within = component[apart[0]] == component[apart[1]]
+    suspicious[component[apart[0][within]]] = True
+    for ids in unique_ids.values():
+        suspicious[_holding_two(component, ids)] = True
+    suspicious |= np.bincount(component, minlength=suspicious.size) > largest_by_likeness
+
+    refused = np.full(links.a.size, JOINED, dtype=np.object_)
+    walked = np.flatnonzero(suspicious[component[links.a]])
+    order = walked[
+        np.lexsort(
+            (
+                np.maximum(links.a, links.b)[walked],
+                np.minimum(links.a, links.b)[walked],
+                -links.strength[walked],
+            )
+        )
+    ]
+    if order.size:
+        refused[order] = _walk(links, order, apart, unique_ids, largest_by_likeness)
+    made = refused == JOINED
+    component = _components(count, links.a[made], links.b[made])
+    senior = np.full(component.max(initial=-1) + 1, count, dtype=np.int64)
+    np.minimum.at(senior, component, np.arange(count))
+    return Clusters(senior[component], refused)
+
+
+def _components(count: int, a: Ints, b: Ints) -> Ints:
+    graph = coo_array((np.ones(a.size, dtype=np.int8), (a, b)), shape=(count, count))
+    return connected_components(graph, directed=False)[1].astype(np.int64)
+
+
+def _holding_two(component: Ints, ids: Ints) -> Ints:
+    """Return the components in which two different ids occur."""
+    known = ids >= 0
+    pairs = np.unique(np.stack([component[known], ids[known]]), axis=1)
+    return np.flatnonzero(np.bincount(pairs[0]) > 1) if pairs.size else pairs[0]
+
+
+def _walk(
+    links: Links,
+    order: Ints,
+    apart: tuple[Ints, Ints],
+    unique_ids: Mapping[str, Ints],
+    largest_by_likeness: int,
+) -> list[str]:
+    """Make the links in this order; return for each why it was refused, or JOINED."""
+    a, b = links.a[order].tolist(), links.b[order].tolist()
+    nodes = set(a) | set(b)
+    parent = {node: node for node in nodes}
+    size = dict.fromkeys(nodes, 1)
+    ids = {
+        node: {kind: int(codes[node]) for kind, codes in unique_ids.items() if codes[node] >= 0}
+        for node in nodes
+    }
+    strangers: dict[int, set[int]] = defaultdict(set)  # roots that must stay apart
+    for one, other in zip(apart[0].tolist(), apart[1].tolist(), strict=True):
+        if one in nodes and other in nodes:
+            strangers[one].add(other)
+            strangers[other].add(one)
+
+    def root(node: int) -> int:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    def veto(one: int, other: int, is_likeness: bool) -> str:
+        if other in strangers[one]:
+            return ANSWERED_DIFFERENT
+        if any(ids[one].get(kind, code) != code for kind, code in ids[other].items()):
+            return UNIQUE_IDS_DIFFER
+        if is_likeness and size[one] + size[other] > largest_by_likeness:
+            return TOO_MANY_RECORDS
+        return JOINED
+
+    verdicts = []
+    for left, right, is_likeness in zip(a, b, links.is_likeness[order].tolist(), strict=True):
+        one, other = root(left), root(right)
+        verdict = JOINED if one == other else veto(one, other, is_likeness)
+        verdicts.append(verdict)
+        if one == other or verdict != JOINED:
+            continue
+        if size[one] < size[other]:
+            one, other = other, one
+        parent[other] = one
+        size[one] += size[other]
+        ids[one] |= ids[other]
+        for stranger in strangers.pop(other, ()):
+            strangers[stranger].discard(other)
+            strangers[stranger].add(one)
+            strangers[one].add(stranger)
+    return verdicts

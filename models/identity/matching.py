@@ -1,0 +1,773 @@
+"""Records that are alike although no identifier joins them: the statistical step, with Splink.
+
+Belongs here: which records are worth comparing, the model (Fellegi & Sunter 1969), its training on
+the company's own data without labels, the scores. Does not: identifiers and their guards (dbt), who
+becomes one customer in the end (`clusters`).
+
+The model weighs every attribute by how often it agrees among records of one customer (m) and
+of two (u). u comes from random pairs, m from expectation maximisation in Splink. Both are rounded,
+so that equal input gives equal scores to the last bit.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from splink import Linker
+
+# Share of the customers' record pairs that the tight rules below find. Only the scale of the
+# prior depends on it: .5 or .9 moves every score by less than half a bit.
+RULES_RECALL = 0.7
+SAMPLE_RECORDS = 650  # of random pairs for u: 210,000, in which one in a hundred thousand shows
+TRAINING_PAIRS = 300_000  # per training; more moves m in the third digit
+LEAST_TRAINING_PAIRS = 50  # fewer train noise
+PRIOR_PAIRS = 20.0  # pairs that the expected m counts for against what training found
+LEAST_FILLED = 0.02  # share of records that must state an attribute for it to be compared
+SMALLEST_BUDGET = 50_000  # pairs that every reason to compare may make, however few the records
+UNSEEN = 1e-9  # u before sampling; what no random pair shows keeps it
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `company.yml` says of the statistical step (`identity.matching`)."""
+
+    review_threshold: float
+    minimum_records: int
+    pairs_per_record: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Pairs that look like one customer, and the model that says so.
+
+    `pairs`: record_number_a < record_number_b, match_probability, match_weight (bits), evidence
+    (bits per attribute, in words), guard (why the pair must not be joined nevertheless, or None).
+    `parameters`: grain, attribute, level, m, u, weight (bits). `statuses`: by grain, `trained` or
+    why no pair was looked at.
+    """
+
+    pairs: pd.DataFrame
+    parameters: pd.DataFrame
+    statuses: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Level:
+    """One way in which an attribute of two records can agree; `expected` is m before training."""
+
+    name: str
+    condition: str
+    expected: float
+    frequency_of: str | None = None  # a rare value that agrees says more than a frequent one
+    needs: str | None = None  # column without which the level cannot occur
+
+
+@dataclass(frozen=True)
+class _Attribute:
+    """One comparison: levels are tried in order, `needs` are the columns it is made of."""
+
+    name: str
+    needs: tuple[str, ...]
+    unknown: str
+    levels: tuple[_Level, ...]
+
+
+@dataclass(frozen=True)
+class _Grain:
+    """People or organisations: what is compared, why, and what teaches the model."""
+
+    name: str
+    condition: str
+    attributes: tuple[_Attribute, ...]
+    reasons: Mapping[str, str]  # two records with the same value of one of these are compared
+    tight: tuple[tuple[str, ...], ...]  # columns that hardly agree by chance
+    training: tuple[tuple[str, ...], ...]  # columns that agree in the pairs of one training
+
+
+def _either_null(column: str) -> str:
+    return f"({column}_l is null or {column}_r is null)"
+
+
+def _alike(column: str, least: float) -> str:
+    return f"jaro_winkler_similarity({column}_l, {column}_r) >= {least}"
+
+
+def _misprinted(column: str, most: int) -> str:
+    return f"damerau_levenshtein({column}_l, {column}_r) <= {most}"
+
+
+_SWAPPED = (
+    "coalesce((given_name_l = family_name_r and family_name_l = given_name_r)"
+    " or (jaro_winkler_similarity(given_name_l, family_name_r) >= 0.88"
+    " and jaro_winkler_similarity(family_name_l, given_name_r) >= 0.88), false)"
+)
+_SAME_PLACE = "(postal_code_l = postal_code_r or city_l = city_r)"
+
+_ADDRESS = _Attribute(
+    # One comparison: street, postal code and city agree and differ together.
+    "address",
+    ("street", "postal_code", "city"),
+    f"{_either_null('street')} and {_either_null('postal_code')} and {_either_null('city')}",
+    (
+        _Level(
+            "same street and place",
+            f"street_l = street_r and {_SAME_PLACE}",
+            0.40,
+            needs="street",
+        ),
+        _Level(
+            "similar street, same place",
+            f"{_alike('street', 0.88)} and {_SAME_PLACE}",
+            0.30,
+            needs="street",
+        ),
+        _Level("similar street", _alike("street", 0.92), 0.10, needs="street"),
+        _Level(
+            "same postal code",
+            "postal_code_l = postal_code_r",
+            0.05,
+            frequency_of="postal_code",
+            needs="postal_code",
+        ),
+        _Level("same city", "city_l = city_r", 0.05, frequency_of="city", needs="city"),
+        _Level("similar city", _alike("city", 0.88), 0.03, needs="city"),
+        _Level("different", "ELSE", 0.07),
+    ),
+)
+# john.smith and john.smith2 are alike because the names are: that says nothing about two John Smiths.
+_MAILBOX_IS_NAME = (
+    "(email_name_l != email_name_r and given_name_l = given_name_r"
+    f" and family_name_l = family_name_r and {_alike('email_name', 0.90)})"
+)
+_EMAIL = _Attribute(
+    "email",
+    ("email",),
+    f"{_either_null('email')} or coalesce({_MAILBOX_IS_NAME}, false)",
+    (
+        _Level("same", "email_l = email_r", 0.60),
+        _Level("same mailbox at another provider", "email_name_l = email_name_r", 0.10),
+        _Level("similar mailbox", _alike("email_name", 0.90), 0.15),
+        _Level("different", "ELSE", 0.15),
+    ),
+)
+_PHONE = _Attribute(
+    "phone",
+    ("phone",),
+    _either_null("phone"),
+    (
+        _Level("same", "phone_l = phone_r", 0.60),
+        _Level("one digit off", _misprinted("phone", 1), 0.05),
+        _Level("different", "ELSE", 0.35),
+    ),
+)
+_NATIONAL_ID = _Attribute(
+    "national_id",
+    ("national_id",),
+    _either_null("national_id"),
+    (
+        _Level("same", "national_id_l = national_id_r", 0.85),
+        _Level("one character off", _misprinted("national_id", 1), 0.10),
+        _Level("different", "ELSE", 0.05),
+    ),
+)
+
+PERSON = _Grain(
+    name="person",
+    condition="not is_organisation",
+    attributes=(
+        _Attribute(
+            "given_name",
+            ("given_name",),
+            _either_null("given_name"),
+            (
+                _Level("same", "given_name_l = given_name_r", 0.70, "given_name"),
+                _Level("swapped with the family name", _SWAPPED, 0.02),
+                _Level("nickname", "list_has_any(name_forms_l, name_forms_r)", 0.05),
+                _Level("similar", _alike("given_name", 0.88), 0.12),
+                _Level(
+                    "distantly similar",
+                    f"{_alike('given_name', 0.75)} or (left(given_name_l, 1) = "
+                    "left(given_name_r, 1) and least(length(given_name_l), "
+                    "length(given_name_r)) = 1)",
+                    0.04,
+                ),
+                _Level("different", "ELSE", 0.07),
+            ),
+        ),
+        _Attribute(
+            "family_name",
+            ("family_name",),
+            # Swapped names are counted once, with the given name.
+            f"{_either_null('family_name')} or {_SWAPPED}",
+            (
+                _Level("same", "family_name_l = family_name_r", 0.75, "family_name"),
+                _Level("similar", _alike("family_name", 0.88), 0.12),
+                _Level("distantly similar", _alike("family_name", 0.75), 0.05),
+                _Level("different", "ELSE", 0.08),
+            ),
+        ),
+        _Attribute(
+            "birth_date",
+            ("birth_date",),
+            _either_null("birth_date"),
+            (
+                _Level("same", "birth_date_l = birth_date_r", 0.85),
+                _Level(
+                    "one digit off, or day and month swapped",
+                    f"{_misprinted('birth_date', 1)} or (birth_date_l[1:4] = birth_date_r[1:4] "
+                    "and birth_date_l[6:7] = birth_date_r[9:10] "
+                    "and birth_date_l[9:10] = birth_date_r[6:7])",
+                    0.08,
+                ),
+                _Level("two digits off", _misprinted("birth_date", 2), 0.03),
+                _Level("different", "ELSE", 0.04),
+            ),
+        ),
+        _EMAIL,
+        _PHONE,
+        _ADDRESS,
+        _NATIONAL_ID,
+    ),
+    reasons={
+        "email": "email",
+        "mailbox": "email_name",
+        "phone": "phone",
+        "national id": "national_id",
+        "names, either way round": "least(given_name, family_name) || ' ' "
+        "|| greatest(given_name, family_name)",
+        "birth date and family name": "birth_date || family_name",
+        "birth date and given name": "birth_date || given_name",
+        "birth date and place": "birth_date || coalesce(postal_code, city)",
+        "birth date": "birth_date",
+        "day of birth and family name": "birth_date[6:10] || family_name",
+        "day of birth and given name": "birth_date[6:10] || given_name",
+        "month of birth and beginning of the family name": "birth_date[1:7] || family_name[1:4]",
+        "month of birth and beginning of the given name": "birth_date[1:7] || given_name[1:4]",
+        "beginnings of the names, year of birth": "least(given_name[1:3], family_name[1:3]) "
+        "|| greatest(given_name[1:3], family_name[1:3]) || birth_date[1:4]",
+        "address": "street || coalesce(postal_code, city)",
+        "street": "street",
+        "postal code and family name": "postal_code || family_name",
+        "postal code and given name": "postal_code || given_name",
+        "city and family name": "city || ' ' || family_name",
+        "city and given name": "city || ' ' || given_name",
+        "family name": "family_name",
+        "given name": "given_name",
+    },
+    tight=(
+        ("national_id",),
+        ("email", "given_name"),
+        ("phone", "given_name"),
+        ("given_name", "family_name", "birth_date"),
+        ("given_name", "family_name", "street"),
+    ),
+    training=(
+        ("given_name", "family_name"),
+        ("birth_date",),
+        ("email",),
+        ("phone",),
+        ("street",),
+        ("national_id",),
+    ),
+)
+
+ORGANISATION = _Grain(
+    name="organisation",
+    condition="is_organisation",
+    attributes=(
+        _Attribute(
+            "organisation_name",
+            ("organisation_name",),
+            _either_null("organisation_name"),
+            (
+                _Level(
+                    "same", "organisation_name_l = organisation_name_r", 0.60, "organisation_name"
+                ),
+                _Level("similar", _alike("organisation_name", 0.92), 0.15),
+                _Level(
+                    "words in common",
+                    "list_has_any(name_words_l, name_words_r) and "
+                    "(list_has_all(name_words_l, name_words_r) "
+                    "or list_has_all(name_words_r, name_words_l))",
+                    0.12,
+                ),
+                _Level("distantly similar", _alike("organisation_name", 0.80), 0.06),
+                _Level("different", "ELSE", 0.07),
+            ),
+        ),
+        _EMAIL,
+        _PHONE,
+        _ADDRESS,
+        _NATIONAL_ID,
+    ),
+    reasons={
+        "email": "email",
+        "mail domain": "email_domain",
+        "phone": "phone",
+        "national id": "national_id",
+        "name": "organisation_name",
+        "beginning of the name and place": "organisation_name[1:5] || coalesce(postal_code, city)",
+        "beginning of the name": "organisation_name[1:8]",
+        "first word of the name": "name_words[1]",
+        "address": "street || coalesce(postal_code, city)",
+        "street": "street",
+        "postal code": "postal_code",
+    },
+    tight=(
+        ("national_id",),
+        ("organisation_name", "phone"),
+        ("organisation_name", "street"),
+        ("organisation_name", "postal_code"),
+        ("email", "organisation_name"),
+    ),
+    training=(("organisation_name",), ("phone",), ("street",), ("email",), ("postal_code",)),
+)
+
+# People of one household agree in nearly all but the given name. Twins agree in the birth date
+# too, which is why a similar mailbox or the same id must speak for the pair.
+_HOUSEHOLD = """
+    a.given_name is not null and b.given_name is not null
+    and a.given_name != coalesce(b.family_name, '') and b.given_name != coalesce(a.family_name, '')
+    and not list_has_any(a.name_forms, b.name_forms)
+    and jaro_winkler_similarity(a.given_name, b.given_name) < 0.75
+    and least(length(a.given_name), length(b.given_name)) > 1
+    and (a.birth_date is null or b.birth_date is null
+         or damerau_levenshtein(a.birth_date, b.birth_date) > 1)
+    and (a.national_id is null or b.national_id is null or a.national_id != b.national_id)
+"""
+
+# Father and son of one name live together, too. Where the birth dates are further apart than two
+# misprints, more than name and home must speak for the pair.
+_NAMESAKES = """
+    damerau_levenshtein(a.birth_date, b.birth_date) > 2
+    and (a.phone = b.phone or jaro_winkler_similarity(a.street, b.street) >= 0.88)
+    and coalesce(a.national_id != b.national_id, true)
+    and not coalesce(
+        a.email = b.email
+        or (jaro_winkler_similarity(a.email_name, b.email_name) >= 0.9
+            and (a.given_name != b.given_name or a.family_name != b.family_name)),
+        false)
+"""
+
+
+def no_matches(status: str) -> Matches:
+    """Return what there is when nothing was compared, and why."""
+    return Matches(_NO_PAIRS, _NO_PARAMETERS, {PERSON.name: status, ORGANISATION.name: status})
+
+
+def match_records(records: pa.Table, options: Options) -> Matches:
+    """Return every pair of records that is likely enough one customer to be looked at.
+
+    `records` has one row per record: record_number, cluster (records that rules have joined share
+    it; their pairs are not scored), is_organisation, given_name, family_name, name_forms (list),
+    organisation_name, birth_date (ISO text), email, phone, street, city, postal_code,
+    national_id; empty is None. Pairs below `options.review_threshold` are left out.
+    People and organisations are compared apart, each with a model of its own. Data that teach no
+    model give no pairs and a status that says why; that is no error.
+    """
+    results = [_match_grain(records, grain, options) for grain in (PERSON, ORGANISATION)]
+    return Matches(
+        pairs=pd.concat([pairs for pairs, _, _ in results], ignore_index=True).sort_values(
+            ["record_number_a", "record_number_b"], ignore_index=True
+        ),
+        parameters=pd.concat([parameters for _, parameters, _ in results], ignore_index=True),
+        statuses={
+            grain.name: status
+            for grain, (_, _, status) in zip((PERSON, ORGANISATION), results, strict=True)
+        },
+    )
+
+
+def _match_grain(
+    records: pa.Table, grain: _Grain, options: Options
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    with duckdb.connect() as con:
+        # The whole step stays below the memory that is left beside Dagster and dbt on a small
+        # machine; what does not fit goes to disk.
+        con.execute("set memory_limit = '2500MB'")
+        con.execute("set preserve_insertion_order = false")
+        con.register("all_records", records)
+        con.execute(
+            f"""
+            create table records as
+            select *, split_part(email, '@', 1) as email_name,
+                   split_part(email, '@', 2) as email_domain,
+                   string_split(organisation_name, ' ') as name_words
+            from all_records where {grain.condition}
+            """
+        )
+        count = _scalar(con, "select count(*) from records")
+        if count < options.minimum_records:
+            return _NO_PAIRS, _NO_PARAMETERS, f"too_few_records ({count})"
+        filled = _filled(con, grain, count)
+        attributes = [
+            replace(attribute, levels=_levels_that_occur(attribute, filled))
+            for attribute in grain.attributes
+            if any(column in filled for column in attribute.needs)
+        ]
+        if len(attributes) < 2:
+            return _NO_PAIRS, _NO_PARAMETERS, "too_few_attributes"
+        _find_pairs(con, grain, max(SMALLEST_BUDGET, int(options.pairs_per_record * count)))
+        if _scalar(con, "select count(*) from pairs") == 0:
+            return _NO_PAIRS, _NO_PARAMETERS, "nothing_to_compare"
+        parameters, prior = _train(con, grain, attributes, filled, options.seed, count)
+        pairs = _score(con, grain, attributes, parameters, prior, options.review_threshold)
+        return pairs, _as_table(grain, attributes, parameters), "trained"
+
+
+_NO_PAIRS = pd.DataFrame(
+    {
+        "record_number_a": pd.Series(dtype="int64"),
+        "record_number_b": pd.Series(dtype="int64"),
+        "match_probability": pd.Series(dtype="float64"),
+        "match_weight": pd.Series(dtype="float64"),
+        "evidence": pd.Series(dtype="object"),
+        "guard": pd.Series(dtype="object"),
+    }
+)
+_NO_PARAMETERS = pd.DataFrame(
+    {
+        "grain": pd.Series(dtype="object"),
+        "attribute": pd.Series(dtype="object"),
+        "level_number": pd.Series(dtype="int64"),
+        "level": pd.Series(dtype="object"),
+        "m_probability": pd.Series(dtype="float64"),
+        "u_probability": pd.Series(dtype="float64"),
+        "match_weight": pd.Series(dtype="float64"),
+    }
+)
+
+# By attribute and level: probability among pairs of one customer (m) and of two (u).
+_Parameters = dict[tuple[str, str], tuple[float, float]]
+
+
+def _filled(con: duckdb.DuckDBPyConnection, grain: _Grain, count: int) -> frozenset[str]:
+    """Return the columns that enough records state, with more than one value."""
+    columns = sorted({column for attribute in grain.attributes for column in attribute.needs})
+    found = con.execute(
+        f"select {', '.join(f'count({c}), approx_count_distinct({c})' for c in columns)} "
+        "from records"
+    ).fetchone()
+    assert found is not None
+    return frozenset(
+        column
+        for position, column in enumerate(columns)
+        if found[2 * position] >= LEAST_FILLED * count and found[2 * position + 1] > 1
+    )
+
+
+def _levels_that_occur(attribute: _Attribute, filled: frozenset[str]) -> tuple[_Level, ...]:
+    return tuple(
+        level for level in attribute.levels if level.needs is None or level.needs in filled
+    )
+
+
+def _find_pairs(con: duckdb.DuckDBPyConnection, grain: _Grain, budget: int) -> None:
+    """Write the pairs worth comparing to the table `pairs`.
+
+    Two records are compared when they agree in one of the grain's reasons. A reason is used up to
+    the largest group with which it stays within `budget` pairs: a family name that thousands share
+    says nothing, and comparing them all would take days. That is what blocking can reach.
+    """
+    con.execute("create table pairs (join_key_l bigint, join_key_r bigint)")
+    for reason in grain.reasons.values():
+        con.execute(
+            f"create or replace temp table reasons as select record_number, cluster, "
+            f"hash({reason}) as reason from records where ({reason}) is not null"
+        )
+        con.execute(
+            "create or replace temp table reason_sizes as select reason, count(*) as size "
+            "from reasons group by reason having count(*) > 1 and min(cluster) != max(cluster)"
+        )
+        con.execute(
+            """
+            insert into pairs
+            select one.record_number, other.record_number
+            from reason_sizes
+            inner join reasons as one using (reason)
+            inner join reasons as other using (reason)
+            where one.record_number < other.record_number and one.cluster != other.cluster
+              and reason_sizes.size <= (
+                select coalesce(max(size), 0)
+                from (
+                    select size, sum(sum(size * (size - 1) / 2)) over (order by size) as pairs
+                    from reason_sizes group by size
+                )
+                where pairs <= ?
+            )
+            """,
+            [budget],
+        )
+    con.execute(
+        "create or replace table pairs as "
+        "select distinct join_key_l, join_key_r, '0' as match_key from pairs"
+    )
+
+
+def _train(
+    con: duckdb.DuckDBPyConnection,
+    grain: _Grain,
+    attributes: Sequence[_Attribute],
+    filled: frozenset[str],
+    seed: int,
+    count: int,
+) -> tuple[_Parameters, float]:
+    """Learn m and u from the records; return them with the chance that two records match."""
+    from splink.internals.exceptions import EMTrainingException
+
+    expected: _Parameters = {
+        (attribute.name, level.name): (level.expected, UNSEEN)
+        for attribute in attributes
+        for level in attribute.levels
+    }
+    # Sums over rows in the order of one thread: the same digits in every run.
+    con.execute("set threads = 1")
+    rules = [rule for rule in grain.tight if filled.issuperset(rule)]
+    prior = _prior(con, rules, count)
+    con.execute(
+        "create table sampled as select * from records "
+        f"order by hash(record_number, {seed}), record_number limit {SAMPLE_RECORDS}"
+    )
+    sampler = _linker(con, "sampled", attributes, expected, prior)
+    sampler.training.estimate_u_using_random_sampling(
+        max_pairs=SAMPLE_RECORDS**2, min_count_per_level=None, num_chunks=1
+    )
+    sampled = min(count, SAMPLE_RECORDS)
+    random_pairs = sampled * (sampled - 1) / 2
+    observed = {key: u for key, (_, u) in _learnt(sampler).items()}
+    parameters = _without_matches(expected, observed, prior, random_pairs)
+    trainer = _linker(con, "records", attributes, parameters, prior)
+    for columns in grain.training:
+        if not filled.issuperset(columns) or not _teaches(con, columns):
+            continue
+        try:
+            trainer.training.estimate_parameters_using_expectation_maximisation(
+                " and ".join(f"l.{column} = r.{column}" for column in columns),
+                estimate_without_term_frequencies=True,
+                max_pairs=TRAINING_PAIRS,
+            )
+        except (EMTrainingException, ValueError):
+            # Every pair lacks the other attributes, or a level that no match shows sank to nothing:
+            # there is nothing to learn from these pairs, and Splink has kept what it had.
+            continue
+    con.execute("reset threads")
+    matches = prior * count * (count - 1) / 2
+    learnt = _with_expectations(_learnt(trainer), expected, attributes, matches)
+    return _without_matches(learnt, observed, prior, random_pairs), prior
+
+
+def _with_expectations(
+    learnt: _Parameters, expected: _Parameters, attributes: Sequence[_Attribute], matches: float
+) -> _Parameters:
+    """Return m as `matches` learnt pairs and PRIOR_PAIRS expected ones together say.
+
+    Few pairs teach little: without this, a level that none of ten matches shows would be impossible.
+    An attribute that no training looked at has the m it went in with, and keeps it; in one that was
+    looked at, a level with the m it went in with was never seen.
+    """
+    mixed: _Parameters = {}
+    for attribute in attributes:
+        keys = [(attribute.name, level.name) for level in attribute.levels]
+        before = [expected[key][0] for key in keys]
+        seen = [
+            learnt[key][0] if learnt[key][0] != m else 0.0
+            for key, m in zip(keys, before, strict=True)
+        ]
+        if not any(seen):
+            seen = before
+        for key, m, prior_m in zip(keys, seen, before, strict=True):
+            share = matches * m / sum(seen) + PRIOR_PAIRS * prior_m / sum(before)
+            mixed[key] = (share / (matches + PRIOR_PAIRS), 0.0)
+    return mixed
+
+
+def _prior(con: duckdb.DuckDBPyConnection, rules: Sequence[Sequence[str]], count: int) -> float:
+    """Return the chance that two random records are of one customer, from what tight rules find."""
+    found = [
+        "select one.record_number as a, other.record_number as b from records as one "
+        "inner join records as other on one.record_number < other.record_number and "
+        + " and ".join(f"one.{column} = other.{column}" for column in rule)
+        for rule in rules
+    ]
+    matches = (
+        _scalar(con, f"select count(*) from ({' union '.join(found)})") / RULES_RECALL
+        if found
+        else 0.0
+    )
+    # Where the rules find nobody, one match among all the records is the most cautious guess.
+    return min(0.5, round(max(matches, 1.0) / (count * (count - 1) / 2), 12))
+
+
+def _teaches(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> bool:
+    """Tell whether enough pairs agree in the columns to train on."""
+    return bool(
+        _scalar(
+            con,
+            f"select coalesce(sum(size * (size - 1) / 2), 0) >= {LEAST_TRAINING_PAIRS} from ("
+            f"select count(*) as size from records where {' is not null and '.join(columns)} "
+            f"is not null group by {', '.join(columns)})",
+        )
+    )
+
+
+def _without_matches(
+    parameters: _Parameters,
+    observed: Mapping[tuple[str, str], float],
+    prior: float,
+    random_pairs: float,
+) -> _Parameters:
+    """Return the parameters with u of pairs of two customers.
+
+    Random pairs hold a share `prior` of matches, which is most of the agreement on a birth date
+    in small data: observed = prior * m + (1 - prior) * u. What was never observed counts as half
+    an observation.
+    """
+    least = 0.5 / random_pairs
+    corrected = {}
+    for key, (m, _) in parameters.items():
+        u = max((observed[key] - prior * m) / (1 - prior), 0.02 * observed[key], least)
+        corrected[key] = (
+            min(max(round(m, DIGITS), 10**-DIGITS), 1 - 10**-DIGITS),
+            min(float(f"{u:.{DIGITS}g}"), 1 - 10**-DIGITS),
+        )
+    return corrected
+
+
+def _linker(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    attributes: Sequence[_Attribute],
+    parameters: _Parameters,
+    prior: float,
+) -> "Linker":
+    from splink import DuckDBAPI, Linker, SettingsCreator
+
+    logging.getLogger("splink").setLevel(logging.ERROR)
+    settings = SettingsCreator(
+        "dedupe_only",
+        unique_id_column_name="record_number",
+        comparisons=[
+            {
+                "output_column_name": attribute.name,
+                "comparison_levels": [
+                    {
+                        "sql_condition": attribute.unknown,
+                        "label_for_charts": "unknown",
+                        "is_null_level": True,
+                    },
+                    *(_splink_level(attribute, level, parameters) for level in attribute.levels),
+                ],
+            }
+            for attribute in attributes
+        ],
+        probability_two_random_records_match=prior,
+        # What a level loses in an iteration it loses again in the next: a level that no match shows
+        # would underflow in some twenty.
+        max_iterations=10,
+        em_convergence=0.005,
+        retain_matching_columns=False,
+        retain_intermediate_calculation_columns=True,
+        linker_uid="identity",  # the default is a random word, which ends up in names of tables
+    )
+    return Linker(DuckDBAPI(con).register(table), settings, log_level=None)
+
+
+def _splink_level(attribute: _Attribute, level: _Level, parameters: _Parameters) -> dict[str, Any]:
+    m, u = parameters[(attribute.name, level.name)]
+    frequency = level.frequency_of and {
+        "tf_adjustment_column": level.frequency_of,
+        "tf_adjustment_weight": 1.0,
+        "tf_minimum_u_value": 0.0005,  # a name that occurs once may be a misprint of two people's
+    }
+    return {
+        "sql_condition": level.condition,
+        "label_for_charts": level.name,
+        "m_probability": m,
+        "u_probability": u,
+        **(frequency or {}),
+    }
+
+
+def _learnt(linker: "Linker") -> _Parameters:
+    """Return m and u of a linker; what it never observed keeps a probability of almost nothing."""
+    return {
+        (comparison["output_column_name"], level["label_for_charts"]): (
+            float(level.get("m_probability") or 0.0),
+            float(level.get("u_probability") or 0.0),
+        )
+        for comparison in linker.misc.save_model_to_json()["comparisons"]
+        for level in comparison["comparison_levels"]
+        if not level.get("is_null_level")
+    }
+
+
+def _score(
+    con: duckdb.DuckDBPyConnection,
+    grain: _Grain,
+    attributes: Sequence[_Attribute],
+    parameters: _Parameters,
+    prior: float,
+    threshold: float,
+) -> pd.DataFrame:
+    """Score the pairs with the finished model; keep those from the threshold on."""
+    linker = _linker(con, "records", attributes, parameters, prior)
+    linker.table_management.register_blocked_pairs_for_predict(linker._db_api.register("pairs"))
+    scored = linker.inference.predict(threshold_match_probability=threshold)
+    with_frequency = {
+        attribute.name
+        for attribute in attributes
+        if any(level.frequency_of for level in attribute.levels)
+    }
+    evidence = " || ', ' || ".join(
+        f"'{a.name.replace('_', ' ')} ' || printf('%+.1f', mw_{a.name}"
+        + (f" + mw_tf_adj_{a.name})" if a.name in with_frequency else ")")
+        for a in attributes
+    )
+    return con.execute(
+        f"""
+        select
+            record_number_l::bigint as record_number_a,
+            record_number_r::bigint as record_number_b,
+            round(match_probability, {DIGITS}) as match_probability,
+            round(match_weight, {DIGITS}) as match_weight,
+            {evidence} as evidence,
+            case
+                when a.is_organisation then null
+                when {_HOUSEHOLD} then 'household'
+                when {_NAMESAKES} then 'birth_dates_differ'
+            end as guard
+        from {scored.physical_name}
+        inner join records as a on record_number_l = a.record_number
+        inner join records as b on record_number_r = b.record_number
+        order by record_number_a, record_number_b
+        """
+    ).df()
+
+
+def _as_table(
+    grain: _Grain, attributes: Sequence[_Attribute], parameters: _Parameters
+) -> pd.DataFrame:
+    def rows() -> Iterator[tuple[Any, ...]]:
+        from math import log2
+
+        for attribute in attributes:
+            for number, level in enumerate(attribute.levels, 1):
+                m, u = parameters[(attribute.name, level.name)]
+                weight = round(log2(m / u), DIGITS)
+                yield grain.name, attribute.name, number, level.name, m, u, weight
+
+    return pd.DataFrame(rows(), columns=list(_NO_PARAMETERS.columns))
+
+
+def _scalar(con: duckdb.DuckDBPyConnection, query: str) -> Any:
+    found = con.execute(query).fetchone()
+    assert found is not None
+    return found[0]

@@ -1,0 +1,24 @@
+"""Matching: who is one customer, from identifiers, likeness and the answers of people."""
+
+import dagster as dg
+
+from orchestration.lib.matching import resolve_customers
+from orchestration.lib.statistics import statistics_step
+
+
+@dg.definitions
+def matching() -> dg.Definitions:
+    """Resolve the records of all systems to customers."""
+    return statistics_step(
+        resolve_customers,
+        tables=[
+            "identity_clusters",
+            "identity_likeness",
+            "identity_vetoes",
+            "identity_model",
+            "identity_matching",
+        ],
+        reads=["int_identity__records", "int_identity__rule_links", "int_identity__answers"],
+        kinds={"python", "splink"},
+        layer="identity",
+    )

@@ -1,0 +1,192 @@
+"""Who is one customer, in one build: records, rules and answers in, clusters out.
+
+Belongs here: reading the intermediate tables and shaping what is written. Does not: the model and
+the clusters (`models/identity`), the rules and their guards (dbt).
+"""
+
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from orchestration.lib.company import Company, Matching
+from orchestration.lib.statistics import Statistics
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from models.identity.matching import Matches
+
+ANSWER_STRENGTH = 2.0  # A person's word comes before every rule and score, which are at most 1.
+
+_RECORDS = """
+    with distrusted as (
+        select record_number, bool_or(identifier_kind = 'email') as email,
+               bool_or(identifier_kind = 'phone') as phone,
+               bool_or(identifier_kind = 'national_id') as national_id
+        from intermediate.int_identity__identifiers
+        where distrust_reason is not null
+        group by record_number
+    )
+    select record_number, senior.cluster, is_organisation, given_name, family_name, name_forms,
+           organisation_name, cast(birth_date as varchar) as birth_date,
+           case when not coalesce(distrusted.email, false) then email_normalised end as email,
+           case when not coalesce(distrusted.phone, false) then phone_e164 end as phone,
+           street, city, postal_code,
+           case when not coalesce(distrusted.national_id, false) then records.national_id
+           end as national_id
+    from intermediate.int_identity__records as records
+    inner join senior using (record_number)
+    left join distrusted using (record_number)
+    order by record_number
+"""
+
+
+def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Statistics:
+    """Find the records of one customer: by identifier and answer, then by likeness (Splink)."""
+    import numpy as np
+    import pandas as pd
+
+    from models.identity.clusters import JOINED, Links, cluster_records
+
+    settings = company.identity.matching
+    found = con.execute("select count(*) from intermediate.int_identity__records").fetchone()
+    count = found[0] if found else 0
+    apart, unique_ids = _told_apart(con), _unique_ids(con, company)
+
+    def clusters_of(pairs: "pd.DataFrame") -> "tuple[np.ndarray, np.ndarray]":
+        links = Links(
+            a=pairs["record_number_a"].to_numpy(np.int64) - 1,
+            b=pairs["record_number_b"].to_numpy(np.int64) - 1,
+            strength=pairs["strength"].to_numpy(np.float64),
+            is_likeness=pairs["is_likeness"].to_numpy(np.bool_),
+        )
+        clusters = cluster_records(
+            count,
+            links,
+            apart=apart,
+            unique_ids=unique_ids,
+            largest_by_likeness=settings.largest_customer,
+        )
+        return clusters.senior + 1, clusters.refused
+
+    sure = _sure_links(con)
+    senior, _ = clusters_of(sure)
+    matches = _likeness(con, senior, settings)
+    likely = matches.pairs[
+        (matches.pairs["match_probability"] >= settings.match_threshold)
+        & matches.pairs["guard"].isna()
+    ]
+    links = pd.concat(
+        [
+            sure,
+            likely[["record_number_a", "record_number_b"]].assign(
+                strength=likely["match_probability"], is_likeness=True
+            ),
+        ],
+        ignore_index=True,
+    )
+    senior, refused = clusters_of(links)
+    vetoed = links.assign(guard=refused).loc[
+        refused != JOINED, ["record_number_a", "record_number_b", "is_likeness", "guard"]
+    ]
+    return Statistics(
+        {
+            "identity_clusters": pd.DataFrame(
+                {"record_number": np.arange(1, count + 1), "senior_record_number": senior}
+            ),
+            "identity_likeness": matches.pairs,
+            "identity_vetoes": vetoed.drop_duplicates(ignore_index=True),
+            "identity_model": matches.parameters,
+            "identity_matching": pd.DataFrame(
+                [(grain, status) for grain, status in matches.statuses.items()],
+                columns=["grain", "status"],
+            ).assign(seed=settings.seed),
+        },
+        {
+            "customers": len(np.unique(senior)),
+            "pairs_by_likeness": len(likely),
+            "pairs_below_threshold": int(
+                (matches.pairs["match_probability"] < settings.match_threshold).sum()
+            ),
+            **{f"model_{grain}": status for grain, status in matches.statuses.items()},
+        },
+    )
+
+
+def _sure_links(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
+    """Return what identifiers that no guard refused, and people, say belongs together."""
+    return con.execute(
+        f"""
+        select record_number_a, record_number_b, max(strength) as strength, false as is_likeness
+        from (
+            select record_number_a, record_number_b, link_score as strength
+            from intermediate.int_identity__rule_links where guard is null
+            union all
+            select record_number_a, record_number_b, {ANSWER_STRENGTH}
+            from intermediate.int_identity__answers where answer = 'same'
+        )
+        group by record_number_a, record_number_b
+        order by record_number_a, record_number_b
+        """
+    ).df()
+
+
+def _told_apart(con: duckdb.DuckDBPyConnection) -> "tuple[np.ndarray, np.ndarray]":
+    found = con.execute(
+        "select record_number_a - 1 as a, record_number_b - 1 as b "
+        "from intermediate.int_identity__answers where answer = 'different' order by a, b"
+    ).fetchnumpy()
+    return found["a"], found["b"]
+
+
+def _unique_ids(con: duckdb.DuckDBPyConnection, company: Company) -> "dict[str, np.ndarray]":
+    """Return, per kind of which a customer has one only, the id of every record as a code."""
+    kinds = [
+        kind for kind in ("national_id", "loyalty_number") if getattr(company.identity, kind).unique
+    ]
+    return {
+        kind: con.execute(
+            """
+            select case
+                when ids.identifier_value is null then -1
+                else dense_rank() over (order by ids.identifier_value)
+            end as code
+            from intermediate.int_identity__records as records
+            left join intermediate.int_identity__identifiers as ids
+                on records.record_number = ids.record_number and ids.identifier_kind = ?
+                and ids.distrust_reason is null
+            order by records.record_number
+            """,
+            [kind],
+        ).fetchnumpy()["code"]
+        for kind in kinds
+    }
+
+
+def _likeness(
+    con: duckdb.DuckDBPyConnection, senior: "np.ndarray", settings: Matching
+) -> "Matches":
+    """Score what the rules leave open; nothing where company.yml says so."""
+    import numpy as np
+    import pandas as pd
+
+    from models.identity.matching import Options, match_records, no_matches
+
+    if not settings.enabled:
+        return no_matches("switched_off")
+    con.register(
+        "senior",
+        pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
+    )
+    records = con.execute(_RECORDS).to_arrow_table()
+    con.unregister("senior")
+    return match_records(
+        records,
+        Options(
+            review_threshold=settings.review_threshold,
+            minimum_records=settings.minimum_records,
+            pairs_per_record=settings.pairs_per_record,
+            seed=settings.seed,
+        ),
+    )
