@@ -22,11 +22,6 @@
 {%- endmacro %}
 
 
-{% macro connected_components(edges) -%}
-    select node_a as node, min(node_b) as component from {{ edges }} group by node_a
-{%- endmacro %}
-
-
 {% macro merge_targets(merges) -%}
     select loser_id, max(winner_id) as target_id from {{ merges }} group by loser_id
 {%- endmacro %}

@@ -10,6 +10,7 @@ so that equal input gives equal scores to the last bit.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 # Share of the customers' record pairs that the tight rules below find. Only the scale of the
 # prior depends on it: .5 or .9 moves every score by less than half a bit.
 RULES_RECALL = 0.7
-SAMPLE_RECORDS = 650  # of random pairs for u: 210,000, in which one in a hundred thousand shows
+SAMPLE_RECORDS = 500  # of random pairs for u: 125,000, in which one in fifty thousand shows
 TRAINING_PAIRS = 300_000  # per training; more moves m in the third digit
 LEAST_TRAINING_PAIRS = 50  # fewer train noise
-PRIOR_PAIRS = 20.0  # pairs that the expected m counts for against what training found
+PRIOR_PAIRS = 20.0  # matches that the expected m counts for, beside those that training found
 LEAST_FILLED = 0.02  # share of records that must state an attribute for it to be compared
 SMALLEST_BUDGET = 50_000  # pairs that every reason to compare may make, however few the records
 UNSEEN = 1e-9  # u before sampling; what no random pair shows keeps it
@@ -521,8 +522,6 @@ def _train(
     count: int,
 ) -> tuple[_Parameters, float]:
     """Learn m and u from the records; return them with the chance that two records match."""
-    from splink.internals.exceptions import EMTrainingException
-
     expected: _Parameters = {
         (attribute.name, level.name): (level.expected, UNSEEN)
         for attribute in attributes
@@ -542,51 +541,59 @@ def _train(
     )
     sampled = min(count, SAMPLE_RECORDS)
     random_pairs = sampled * (sampled - 1) / 2
-    observed = {key: u for key, (_, u) in _learnt(sampler).items()}
-    parameters = _without_matches(expected, observed, prior, random_pairs)
-    trainer = _linker(con, "records", attributes, parameters, prior)
+    observed = _observed(sampler)
+    start = _without_matches(expected, observed, prior, random_pairs)
+    counts = {key: PRIOR_PAIRS * m for key, (m, _) in expected.items()}
     for columns in grain.training:
-        if not filled.issuperset(columns) or not _teaches(con, columns):
-            continue
-        try:
-            trainer.training.estimate_parameters_using_expectation_maximisation(
-                " and ".join(f"l.{column} = r.{column}" for column in columns),
-                estimate_without_term_frequencies=True,
-                max_pairs=TRAINING_PAIRS,
-            )
-        except (EMTrainingException, ValueError):
-            # Every pair lacks the other attributes, or a level that no match shows sank to nothing:
-            # there is nothing to learn from these pairs, and Splink has kept what it had.
-            continue
+        if filled.issuperset(columns):
+            for key, pairs in _trained_on(con, columns, attributes, start, prior).items():
+                counts[key] += pairs
     con.execute("reset threads")
-    matches = prior * count * (count - 1) / 2
-    learnt = _with_expectations(_learnt(trainer), expected, attributes, matches)
+    totals: dict[str, float] = defaultdict(float)
+    for (attribute, _), pairs in counts.items():
+        totals[attribute] += pairs
+    learnt = {key: (pairs / totals[key[0]], UNSEEN) for key, pairs in counts.items()}
     return _without_matches(learnt, observed, prior, random_pairs), prior
 
 
-def _with_expectations(
-    learnt: _Parameters, expected: _Parameters, attributes: Sequence[_Attribute], matches: float
-) -> _Parameters:
-    """Return m as `matches` learnt pairs and PRIOR_PAIRS expected ones together say.
+def _trained_on(
+    con: duckdb.DuckDBPyConnection,
+    columns: Sequence[str],
+    attributes: Sequence[_Attribute],
+    parameters: _Parameters,
+    prior: float,
+) -> dict[tuple[str, str], float]:
+    """Return how many matches show every level, among the pairs that agree in the columns.
 
-    Few pairs teach little: without this, a level that none of ten matches shows would be impossible.
-    An attribute that no training looked at has the m it went in with, and keeps it; in one that was
-    looked at, a level with the m it went in with was never seen.
+    Expectation maximisation, u fixed. Attributes made of the columns themselves are left out:
+    they always agree here. Nothing comes back where there is nothing to learn.
     """
-    mixed: _Parameters = {}
-    for attribute in attributes:
-        keys = [(attribute.name, level.name) for level in attribute.levels]
-        before = [expected[key][0] for key in keys]
-        seen = [
-            learnt[key][0] if learnt[key][0] != m else 0.0
-            for key, m in zip(keys, before, strict=True)
-        ]
-        if not any(seen):
-            seen = before
-        for key, m, prior_m in zip(keys, seen, before, strict=True):
-            share = matches * m / sum(seen) + PRIOR_PAIRS * prior_m / sum(before)
-            mixed[key] = (share / (matches + PRIOR_PAIRS), 0.0)
-    return mixed
+    from splink.internals.exceptions import EMTrainingException
+
+    pairs = _scalar(
+        con,
+        "select coalesce(sum(size * (size - 1) / 2), 0) from (select count(*) as size from records "
+        f"where {' is not null and '.join(columns)} is not null group by {', '.join(columns)})",
+    )
+    if pairs < LEAST_TRAINING_PAIRS:
+        return {}
+    linker = _linker(con, "records", attributes, parameters, prior)
+    try:
+        trained = linker.training.estimate_parameters_using_expectation_maximisation(
+            " and ".join(f"l.{column} = r.{column}" for column in columns),
+            estimate_without_term_frequencies=True,
+            max_pairs=TRAINING_PAIRS,
+        ).core_model_settings
+    except (EMTrainingException, ValueError):
+        # Every pair lacks the other attributes, or a level that no match shows sank to nothing.
+        return {}
+    matches = min(pairs, TRAINING_PAIRS) * trained.probability_two_random_records_match
+    return {
+        (comparison.output_column_name, level.label_for_charts): matches * level._m_probability
+        for comparison in trained.comparisons
+        for level in comparison.comparison_levels
+        if not level.is_null_level and isinstance(level._m_probability, float)  # a word if unseen
+    }
 
 
 def _prior(con: duckdb.DuckDBPyConnection, rules: Sequence[Sequence[str]], count: int) -> float:
@@ -604,18 +611,6 @@ def _prior(con: duckdb.DuckDBPyConnection, rules: Sequence[Sequence[str]], count
     )
     # Where the rules find nobody, one match among all the records is the most cautious guess.
     return min(0.5, round(max(matches, 1.0) / (count * (count - 1) / 2), 12))
-
-
-def _teaches(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> bool:
-    """Tell whether enough pairs agree in the columns to train on."""
-    return bool(
-        _scalar(
-            con,
-            f"select coalesce(sum(size * (size - 1) / 2), 0) >= {LEAST_TRAINING_PAIRS} from ("
-            f"select count(*) as size from records where {' is not null and '.join(columns)} "
-            f"is not null group by {', '.join(columns)})",
-        )
-    )
 
 
 def _without_matches(
@@ -677,7 +672,7 @@ def _linker(
         retain_intermediate_calculation_columns=True,
         linker_uid="identity",  # the default is a random word, which ends up in names of tables
     )
-    return Linker(DuckDBAPI(con).register(table), settings, log_level=None)
+    return Linker(DuckDBAPI(con).register(table), settings, log_level=None, validate_settings=False)
 
 
 def _splink_level(attribute: _Attribute, level: _Level, parameters: _Parameters) -> dict[str, Any]:
@@ -696,13 +691,10 @@ def _splink_level(attribute: _Attribute, level: _Level, parameters: _Parameters)
     }
 
 
-def _learnt(linker: "Linker") -> _Parameters:
-    """Return m and u of a linker; what it never observed keeps a probability of almost nothing."""
+def _observed(linker: "Linker") -> dict[tuple[str, str], float]:
+    """Return u of every level as the random pairs of a linker show it."""
     return {
-        (comparison["output_column_name"], level["label_for_charts"]): (
-            float(level.get("m_probability") or 0.0),
-            float(level.get("u_probability") or 0.0),
-        )
+        (comparison["output_column_name"], level["label_for_charts"]): level["u_probability"]
         for comparison in linker.misc.save_model_to_json()["comparisons"]
         for level in comparison["comparison_levels"]
         if not level.get("is_null_level")

@@ -136,8 +136,8 @@ def _told_apart(con: duckdb.DuckDBPyConnection) -> "tuple[np.ndarray, np.ndarray
     found = con.execute(
         "select record_number_a - 1 as a, record_number_b - 1 as b "
         "from intermediate.int_identity__answers where answer = 'different' order by a, b"
-    ).fetchnumpy()
-    return found["a"], found["b"]
+    ).df()
+    return found["a"].to_numpy(), found["b"].to_numpy()
 
 
 def _unique_ids(con: duckdb.DuckDBPyConnection, company: Company) -> "dict[str, np.ndarray]":
@@ -159,7 +159,9 @@ def _unique_ids(con: duckdb.DuckDBPyConnection, company: Company) -> "dict[str, 
             order by records.record_number
             """,
             [kind],
-        ).fetchnumpy()["code"]
+        )
+        .df()["code"]
+        .to_numpy()
         for kind in kinds
     }
 

@@ -1,7 +1,7 @@
-"""The SQL that computes intervals and components, evaluated as it is written in the macros.
+"""The SQL that computes intervals, evaluated as it is written in the macros.
 
 The texts of the macros are plain Jinja: rendered without dbt and run by DuckDB, they are held
-against published examples, exact coverage and an algorithm of another kind.
+against published examples and exact coverage.
 """
 
 from collections.abc import Callable
@@ -133,32 +133,3 @@ def test_nps_interval_covers_95_percent(nps: Any, n: int) -> None:
     ]
     assert 0.945 <= np.mean(coverage) <= 0.96
     assert min(coverage) >= 0.93
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_components_are_those_of_a_search(seed: int) -> None:
-    """Random sparse graphs, long chains among them, against a search from every smallest node."""
-    generator = np.random.default_rng(seed)
-    count = 400
-    pairs = {tuple(pair) for pair in generator.integers(0, count, (220, 2)) if pair[0] != pair[1]}
-    pairs |= {(node, node + 1) for node in range(500, 540)}
-    edges = sorted({edge for a, b in pairs for edge in ((int(a), int(b)), (int(b), int(a)))})
-    text = (MACROS / "portable/connected_components.sql").read_text(encoding="utf-8")
-    query = Environment().from_string(text).module.connected_components("edges")  # type: ignore[attr-defined]
-    with duckdb.connect() as con:
-        con.execute("create table edges (node_a bigint, node_b bigint)")
-        con.executemany("insert into edges values (?, ?)", edges)
-        found = dict(con.execute(query).fetchall())
-
-    neighbours: dict[int, list[int]] = {}
-    for a, b in edges:
-        neighbours.setdefault(a, []).append(b)
-    expected: dict[int, int] = {}
-    for start in sorted(neighbours):
-        waiting = [] if start in expected else [start]
-        while waiting:
-            node = waiting.pop()
-            if node not in expected:
-                expected[node] = start
-                waiting += neighbours[node]
-    assert found == expected

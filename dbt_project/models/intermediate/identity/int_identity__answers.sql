@@ -10,7 +10,7 @@ answers as (
         greatest(
             source_system_a || ':' || record_id_a, source_system_b || ':' || record_id_b
         ) as other_record
-    from {{ ref('int_identity__answers_unioned') }}
+    from {{ ref('int_identity__identity_answers_unioned') }}
 ),
 
 -- The last word counts; of two at once the one that keeps people apart.

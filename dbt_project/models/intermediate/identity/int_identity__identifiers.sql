@@ -36,20 +36,20 @@ stated as (
         source_system || ':' || source_record_id as identifier_value
     from records
     where source_system || ':' || source_record_id in (select mentioned.external_id from mentioned)
-    {% for kind, column in {
-        'national_id': 'national_id',
-        'loyalty_number': 'loyalty_number',
-        'email': 'email_normalised',
-        'phone': 'phone_e164',
-    }.items() -%}
-    union all
-    select
-        record_number,
-        '{{ kind }}' as identifier_kind,
-        {{ column }} as identifier_value
-    from records
-    where {{ column }} is not null
-    {% endfor %}
+    {%- for kind, column in [
+        ('national_id', 'national_id'),
+        ('loyalty_number', 'loyalty_number'),
+        ('email', 'email_normalised'),
+        ('phone', 'phone_e164'),
+    ] %}
+        union all
+        select
+            record_number,
+            '{{ kind }}' as identifier_kind,
+            {{ column }} as identifier_value
+        from records
+        where {{ column }} is not null
+    {%- endfor %}
 ),
 
 -- The same identifier stated twice by one record is one statement.
@@ -78,15 +78,14 @@ shared as (
 ),
 
 limits as (
-    select
-        identifier_kind,
-        count_names_allowed
-    from (
-        values
-        {% for kind in ['national_id', 'loyalty_number', 'email', 'phone'] -%}
-        ('{{ kind }}', {{ setting(kind ~ '_limit') }}){{ ',' if not loop.last }}
-        {% endfor %}
-    ) as allowed (identifier_kind, count_names_allowed)
+    {%- for kind in ['national_id', 'loyalty_number', 'email', 'phone'] %}
+        select
+            '{{ kind }}' as identifier_kind,
+            {{ setting(kind ~ '_limit') }} as count_names_allowed
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
+    {%- endfor %}
 ),
 
 judged as (

@@ -79,7 +79,7 @@ select
     -- Systems with one object of customers need not name it.
     coalesce(named.source_object, 'customers') as source_object,
     named.customer_id as source_record_id,
-    named.customer_type is not distinct from 'organisation' as is_organisation,
+    coalesce(named.customer_type = 'organisation', false) as is_organisation, -- no word: a person
     named.given_name,
     named.family_name,
     given_names.name_forms,

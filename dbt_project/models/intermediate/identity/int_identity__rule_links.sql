@@ -113,9 +113,9 @@ select
         when shared_by_people.identifier_value is not null then 'shared_by_people'
     end as guard,
     cast(case compared.identifier_kind
-        {% for kind in ['external_id', 'national_id', 'loyalty_number', 'email', 'phone'] -%}
-        when '{{ kind }}' then {{ setting(kind ~ '_reliability') }}
-        {% endfor %}
+        {%- for kind in ['external_id', 'national_id', 'loyalty_number', 'email', 'phone'] %}
+            when '{{ kind }}' then {{ setting(kind ~ '_reliability') }}
+        {%- endfor %}
     end as double) as link_score
 from compared
 left join shared_by_people

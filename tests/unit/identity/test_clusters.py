@@ -1,0 +1,189 @@
+"""Clusters under vetoes: what joins, what must not meet, and that no order of anything matters."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.identity.clusters import (
+    ANSWERED_DIFFERENT,
+    JOINED,
+    TOO_MANY_RECORDS,
+    UNIQUE_IDS_DIFFER,
+    Clusters,
+    Links,
+    cluster_records,
+)
+
+COUNT = 12
+Link = tuple[int, int, float, bool]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Records 0 to COUNT - 1, links of different strengths, pairs told apart, ids of one kind."""
+
+    links: tuple[Link, ...]
+    apart: tuple[tuple[int, int], ...] = ()
+    ids: tuple[int, ...] = (-1,) * COUNT
+    largest: int = COUNT
+
+    def resolve(self) -> Clusters:
+        a, b, strength, is_likeness = zip(*self.links, strict=True) if self.links else ((),) * 4
+        pairs = np.array(self.apart, dtype=np.int64).reshape(-1, 2)
+        return cluster_records(
+            COUNT,
+            Links(
+                np.array(a, dtype=np.int64),
+                np.array(b, dtype=np.int64),
+                np.array(strength, dtype=np.float64),
+                np.array(is_likeness, dtype=np.bool_),
+            ),
+            apart=(pairs[:, 0], pairs[:, 1]),
+            unique_ids={"national_id": np.array(self.ids, dtype=np.int64)},
+            largest_by_likeness=self.largest,
+        )
+
+
+records = st.integers(0, COUNT - 1)
+pairs = st.tuples(records, records).filter(lambda pair: pair[0] < pair[1])
+cases = st.builds(
+    Case,
+    links=st.lists(
+        st.tuples(pairs, st.sampled_from([0.5, 0.9, 0.95, 1.0]), st.booleans()).map(
+            lambda link: (*link[0], link[1], link[2])
+        ),
+        max_size=25,
+        unique_by=lambda link: (link[0], link[1], link[3]),
+    ).map(tuple),
+    apart=st.lists(pairs, max_size=4, unique=True).map(tuple),
+    ids=st.lists(st.integers(-1, 2), min_size=COUNT, max_size=COUNT).map(tuple),
+    largest=st.integers(2, COUNT),
+)
+
+
+def test_links_join_and_chains_too() -> None:
+    found = Case(links=((4, 9, 0.9, False), (2, 4, 0.95, False), (6, 7, 0.9, True))).resolve()
+    assert found.senior.tolist() == [0, 1, 2, 3, 2, 5, 6, 6, 8, 2, 10, 11]
+    assert found.refused.tolist() == [JOINED] * 3
+
+
+def test_the_weakest_link_gives_way_to_two_ids_of_one_kind() -> None:
+    """1 and 3 have different ids: the link by phone is cut, the one by e-mail stays."""
+    ids = tuple({1: 0, 3: 1}.get(record, -1) for record in range(COUNT))
+    found = Case(links=((1, 2, 0.98, False), (2, 3, 0.95, False)), ids=ids).resolve()
+    assert found.senior.tolist()[1:4] == [1, 1, 3]
+    assert found.refused.tolist() == [JOINED, UNIQUE_IDS_DIFFER]
+
+
+def test_who_was_told_apart_stays_apart_across_a_chain() -> None:
+    links = ((1, 2, 1.0, False), (2, 3, 0.95, False), (3, 4, 0.98, False))
+    found = Case(links=links, apart=((1, 4),)).resolve()
+    assert found.senior.tolist()[1:5] == [1, 1, 3, 3]
+    assert found.refused.tolist() == [JOINED, ANSWERED_DIFFERENT, JOINED]
+
+
+def test_likeness_alone_brings_no_crowd_together_identifiers_may() -> None:
+    chain = [(record, record + 1, 0.95) for record in range(5)]
+    by_likeness = Case(links=tuple((*link, True) for link in chain), largest=3).resolve()
+    assert np.bincount(by_likeness.senior).max() == 3
+    assert TOO_MANY_RECORDS in by_likeness.refused.tolist()
+    by_identifier = Case(links=tuple((*link, False) for link in chain), largest=3).resolve()
+    assert by_identifier.senior.tolist()[:6] == [0] * 6
+
+
+def test_no_records_are_no_clusters() -> None:
+    nothing = np.array([], dtype=np.int64)
+    links = Links(nothing, nothing, nothing.astype(np.float64), nothing.astype(np.bool_))
+    found = cluster_records(
+        0, links, apart=(nothing, nothing), unique_ids={}, largest_by_likeness=5
+    )
+    assert found.senior.size == 0
+
+
+@settings(deadline=None, max_examples=150)
+@given(cases)
+def test_what_must_not_meet_never_does(case: Case) -> None:
+    senior = case.resolve().senior
+    assert all(senior[one] != senior[other] for one, other in case.apart)
+    for cluster in np.unique(senior):
+        members = np.flatnonzero(senior == cluster)
+        assert members.min() == cluster
+        assert len({case.ids[member] for member in members} - {-1}) <= 1
+
+
+@settings(deadline=None, max_examples=150)
+@given(cases)
+def test_joined_links_and_nothing_else_connect(case: Case) -> None:
+    """Clusters are the components of the links that hold, by a search of another kind; every
+    refused link has a reason that is true of the final clusters or of what was joined before."""
+    found = case.resolve()
+    senior = list(range(COUNT))
+    for _ in range(COUNT):
+        for (one, other, _, _), refused in zip(case.links, found.refused, strict=True):
+            if refused == JOINED:
+                senior[one] = senior[other] = min(senior[one], senior[other])
+    assert found.senior.tolist() == senior
+
+
+@settings(deadline=None, max_examples=100)
+@given(cases, st.randoms(use_true_random=False))
+def test_the_order_of_the_links_does_not_matter(case: Case, random: object) -> None:
+    shuffled = list(case.links)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    again = Case(tuple(shuffled), case.apart[::-1], case.ids, case.largest).resolve()
+    assert again.senior.tolist() == case.resolve().senior.tolist()
+
+
+@settings(deadline=None, max_examples=100)
+@given(cases)
+def test_walking_every_link_gives_what_the_shortcut_gives(case: Case) -> None:
+    """Components without a possible veto are not walked; a veto far away must not change them."""
+    quiet = Case(links=case.links).resolve()
+    watched = Case(links=(*case.links, (0, 1, 0.1, False)), largest=COUNT, apart=((0, 1),))
+    expected = quiet.senior.tolist()
+    if expected[0] != expected[1]:
+        assert watched.resolve().senior.tolist() == expected
+
+
+@settings(deadline=None, max_examples=100)
+@given(cases, pairs)
+def test_a_withdrawn_answer_leaves_no_trace(case: Case, pair: tuple[int, int]) -> None:
+    before = case.resolve()
+    answered = Case(case.links, (*case.apart, pair), case.ids, case.largest).resolve()
+    assert answered.senior[pair[0]] != answered.senior[pair[1]]
+    withdrawn = Case(case.links, case.apart, case.ids, case.largest).resolve()
+    assert withdrawn.senior.tolist() == before.senior.tolist()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_components_are_those_of_a_search(seed: int) -> None:
+    """Random sparse graphs, long chains among them, against a search from every smallest node."""
+    generator = np.random.default_rng(seed)
+    count = 600
+    pairs = {tuple(sorted(pair)) for pair in generator.integers(0, 400, (220, 2)).tolist()}
+    edges = [(a, b) for a, b in pairs if a != b] + [(node, node + 1) for node in range(500, 540)]
+    neighbours: dict[int, list[int]] = {node: [] for node in range(count)}
+    for a, b in edges:
+        neighbours[a].append(b)
+        neighbours[b].append(a)
+    expected: dict[int, int] = {}
+    for start in range(count):
+        waiting = [] if start in expected else [start]
+        while waiting:
+            node = waiting.pop()
+            if node not in expected:
+                expected[node] = start
+                waiting += neighbours[node]
+    a, b = np.array(edges, dtype=np.int64).T
+    nothing = np.array([], dtype=np.int64)
+    found = cluster_records(
+        count,
+        Links(a, b, np.full(a.size, 0.9), np.zeros(a.size, dtype=np.bool_)),
+        apart=(nothing, nothing),
+        unique_ids={},
+        largest_by_likeness=count,
+    )
+    assert dict(enumerate(found.senior.tolist())) == expected

@@ -1,0 +1,197 @@
+"""Likeness without labels: a made-up register with second records, misprints and families."""
+
+import dataclasses
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from models.identity.matching import Matches, Options, match_records
+from models.identity.names import name_forms
+
+OPTIONS = Options(review_threshold=0.5, minimum_records=200, pairs_per_record=3.0, seed=1)
+TEXTS = (
+    *("given_name", "family_name", "organisation_name", "birth_date", "email", "phone"),
+    *("street", "city", "postal_code", "national_id"),
+)
+GIVEN = [
+    "james",
+    "mary",
+    "robert",
+    "linda",
+    "michael",
+    "barbara",
+    "william",
+    "susan",
+    "david",
+    "karen",
+    "thomas",
+    "nancy",
+]
+FAMILY = [first + second for first in ("ander", "john", "peter", "wil", "thomp", "rob", "hen")
+          for second in ("son", "sen", "sley", "field", "man", "ford", "ton", "well")]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def register() -> pd.DataFrame:
+    """400 people, a quarter with a second record: misprints, another phone, no e-mail."""
+    draw = np.random.default_rng(3)
+    people: list[dict[str, Any]] = []
+    for person in range(400):
+        given, family = draw.choice(GIVEN), draw.choice(FAMILY)
+        born = date(1940, 1, 1) + timedelta(days=int(draw.integers(0, 22_000)))
+        record = {
+            "person": person,
+            "given_name": given,
+            "family_name": family,
+            "birth_date": born.isoformat(),
+            "email": f"{given}.{family}{draw.integers(0, 99)}@inbox.example",
+            "phone": f"+1212555{person:04}",
+            "street": f"{draw.integers(1, 900)} {draw.choice(FAMILY)} st",
+            "city": draw.choice(["boston", "chicago", "denver"]),
+            "postal_code": f"{draw.integers(10_000, 99_999)}",
+        }
+        people.append(record)
+        if person % 4 == 0:
+            misprint = family[:2] + family[3] + family[2] + family[4:]
+            people.append(
+                record | {"family_name": misprint, "email": None, "phone": f"+1213555{person:04}"}
+            )
+    # A couple at one address with one phone, a daughter with her mother's name, and a man who is
+    # called Bob and Robert.
+    home = people[0] | {"phone": "+12125559999", "street": "7 elm st", "postal_code": "02139"}
+    couple = [
+        home | {"person": 900, "given_name": "maria", "family_name": "rossi", "email": None},
+        home | {"person": 901, "given_name": "jacob", "family_name": "rossi", "email": None},
+    ]
+    couple[1]["birth_date"] = None
+    namesake = couple[0] | {"person": 902, "birth_date": "1999-08-08", "email": None}
+    bob = people[2] | {"person": 903, "given_name": "robert", "family_name": "quincy"}
+    bob |= {"phone": None, "email": None, "birth_date": "1975-05-05"}
+    people += [*couple, namesake, bob, bob | {"given_name": "bob"}]
+    frame = pd.DataFrame(people)
+    frame["record_number"] = np.arange(1, len(frame) + 1)
+    return frame
+
+
+def as_records(register: pd.DataFrame, **columns: Any) -> pa.Table:
+    """Bring the register into the shape that the step reads; `columns` are replaced."""
+    frame = register.assign(
+        **{"cluster": register["record_number"], "is_organisation": False, **columns}
+    )
+    texts = {
+        name: pa.array(
+            frame[name].where(frame[name].notna(), None) if name in frame else [None] * len(frame),
+            pa.string(),
+        )
+        for name in TEXTS
+    }
+    return pa.table(
+        {
+            "record_number": pa.array(frame["record_number"]),
+            "cluster": pa.array(frame["cluster"]),
+            "is_organisation": pa.array(frame["is_organisation"]),
+            "name_forms": pa.array(
+                [name_forms(name) for name in frame["given_name"]], pa.list_(pa.string())
+            ),
+            **texts,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def matches(register: pd.DataFrame) -> Matches:
+    return match_records(as_records(register), OPTIONS)
+
+
+def pairs_of(matches: Matches, register: pd.DataFrame) -> pd.DataFrame:
+    persons = register.set_index("record_number")["person"]
+    return matches.pairs.assign(
+        one=matches.pairs["record_number_a"].map(persons),
+        other=matches.pairs["record_number_b"].map(persons),
+    )
+
+
+def test_second_records_are_found_and_strangers_are_not(
+    matches: Matches, register: pd.DataFrame
+) -> None:
+    assert matches.statuses == {"person": "trained", "organisation": "too_few_records (0)"}
+    pairs = pairs_of(matches, register)
+    joined = pairs[(pairs["match_probability"] >= 0.9) & pairs["guard"].isna()]
+    same = joined["one"] == joined["other"]
+    assert same.sum() >= 99  # of 100 second records and one nickname
+    assert (~same).sum() == 0
+    assert (joined["record_number_a"] < joined["record_number_b"]).all()
+
+
+def test_a_household_is_alike_and_guarded(matches: Matches, register: pd.DataFrame) -> None:
+    pairs = pairs_of(matches, register).set_index(["one", "other"])
+    couple = pairs.loc[(900, 901)]
+    assert couple["match_probability"] > 0.5, "without the guard they would be put together"
+    assert couple["guard"] == "household"
+    assert pairs.loc[(900, 902), "guard"] == "birth_dates_differ"
+
+
+def test_a_nickname_is_the_name(matches: Matches, register: pd.DataFrame) -> None:
+    pairs = pairs_of(matches, register)
+    assert len(pairs[(pairs["one"] == 903) & (pairs["other"] == 903)]) == 1
+
+
+def test_what_rules_have_joined_is_not_scored_again(register: pd.DataFrame) -> None:
+    found = match_records(as_records(register, cluster=register["person"]), OPTIONS)
+    pairs = pairs_of(found, register)
+    assert (pairs["one"] != pairs["other"]).all()
+
+
+def test_equal_records_get_equal_scores_in_any_order(
+    matches: Matches, register: pd.DataFrame
+) -> None:
+    shuffled = register.sample(frac=1, random_state=5)
+    again = match_records(as_records(shuffled), OPTIONS)
+    pd.testing.assert_frame_equal(again.parameters, matches.parameters, check_exact=True)
+    pd.testing.assert_frame_equal(again.pairs, matches.pairs, check_exact=True)
+
+
+def test_the_model_says_what_it_learnt(matches: Matches) -> None:
+    model = matches.parameters
+    by_attribute = model.groupby("attribute")
+    assert by_attribute["m_probability"].sum().to_numpy() == pytest.approx(1, abs=1e-4)
+    assert by_attribute["u_probability"].sum().to_numpy() == pytest.approx(1, abs=0.01)
+    first, last = by_attribute["match_weight"].first(), by_attribute["match_weight"].last()
+    assert (first > 0).all() and (last < 0).all()
+    assert set(model["attribute"]) == {
+        *("given_name", "family_name", "birth_date", "email", "phone", "address")
+    }, "nobody states a national id"
+
+
+def test_too_few_records_and_nothing_stated_give_a_status_and_no_pair(
+    register: pd.DataFrame,
+) -> None:
+    few = match_records(as_records(register.head(150)), OPTIONS)
+    assert few.statuses["person"] == "too_few_records (150)"
+    assert few.pairs.empty and few.parameters.empty
+    nothing = dict.fromkeys([name for name in TEXTS if name != "given_name"])
+    bare = match_records(as_records(register, **nothing), OPTIONS)
+    assert bare.statuses["person"] == "too_few_attributes"
+    assert bare.pairs.empty
+
+
+def test_organisations_have_a_model_of_their_own(register: pd.DataFrame) -> None:
+    names = (register["family_name"] + " " + register["street"].str.split().str[1]).to_numpy()
+    firms = as_records(
+        register,
+        is_organisation=True,
+        organisation_name=names,
+        given_name=None,
+        family_name=None,
+        birth_date=None,
+    )
+    found = match_records(firms, dataclasses.replace(OPTIONS, review_threshold=0.9))
+    assert found.statuses == {"person": "too_few_records (0)", "organisation": "trained"}
+    pairs = pairs_of(found, register)
+    same = pairs["one"] == pairs["other"]
+    assert same.sum() >= 90
+    assert set(found.parameters["grain"]) == {"organisation"}
