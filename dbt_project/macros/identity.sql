@@ -13,7 +13,13 @@
             and left({{ a }}.given_name, 1) = left({{ b }}.given_name, 1)
         )
         or coalesce(
-            {{ a }}.given_name = {{ b }}.family_name and {{ a }}.family_name = {{ b }}.given_name,
+            {{ list_holds(a ~ '.name_forms', b ~ '.family_name') }}
+            and {{ a }}.family_name = {{ b }}.given_name,
+            false
+        )
+        or coalesce(
+            {{ list_holds(b ~ '.name_forms', a ~ '.family_name') }}
+            and {{ b }}.family_name = {{ a }}.given_name,
             false
         )
     )

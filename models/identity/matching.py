@@ -143,10 +143,10 @@ _ADDRESS = _Attribute(
         _Level("different", "ELSE", 0.07),
     ),
 )
-# john.smith and john.smith2 are alike because the names are: that says nothing about two John Smiths.
+# john.smith and john.smith2 are alike because the names are, and the names are counted already.
 _MAILBOX_IS_NAME = (
-    "(email_name_l != email_name_r and given_name_l = given_name_r"
-    f" and family_name_l = family_name_r and {_alike('email_name', 0.90)})"
+    f"(email_name_l != email_name_r and is_mailbox_name_l and is_mailbox_name_r"
+    f" and {_alike('email_name', 0.90)})"
 )
 _EMAIL = _Attribute(
     "email",
@@ -401,6 +401,9 @@ def _match_grain(
             create table records as
             select *, split_part(email, '@', 1) as email_name,
                    split_part(email, '@', 2) as email_domain,
+                   contains(
+                       regexp_replace(split_part(email, '@', 1), '[^a-z]', '', 'g'), family_name
+                   ) as is_mailbox_name,
                    string_split(organisation_name, ' ') as name_words
             from all_records where {grain.condition}
             """

@@ -15,7 +15,7 @@ from orchestration.lib.dbt_project import personal_data_tag
 from orchestration.lib.lineage import ROWS, Lineage, Source, origins, way_back
 
 # From the published column back to the files.
-_LAYERS = ("marts", "statistics", "intermediate", "staging", "settings", "audit", "raw")
+_LAYERS = ("marts", "statistics", "intermediate", "matching", "staging", "settings", "audit", "raw")
 
 
 def write_lineage_page(

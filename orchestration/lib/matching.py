@@ -92,13 +92,13 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     ]
     return Statistics(
         {
-            "identity_clusters": pd.DataFrame(
+            "clusters": pd.DataFrame(
                 {"record_number": np.arange(1, count + 1), "senior_record_number": senior}
             ),
-            "identity_likeness": matches.pairs,
-            "identity_vetoes": vetoed.drop_duplicates(ignore_index=True),
-            "identity_model": matches.parameters,
-            "identity_matching": pd.DataFrame(
+            "likeness": matches.pairs,
+            "vetoes": vetoed.drop_duplicates(ignore_index=True),
+            "model": matches.parameters,
+            "runs": pd.DataFrame(
                 [(grain, status) for grain, status in matches.statuses.items()],
                 columns=["grain", "status"],
             ).assign(seed=settings.seed),

@@ -50,19 +50,20 @@ def statistics_step(
     reads: Sequence[str],
     kinds: set[str],
     layer: str = LAYER,
+    schema: str = SCHEMA,
 ) -> dg.Definitions:
-    """Return the step that writes `statistics.<table>` for each of the tables.
+    """Return the step that writes `<schema>.<table>` for each of the tables.
 
     `compute` reads the build's database, only the intermediate tables named in `reads` and
     `settings.company`, and writes nothing itself. The tables, their columns and what they are
     computed from are documented once, as dbt sources in `_statistics__sources.yml`; a column that
     is not documented there, or missing, is an error. The compute function's docstring describes
-    the step. `layer` is the one whose gate vouches for the tables.
+    the step. `layer` is the one whose gate vouches for the tables, `schema` where they lie.
     """
     systems = project.systems()
     manifest = read_manifest(systems)
     lineage = declared_lineage(manifest)
-    keys = {name: dg.AssetKey([SCHEMA, name]) for name in tables}
+    keys = {name: dg.AssetKey([schema, name]) for name in tables}
 
     @dg.multi_asset(
         name=compute.__name__,
@@ -70,13 +71,13 @@ def statistics_step(
             dg.AssetSpec(
                 key,
                 deps=[dg.AssetKey(["intermediate", table]) for table in reads],
-                group_name=SCHEMA,
+                group_name=schema,
                 kinds=kinds,
                 owners=[OWNER],
                 description=compute.__doc__,
                 metadata={
-                    **source_metadata(manifest, f"{SCHEMA}.{name}"),
-                    "dagster/column_lineage": dagster_lineage(lineage[f"{SCHEMA}.{name}"]),
+                    **source_metadata(manifest, f"{schema}.{name}"),
+                    "dagster/column_lineage": dagster_lineage(lineage[f"{schema}.{name}"]),
                 },
             )
             for name, key in keys.items()
@@ -85,12 +86,12 @@ def statistics_step(
     )
     def step(warehouse: Warehouse):  # type: ignore[no-untyped-def]  # Dagster reads annotations
         record_built(warehouse.build_dir, layer, ALL)
-        report(f"statistics: {', '.join(tables)}")
+        report(f"{schema}: {', '.join(tables)}")
         with warehouse.connect() as con:
             found = compute(con, warehouse.company)
-            con.execute(f"create schema if not exists {SCHEMA}")
+            con.execute(f"create schema if not exists {schema}")
             for name in tables:
-                write_documented(con, manifest, f"{SCHEMA}.{name}", found.tables[name])
+                write_documented(con, manifest, f"{schema}.{name}", found.tables[name])
         for name, key in keys.items():
             yield dg.MaterializeResult(
                 asset_key=key,

@@ -116,7 +116,7 @@ def test_control_totals_agree_with_staging_on_re_sent_rows(warehouse: Path, tmp_
 def test_data_flows_in_one_direction(models: list[dict[str, Any]]) -> None:
     allowed = {
         "staging": {"raw"},
-        "intermediate": {"staging", "intermediate", "settings"},
+        "intermediate": {"staging", "intermediate", "settings", "matching"},
         "marts": {"intermediate", "marts", "settings", "statistics"},
         "audit": {"staging", "intermediate", "marts", "settings", "audit"},
     }

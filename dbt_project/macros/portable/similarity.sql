@@ -13,6 +13,9 @@
 {% macro lists_meet(a, b) -%} list_has_any({{ a }}, {{ b }}) {%- endmacro %}
 
 
+{% macro list_holds(list, element) -%} list_contains({{ list }}, {{ element }}) {%- endmacro %}
+
+
 {#
     A text in lower-case Latin letters and digits, words apart. Texts that are ASCII already, most of
     all, are spared the call of Python.

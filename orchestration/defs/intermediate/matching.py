@@ -11,14 +11,9 @@ def matching() -> dg.Definitions:
     """Resolve the records of all systems to customers."""
     return statistics_step(
         resolve_customers,
-        tables=[
-            "identity_clusters",
-            "identity_likeness",
-            "identity_vetoes",
-            "identity_model",
-            "identity_matching",
-        ],
+        tables=["clusters", "likeness", "vetoes", "model", "runs"],
         reads=["int_identity__records", "int_identity__rule_links", "int_identity__answers"],
         kinds={"python", "splink"},
         layer="identity",
+        schema="matching",
     )

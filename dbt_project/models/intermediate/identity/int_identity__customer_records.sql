@@ -5,7 +5,7 @@ records as (
 ),
 
 clusters as (
-    select * from {{ source('matching', 'identity_clusters') }}
+    select * from {{ source('matching', 'clusters') }}
 ),
 
 links as (

@@ -5,11 +5,11 @@ rule_links as (
 ),
 
 likeness as (
-    select * from {{ source('matching', 'identity_likeness') }}
+    select * from {{ source('matching', 'likeness') }}
 ),
 
 vetoes as (
-    select * from {{ source('matching', 'identity_vetoes') }}
+    select * from {{ source('matching', 'vetoes') }}
 ),
 
 answers as (
@@ -17,7 +17,7 @@ answers as (
 ),
 
 clusters as (
-    select * from {{ source('matching', 'identity_clusters') }}
+    select * from {{ source('matching', 'clusters') }}
 ),
 
 stated as (
