@@ -16,7 +16,10 @@
         {%- do pairs.append("'" ~ column ~ "', " ~ prefix ~ column) -%}
     {%- endfor -%}
     {%- for column in lists -%}
-        {%- do pairs.append("'" ~ column ~ "', try_cast(" ~ prefix ~ column ~ " as json)") -%}
+        {%- set cell = prefix ~ column -%}
+        {%- do pairs.append(
+            "'" ~ column ~ "', coalesce(try_cast(" ~ cell ~ " as json), to_json(" ~ cell ~ "))"
+        ) -%}
     {%- endfor -%}
     nullif(
         cast(

@@ -83,8 +83,9 @@
 {#
     One row per order: its cells, its customer and its value.
 
-    Customer: the record with the e-mail address of the order, without one that with its phone
-    number; else a guest of the order (`guest:<name>`); an order with none of these is anonymous.
+    Customer: the one with the order's e-mail address, or with the phone number that a checkout without
+    an address was made by: both are unique in a shop. Else a guest (`guest:<name>`), whom identity may
+    join by more; an order that names nobody is anonymous.
 
     Value: `subtotal` is after discounts. Prices include the tax where subtotal and shipping alone make
     the total; then the share of the goods in the tax is taken out. Refunds include tax and shipping;
@@ -137,6 +138,7 @@
             select
                 headers.*,
                 nullif(trim(headers.email), '') as order_email,
+                nullif(regexp_replace(headers.phone, '[^0-9]', '', 'g'), '') as checkout_phone,
                 nullif(trim(coalesce(headers.phone, headers.billing_phone, headers.shipping_phone)), '')
                     as order_phone,
                 nullif(trim(coalesce(headers.billing_name, headers.shipping_name)), '') as order_name,
@@ -215,7 +217,6 @@
                 as discount_given
         from valued
         left join known_emails on lower(valued.order_email) = known_emails.email
-        left join known_phones
-            on regexp_replace(valued.order_phone, '[^0-9]', '', 'g') = known_phones.phone
+        left join known_phones on valued.checkout_phone = known_phones.phone
     )
 {%- endmacro %}

@@ -76,10 +76,8 @@ guests as (
             where
                 order_rows.email is null
                 and length(regexp_replace(customers.phone, '[^0-9]', '', 'g')) >= 7
-                and regexp_replace(customers.phone, '[^0-9]', '', 'g') = regexp_replace(
-                    coalesce(order_rows.phone, order_rows.billing_phone, order_rows.shipping_phone),
-                    '[^0-9]', '', 'g'
-                )
+                and regexp_replace(customers.phone, '[^0-9]', '', 'g')
+                = regexp_replace(order_rows.phone, '[^0-9]', '', 'g')
         )
 )
 
