@@ -10,16 +10,22 @@ cases as (
 
 identity as (
     select * from {{ ref('int_identity__customer_records') }}
+),
+
+orders as (
+    select * from {{ ref('int_orders__orders_keyed') }}
+),
+
+order_numbers as (
+    select * from {{ ref('int_orders__order_numbers') }}
 )
 
 select
     {{ surrogate_key(['cases.source_system', 'cases.case_id']) }} as case_key,
     cases.source_system,
     identity.customer_key,
-    case
-        when cases.order_id is not null
-            then {{ surrogate_key(['cases.source_system', 'cases.order_id']) }}
-    end as order_key,
+    -- An order of the case's own system, else the only one of that number.
+    coalesce(orders.order_key, order_numbers.order_key) as order_key,
     cases.case_id,
     cases.customer_id,
     cases.order_id,
@@ -42,3 +48,8 @@ left join identity
     on
         cases.source_system = identity.source_system
         and cases.customer_id = identity.source_record_id
+left join orders
+    on
+        cases.source_system = orders.source_system
+        and cases.order_id = orders.order_id
+left join order_numbers on cases.order_id = order_numbers.order_id

@@ -19,6 +19,10 @@ orders as (
     from {{ ref('int_orders__orders_keyed') }}
 ),
 
+order_numbers as (
+    select * from {{ ref('int_orders__order_numbers') }}
+),
+
 answered as (
     select
         *,
@@ -30,7 +34,8 @@ select
     answered.source_system,
     answered.response_id,
     answered.dimension,
-    orders.order_key,
+    -- An order of the survey's own system, else the only one of that number.
+    coalesce(orders.order_key, order_numbers.order_key) as order_key,
     answered.order_id,
     identity.customer_key,
     answered.survey_type,
@@ -48,7 +53,7 @@ select
         order by answered.order_id
     ) = 1 as is_counted,
     answered.channel,
-    orders.channel as order_channel,
+    coalesce(orders.channel, order_numbers.channel) as order_channel,
     answered.comment,
     answered.invited_at,
     answered.answered_at as responded_at
@@ -61,5 +66,6 @@ left join orders
     on
         answered.source_system = orders.source_system
         and answered.order_id = orders.order_id
+left join order_numbers on answered.order_id = order_numbers.order_id
 -- An answer without any time stays: when it was given is unknown, that it was given is not.
 where coalesce(answered.answered_at < {{ setting('as_of_date') }} + interval 1 day, true)
