@@ -6,16 +6,21 @@ may lie after the end: a writer shows only what was known on the day of its expo
 """
 
 from dataclasses import dataclass, fields, replace
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
 
 from samples import marketing, purchases, service, surveys
+from samples.clock_cases import closed_days, draw_clock_cases
+from samples.contracts import draw_renewals, renewal_orders
 from samples.draws import (
     Bools,
+    Floats,
     Instants,
     Ints,
     next_number,
+    numbered,
     references,
     stack,
     stream,
@@ -25,7 +30,8 @@ from samples.draws import (
 from samples.marketing import AcquisitionSpend, Referrals
 from samples.parameters import Acquisition, Parameters
 from samples.people import People, draw_people
-from samples.purchases import ORIGINS, Placed
+from samples.purchases import ORIGINS, Placed, Products, Sales, append_orders
+from samples.remarks import comment_table
 from samples.service import Cases
 
 
@@ -40,7 +46,9 @@ class Company:
     end: np.datetime64
     parameters: Parameters
     tables: dict[str, pa.Table]
+    truths: dict[str, pa.Table]  # what an analysis should find, by subject
     realised: dict[str, int]
+    closed_days: list[str]  # of the service, beside weekends
 
 
 def found_company(customers: int, seed: int, end: np.datetime64, parameters: Parameters) -> Company:
@@ -85,15 +93,31 @@ def found_company(customers: int, seed: int, end: np.datetime64, parameters: Par
     placed = _select(placed, placed.ordered_at < end)  # an effect may fall after the end
 
     products = purchases.draw_products(stream(seed, "products"))
+    order_rng = stream(seed, "orders")
+    spend_scale = purchases.draw_spend_scales(order_rng, people.count, parameters.spend)
     orders = purchases.complete_orders(
-        stream(seed, "orders"), people, placed, parameters.spend, parameters.orders
+        order_rng, people, placed, spend_scale, parameters.spend, parameters.orders
     )
     lines = purchases.fill_baskets(
         stream(seed, "baskets"), people, orders, products, parameters.orders
     )
     payments = purchases.draw_payments(stream(seed, "payments"), people, orders, parameters.orders)
     cases = service.draw_cases(stream(seed, "cases"), orders, parameters.service)
+    follow_ups = service.draw_follow_ups(stream(seed, "follow-ups"), cases, parameters.service)
+    clock_cases, clock_minutes = draw_clock_cases(
+        stream(seed, "clock cases"), orders, start, end, parameters.service_clock
+    )
+    all_cases = stack([cases, clock_cases])
+    renewals = draw_renewals(stream(seed, "renewals"), people, seen_at, end, parameters.contracts)
+    sold = append_orders(
+        (orders, lines, payments),
+        renewal_orders(renewals, products.category.size, parameters.contracts),
+    )
+    sold = _append_later_sales(sold, seed, people, spend_scale, cases, products, end, parameters)
     case_costs = service.service_costs(stream(seed, "service costs"), cases, parameters.service)
+    is_subscriber = np.zeros(people.count, dtype=np.bool_)
+    is_subscriber[renewals.person] = True
+    people = replace(people, is_prospect=people.is_prospect & ~is_subscriber)
     spend = marketing.spend_on_acquisition(
         stream(seed, "acquisition spend"), people, plan, seen_at, start, end, acquisition
     )
@@ -108,17 +132,30 @@ def found_company(customers: int, seed: int, end: np.datetime64, parameters: Par
         end=end,
         parameters=parameters,
         tables={
-            "products": purchases.product_table(products),
-            "orders": purchases.order_table(orders, lines, payments),
-            "order_lines": purchases.line_table(orders, lines),
-            "payments": purchases.payment_table(payments),
-            "cases": service.case_table(cases),
-            "case_events": service.case_event_table(cases),
+            "products": purchases.product_table(products, parameters.contracts.plans),
+            "orders": purchases.order_table(*sold),
+            "order_lines": purchases.line_table(sold[0], sold[1]),
+            "payments": purchases.payment_table(sold[2]),
+            "cases": service.case_table(all_cases),
+            "case_events": service.case_event_table(cases, clock_cases, follow_ups),
             "interactions": service.interaction_table(
-                stream(seed, "interactions"), people, cases, seen_at, end, parameters.service
+                stream(seed, "interactions"),
+                people,
+                cases,
+                seen_at,
+                end,
+                parameters.service,
+                stream(seed, "channel shift"),
             ),
             "survey_responses": surveys.survey_table(
-                stream(seed, "surveys"), people.count, orders, cases, parameters.satisfaction
+                stream(seed, "surveys"),
+                people.count,
+                orders,
+                cases,
+                parameters.satisfaction,
+                stream(seed, "exits"),
+                purchases.left_at(history, start, acquisition.history_days),
+                parameters.exits,
             ),
             "campaigns": marketing.campaign_table(
                 plan, members, _per_campaign(spend, len(plan.name)), parameters.campaigns
@@ -135,11 +172,21 @@ def found_company(customers: int, seed: int, end: np.datetime64, parameters: Par
             ),
             "costs": _cost_table(spend, cases, case_costs, acquisition),
         },
+        truths={
+            "comments": comment_table(),
+            "service_clocks": clock_minutes.add_column(
+                0,
+                "case_id",
+                numbered("CS", np.arange(cases.count + 1, all_cases.count + 1)),
+            ),
+        },
+        closed_days=[day.isoformat() for day in closed_days(start.astype(date), end.astype(date))],
         realised={
             "customers": people.count,
             "prospects": int(people.is_prospect.sum()),
+            "subscribers": int(np.unique(renewals.person).size),
             **{
-                f"orders_from_{origin}": int((orders.origin == code).sum())
+                f"orders_from_{origin}": int((sold[0].origin == code).sum())
                 for code, origin in enumerate(ORIGINS)
             },
             "loyalty_members": int((~np.isnat(joined_at)).sum()),
@@ -147,6 +194,47 @@ def found_company(customers: int, seed: int, end: np.datetime64, parameters: Par
             "campaign_members_control": int(members.is_control.sum()),
         },
     )
+
+
+def _append_later_sales(
+    sold: Sales,
+    seed: int,
+    people: People,
+    spend_scale: Floats,
+    cases: Cases,
+    products: Products,
+    end: np.datetime64,
+    parameters: Parameters,
+) -> Sales:
+    """Put orders that cases cause, and anonymous sales, behind the others.
+
+    They have streams of their own: without them everything else is as it is with them.
+    """
+    orders = sold[0]
+    effects = {
+        "recovery": service.recovery_orders(stream(seed, "recovery"), cases, parameters.service),
+        "anonymous": purchases.anonymous_sales(
+            stream(seed, "anonymous"), orders, parameters.orders
+        ),
+    }
+    for part, placed in effects.items():
+        placed = _select(placed, placed.ordered_at < end)
+        if not placed.person.size:
+            continue
+        rng = stream(seed, f"{part} orders")
+        more = purchases.complete_orders(
+            rng, people, placed, spend_scale, parameters.spend, parameters.orders
+        )
+        is_anonymous = part == "anonymous"
+        more = purchases.over_the_counter(more) if is_anonymous else more
+        lines = purchases.fill_baskets(rng, people, more, products, parameters.orders)
+        if is_anonymous:
+            payments = purchases.paid_at_once(more)
+            more = replace(more, person=np.full(more.count, -1))
+        else:
+            payments = purchases.draw_payments(rng, people, more, parameters.orders)
+        sold = append_orders(sold, (more, lines, payments))
+    return sold
 
 
 def _select(placed: Placed, chosen: Bools) -> Placed:

@@ -108,6 +108,11 @@ def digits(numbers: Ints, width: int) -> pa.Array:
     return pc.utf8_lpad(pa.array(numbers).cast(pa.string()), width, "0")
 
 
+def numbered(prefix: str, numbers: Ints, width: int = 7) -> pa.Array:
+    """Make ids of a prefix and a number with leading zeros."""
+    return pc.binary_join_element_wise(prefix, digits(numbers, width), "")
+
+
 def references(numbers: Ints) -> pa.Array:
     """Turn numbers into a column where a negative number is null."""
     return pa.array(numbers, mask=numbers < 0)

@@ -127,6 +127,7 @@ def write_exports(
         },
         **asdict(parameters),
         "realised": company.realised,
+        "closed_days": company.closed_days,
     }
     (truth / "parameters.json").write_text(json.dumps(planted, indent=2) + "\n", encoding="utf-8")
 
@@ -170,6 +171,9 @@ def _write_truth(
             """,
             [as_of],
         )
+        for name, content in company.truths.items():
+            con.register(f"{name}_truth", content)
+            con.execute(f"copy {name}_truth to '{folder / name}.csv' (format csv, header)")
         if orders.num_rows:
             con.execute(
                 f"""

@@ -164,10 +164,38 @@ class Orders:
     partial_refund_share: float = 0.03
     paid_late_share: float = 0.05
     never_paid_share: float = 0.007
+    anonymous_share: float = 0.06  # sales to nobody known, per sale in a store
     home_category_share: float = 0.5  # of lines; every customer has one home category
     companion_category_share: float = 0.3  # of lines; category_companions names it
     category_companions: dict[str, str] = field(
         default_factory=lambda: {c.name: c.companion for c in CATEGORIES}
+    )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A subscription; the chance to stop at a renewal ~ Beta(alpha, beta) over its customers."""
+
+    months: int  # between payments
+    price: float
+    share: float  # of the subscribers
+    alpha: float
+    beta: float
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """Contractual customers by sBG (Fader & Hardie 2007), beside the purchase process.
+
+    Whoever subscribes, prospects included, may also buy as before.
+    """
+
+    subscriber_share: float = 0.04  # of persons
+    plans: dict[str, Plan] = field(
+        default_factory=lambda: {
+            "Home Care Plan, monthly": Plan(1, 14.90, 0.7, alpha=0.9, beta=7.0),
+            "Home Care Plan, annual": Plan(12, 149.00, 0.3, alpha=0.8, beta=2.4),
+        }
     )
 
 
@@ -205,8 +233,47 @@ class Satisfaction:
 
 
 @dataclass(frozen=True)
+class Exits:
+    """Customers who dropped out of the purchase process are asked why, as survey type other."""
+
+    response_rate: float = 0.15
+    reason_shares: dict[str, float] = field(
+        default_factory=lambda: {
+            "purchase_behaviour": 0.12,
+            "price": 0.19,
+            "inconvenience": 0.12,
+            "product_failure": 0.10,
+            "service_failure": 0.09,
+            "response_to_failure": 0.09,
+            "ethics": 0.03,
+            "customers_own": 0.12,
+            "competitor": 0.14,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class ServiceClock:
+    """Cases around changes of the clock and closed days, see truth/service_clocks.csv.
+
+    Opening hours are local, Monday to Friday; targets are in minutes of them.
+    """
+
+    count: int = 40
+    time_zone: str = "America/New_York"
+    opens: int = 9
+    closes: int = 18
+    reply_target: int = 480  # every case is answered five minutes before it or after
+    resolution_target: int = 2700
+
+
+@dataclass(frozen=True)
 class Service:
-    """Cases after orders and how long their stages take."""
+    """Cases after orders and how long their stages take.
+
+    A complaint is handled well when the customer was told of the solution and the case was not
+    opened again: then recovery_uplift adds an order on top of the purchase process.
+    """
 
     case_share: float = 0.05  # of orders
     case_share_per_day_late: float = 0.05  # added, five days at most
@@ -215,7 +282,11 @@ class Service:
     slower_before_dropout: float = 1.5  # factor on the stages of customers about to leave
     reopened_share: float = 0.05
     fed_back_share: float = 0.85
+    recovery_uplift: float = 0.3  # chance of one more order after a complaint handled well
+    recovery_days: int = 150  # in which that order is placed
+    follow_up_share: float = 0.25  # of cases: the customer writes again before the solution
     cost_per_case: float = 12.0
+    phone_to_chat_per_year: float = 0.08  # share of phone contacts that become chats each year
     contacts_per_year: float = 0.5  # interactions without a case, per customer
 
 
@@ -270,12 +341,15 @@ class Parameters:
 
     purchase_process: PurchaseProcess = field(default_factory=PurchaseProcess)
     spend: Spend = field(default_factory=Spend)
+    contracts: Contracts = field(default_factory=Contracts)
     acquisition: Acquisition = field(default_factory=Acquisition)
     identity: Identity = field(default_factory=Identity)
     people: People = field(default_factory=People)
     orders: Orders = field(default_factory=Orders)
     satisfaction: Satisfaction = field(default_factory=Satisfaction)
+    exits: Exits = field(default_factory=Exits)
     service: Service = field(default_factory=Service)
+    service_clock: ServiceClock = field(default_factory=ServiceClock)
     campaigns: Campaigns = field(default_factory=Campaigns)
     loyalty: Loyalty = field(default_factory=Loyalty)
     opportunities: Opportunities = field(default_factory=Opportunities)

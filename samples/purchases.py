@@ -4,7 +4,8 @@ The process is planted in days and never touched afterwards; effects of campaign
 loyalty programme are orders on top of it, and cancelled orders are attempts beside it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -22,22 +23,29 @@ from samples.draws import (
     pick,
     rank_within,
     references,
+    stack,
     table,
     time_of_day,
     words,
 )
 from samples.parameters import Orders as OrderParameters
-from samples.parameters import PurchaseProcess, Spend
+from samples.parameters import Plan, PurchaseProcess, Spend
 from samples.people import People
 from samples.vocabulary import BRANDS, CATEGORIES, CITIES, PRODUCT_LINES
 
 ORDER_CHANNELS = ("web", "app", "store", "phone")
 PAYMENT_METHODS = ("card", "wallet", "transfer", "voucher", "invoice")
-ORIGINS = ("purchase_process", "loyalty_uplift", "campaign_uplift", "cancelled_attempt")
+ORIGINS = (
+    *("purchase_process", "loyalty_uplift", "campaign_uplift", "cancelled_attempt"),
+    *("recovery_uplift", "subscription", "anonymous_sale"),
+)
 PROCESS, LOYALTY_UPLIFT, CAMPAIGN_UPLIFT, CANCELLED_ATTEMPT = range(4)
+RECOVERY_UPLIFT, SUBSCRIPTION, ANONYMOUS_SALE = range(4, 7)
 
-_APP, _STORE = 1, 2
+WEB, _APP, _STORE = range(3)
 _CARD, _TRANSFER, _INVOICE = 0, 2, 4
+SUBSCRIPTIONS = "Subscription"  # the category of contracts
+_PLAN_COST_SHARE = 0.35
 _FREE_SHIPPING_CENTS = 7_500
 _SHIPPING_CENTS = 595
 _REVENUE_PER_LINE_CENTS = 6_000
@@ -91,6 +99,15 @@ def simulate_purchases(
     return PurchaseHistory(Purchases(persons[order], days[order], lasts[order]), rate, end_day)
 
 
+def left_at(history: PurchaseHistory, start: np.datetime64, horizon_days: int) -> Instants:
+    """Say when each customer dropped out, right after a purchase; NaT for those who did not."""
+    buyers = np.zeros(history.end_day.size, dtype=np.bool_)
+    buyers[history.purchases.person] = True
+    has_left = buyers & (history.end_day < horizon_days)
+    start_of_history = np.full(has_left.size, start.astype("datetime64[s]"))
+    return only_if(has_left, later(start_of_history, history.end_day))
+
+
 def instants_of(rng: np.random.Generator, start: np.datetime64, day: Floats) -> Instants:
     """Place events of a day at a plausible hour of that day."""
     seconds = np.floor(day).astype(np.int64) * DAY_SECONDS + time_of_day(rng, day.size)
@@ -110,7 +127,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Orders:
-    """One entry per order in order of time; money in cents."""
+    """One entry per order; money in cents. Those of the purchase process are in order of time."""
 
     person: Ints
     ordered_at: Instants
@@ -151,10 +168,51 @@ def cancelled_attempts(
     )
 
 
+def anonymous_sales(
+    rng: np.random.Generator, orders: Orders, parameters: OrderParameters
+) -> Placed:
+    """Add sales in stores to people whom nobody knows, at the hours of the others.
+
+    A customer stands in for taste and taxes while the orders are completed.
+    """
+    sales = np.flatnonzero((orders.channel == _STORE) & (orders.origin != CANCELLED_ATTEMPT))
+    sales = sales[rng.random(sales.size) < parameters.anonymous_share]
+    return Placed(
+        person=rng.permutation(orders.person[sales]),
+        ordered_at=later(orders.ordered_at[sales], -rng.uniform(0, 0.04, sales.size)),
+        is_last=np.zeros(sales.size, dtype=np.bool_),
+        campaign=np.full(sales.size, -1),
+        origin=np.full(sales.size, ANONYMOUS_SALE),
+    )
+
+
+def over_the_counter(orders: Orders) -> Orders:
+    """Turn orders into sales in the store: at once, and for good."""
+    none = np.full(orders.count, NEVER)
+    return replace(
+        orders,
+        channel=np.full(orders.count, _STORE),
+        shipping=np.zeros(orders.count, dtype=np.int64),
+        refund=np.zeros(orders.count, dtype=np.int64),
+        promised_at=orders.ordered_at,
+        shipped_at=none,
+        delivered_at=orders.ordered_at,
+        refunded_at=none,
+        is_returned=np.zeros(orders.count, dtype=np.bool_),
+        days_late=np.zeros(orders.count),
+    )
+
+
+def draw_spend_scales(rng: np.random.Generator, customers: int, spend: Spend) -> Floats:
+    """Draw 1 / nu of every customer: the scale of what their orders are worth."""
+    return np.asarray(1 / rng.gamma(spend.q, 1 / spend.gamma, customers))
+
+
 def complete_orders(
     rng: np.random.Generator,
     people: People,
     placed: Placed,
+    spend_scale: Floats,
     spend: Spend,
     parameters: OrderParameters,
 ) -> Orders:
@@ -163,7 +221,6 @@ def complete_orders(
     person, ordered_at = placed.person[order], placed.ordered_at[order]
     origin = placed.origin[order]
     size = person.size
-    spend_scale = 1 / rng.gamma(spend.q, 1 / spend.gamma, people.count)
     value = rng.gamma(spend.p, spend_scale[person])
     net_revenue = np.maximum(np.rint(100 * value).astype(np.int64), 1)
 
@@ -406,6 +463,34 @@ def draw_payments(
     )
 
 
+Sales = tuple[Orders, OrderLines, Payments]
+
+
+def paid_at_once(orders: Orders) -> Payments:
+    """Let every order be paid by card when it is placed."""
+    return Payments(
+        order=np.arange(orders.count),
+        method=np.full(orders.count, _CARD),
+        amount=orders.net_revenue + orders.tax + orders.shipping,
+        installments=np.ones(orders.count, dtype=np.int64),
+        known_at=orders.ordered_at,
+        due_at=orders.ordered_at,
+        paid_at=later(orders.ordered_at, 0.001),
+    )
+
+
+def append_orders(orders: Sales, more: Sales) -> Sales:
+    """Put orders with their lines and payments behind others; numbers before stay."""
+    count = orders[0].count
+    lines = replace(more[1], order=more[1].order + count)
+    payments = replace(more[2], order=more[2].order + count)
+    return (
+        stack([orders[0], more[0]]),
+        stack([orders[1], lines]),
+        stack([orders[2], payments]),
+    )
+
+
 def order_table(orders: Orders, lines: OrderLines, payments: Payments) -> pa.Table:
     """Make the orders with the instants of their delivery."""
     starts = np.flatnonzero(lines.line_number == 1)
@@ -448,17 +533,27 @@ def line_table(orders: Orders, lines: OrderLines) -> pa.Table:
     )
 
 
-def product_table(products: Products) -> pa.Table:
-    """Make the catalogue."""
+def product_table(products: Products, plans: Mapping[str, Plan]) -> pa.Table:
+    """Make the catalogue: the products, and behind them the subscriptions."""
+    prices = np.array([round(100 * plan.price) for plan in plans.values()], dtype=np.int64)
+    count = products.category.size
     return table(
-        product_number=np.arange(1, products.category.size + 1),
-        name=pa.array(products.names()),
-        category=words(products.category, [c.name for c in CATEGORIES]),
-        brand=words(products.brand, BRANDS),
-        list_price=products.list_price,
-        unit_cost=products.unit_cost,
-        is_active=products.is_active,
+        product_number=np.arange(1, count + prices.size + 1),
+        name=pa.array([*products.names(), *plans]),
+        category=words(
+            np.r_[products.category, np.full(prices.size, len(CATEGORIES))],
+            [*(c.name for c in CATEGORIES), SUBSCRIPTIONS],
+        ),
+        brand=words(np.r_[products.brand, np.zeros(prices.size, dtype=np.int64)], BRANDS),
+        list_price=np.r_[products.list_price, prices],
+        unit_cost=np.r_[products.unit_cost, plan_costs(prices)],
+        is_active=np.r_[products.is_active, np.ones(prices.size, dtype=np.bool_)],
     )
+
+
+def plan_costs(prices: Ints) -> Ints:
+    """Say what serving a payment of a subscription costs, in cents."""
+    return np.asarray(np.rint(_PLAN_COST_SHARE * prices), dtype=np.int64)
 
 
 def payment_table(payments: Payments) -> pa.Table:

@@ -24,7 +24,7 @@ from samples.draws import (
 )
 from samples.parameters import Service
 from samples.people import People
-from samples.purchases import Orders
+from samples.purchases import RECOVERY_UPLIFT, Orders, Placed
 
 CASE_CHANNELS = ("email", "phone", "chat", "web", "social")
 CATEGORIES = ("delivery", "return", "product", "billing", "account")
@@ -43,11 +43,13 @@ SUBJECTS = (
     ("Cannot log in", "Change my address", "Newsletter"),
 )
 PRIORITIES = ("low", "normal", "high", "urgent")
+NORMAL = 1
 _PRIORITY_FACTORS = np.array([1.6, 1.0, 0.6, 0.3])
 # Median hours of a stage at normal priority.
 _HOURS_TO = {"reply": 4.0, "analyse": 6.0, "propose": 14.0, "carry_out": 20.0, "feed_back": 24.0}
 CONTACT_CHANNELS = ("phone", "email", "chat", "social", "store", "face_to_face")
 CONTACT_KINDS = ("call", "message", "message", "message", "visit", "meeting")
+_PHONE, _CHAT = 0, 2
 _TALKING = (0, 2, 5)  # contact channels whose length is known
 CONTACT_SUBJECTS = ("Advice before purchase", "Order status", "Opening hours", "Product care")
 AGENTS = 40
@@ -134,6 +136,20 @@ def draw_cases(rng: np.random.Generator, orders: Orders, service: Service) -> Ca
     )
 
 
+def recovery_orders(rng: np.random.Generator, cases: Cases, service: Service) -> Placed:
+    """Add the orders that handling complaints well causes."""
+    is_well = cases.is_complaint & ~np.isnat(cases.closed_at) & np.isnat(cases.reopened_at)
+    chosen = np.flatnonzero(is_well & (rng.random(cases.count) < service.recovery_uplift))
+    days = rng.uniform(2, service.recovery_days, chosen.size)
+    return Placed(
+        person=cases.person[chosen],
+        ordered_at=later(cases.closed_at[chosen], days),
+        is_last=np.zeros(chosen.size, dtype=np.bool_),
+        campaign=np.full(chosen.size, -1),
+        origin=np.full(chosen.size, RECOVERY_UPLIFT),
+    )
+
+
 def case_table(cases: Cases) -> pa.Table:
     """Make the cases with the instants of their stages."""
     detail = cases.category * len(REASONS[0]) + cases.detail
@@ -158,8 +174,48 @@ def case_table(cases: Cases) -> pa.Table:
     )
 
 
-def case_event_table(cases: Cases) -> pa.Table:
-    """Make the history of the cases: registered, analysed, solution, carried out, fed back."""
+@dataclass(frozen=True)
+class FollowUps:
+    """One entry per message that a customer writes while the case is being worked on."""
+
+    case: Ints
+    asked_at: Instants
+    answered_at: Instants
+
+
+def draw_follow_ups(rng: np.random.Generator, cases: Cases, service: Service) -> FollowUps:
+    """Let some customers write again between the first answer and the solution."""
+    chosen = np.flatnonzero(rng.random(cases.count) < service.follow_up_share)
+    begin, end = cases.replied_at[chosen], cases.solved_at[chosen]
+    asked_at = later(begin, rng.uniform(0.05, 0.8, chosen.size) * days_between(begin, end))
+    hours = _HOURS_TO["reply"] * _PRIORITY_FACTORS[cases.priority[chosen]]
+    waited = hours * rng.lognormal(0, 0.8, chosen.size) / 24
+    return FollowUps(chosen, asked_at, later(asked_at, waited))
+
+
+def case_event_table(cases: Cases, clock_cases: Cases, follow_ups: FollowUps) -> pa.Table:
+    """Make the history of the cases: registered, analysed, solution, carried out, fed back.
+
+    Those of the clock cases, then the messages in between are numbered after all the rest.
+    """
+    stages = _stage_events(cases, 0, 0)
+    more = _stage_events(clock_cases, cases.count, stages.num_rows)
+    stages = pa.concat_tables([stages, more.cast(stages.schema)])
+    count = follow_ups.case.size
+    by_time = np.argsort(np.r_[follow_ups.asked_at, follow_ups.answered_at], kind="stable")
+    messages = table(
+        event_number=stages.num_rows + np.arange(1, 2 * count + 1),
+        case_number=np.r_[follow_ups.case, follow_ups.case][by_time] + 1,
+        occurred_at=np.r_[follow_ups.asked_at, follow_ups.answered_at][by_time],
+        kind=words(np.zeros(2 * count, dtype=np.int64), ("reply",)),
+        from_value=pa.nulls(2 * count, pa.string()),
+        to_value=words(np.zeros(2 * count, dtype=np.int64), ("public",)),
+        actor=words((by_time >= count) * 1, ("customer", "agent")),
+    )
+    return pa.concat_tables([stages, messages.cast(stages.schema)]).unify_dictionaries()
+
+
+def _stage_events(cases: Cases, cases_before: int, events_before: int) -> pa.Table:
     changes = (
         # instant, event, from, to, actor
         (cases.opened_at, "status", None, "new", "customer"),
@@ -182,8 +238,8 @@ def case_event_table(cases: Cases) -> pa.Table:
     by_time = np.lexsort((kind, case, occurred_at))
     kind = pa.array(kind[by_time])
     return table(
-        event_number=np.arange(1, case.size + 1),
-        case_number=case[by_time] + 1,
+        event_number=events_before + np.arange(1, case.size + 1),
+        case_number=cases_before + case[by_time] + 1,
         occurred_at=occurred_at[by_time],
         kind=pa.DictionaryArray.from_arrays(kind, [change[1] for change in changes]),
         from_value=pa.array([change[2] for change in changes]).take(kind),
@@ -199,8 +255,12 @@ def interaction_table(
     seen_at: Instants,
     end: np.datetime64,
     service: Service,
+    shift_rng: np.random.Generator,
 ) -> pa.Table:
-    """Make the contacts: two per case and now and then one without a case."""
+    """Make the contacts: two per case and now and then one without a case.
+
+    From year to year more of those who used to call write in the chat.
+    """
     days = days_between(seen_at, end)
     count = rng.poisson(service.contacts_per_year * days / 365)
     person = np.repeat(np.arange(people.count), count)
@@ -208,6 +268,9 @@ def interaction_table(
     usual = pick(rng, (0.3, 0.35, 0.12, 0.08, 0.14, 0.01), person.size)
     of_organisation = pick(rng, (0.35, 0.25, 0.05, 0.0, 0.05, 0.3), person.size)
     channel = np.where(people.is_organisation[person], of_organisation, usual)
+    years = days_between(np.full(person.size, seen_at.min()), occurred_at) / 365
+    shifts = shift_rng.random(person.size) < service.phone_to_chat_per_year * years
+    channel = np.where((channel == _PHONE) & shifts, _CHAT, channel)
     case_channel = np.array([1, 0, 2, 6, 3])[cases.channel]  # into `channels`
     channels = (*CONTACT_CHANNELS, "web")
     size = person.size

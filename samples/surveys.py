@@ -18,24 +18,26 @@ from samples.draws import (
     later,
     next_number,
     only_if,
+    pick,
     references,
     stack,
     table,
     words,
 )
-from samples.parameters import DIMENSIONS, Satisfaction
+from samples.parameters import DIMENSIONS, Exits, Satisfaction
 from samples.purchases import Orders
+from samples.remarks import COMMENTS, EXIT_REASONS, FIRST_EXIT, REMARKS, TONES
 from samples.service import Cases
-from samples.vocabulary import COMMENTS_BAD, COMMENTS_FAIR, COMMENTS_GOOD
 
-SURVEY_TYPES = ("nps", "csat", "review", "ces")
-NPS, CSAT, REVIEW, CES = range(4)
+SURVEY_TYPES = ("nps", "csat", "review", "ces", "other")
+NPS, CSAT, REVIEW, CES, OTHER = range(5)
 QUESTIONS = ("overall", *DIMENSIONS)
 OVERALL, SERVICE_QUALITY = 0, 1 + DIMENSIONS.index("service_quality")
 
 # Shares of delivered orders that are asked each survey; of solved cases that are asked any.
 _ASKED_NPS, _ASKED_CSAT, _ASKED_REVIEW, _ASKED_CASE = 0.28, 0.12, 0.08, 0.5
 _COMMENT_SHARE = 0.25
+_CHINESE_SHARE = 0.15  # of comments
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class _Answers:
     @property
     def scale(self) -> Ints:
         """Look up the lowest and highest value of every question's scale, in two columns."""
-        return np.array([(0, 10), (1, 5), (1, 5), (1, 7)])[self.survey]
+        return np.array([(0, 10), (1, 5), (1, 5), (1, 7), (1, 5)])[self.survey]
 
 
 def survey_table(
@@ -63,21 +65,39 @@ def survey_table(
     orders: Orders,
     cases: Cases,
     parameters: Satisfaction,
+    exit_rng: np.random.Generator,
+    left_at: Instants,
+    exits: Exits,
 ) -> pa.Table:
-    """Make every question asked, answered or not, by questionnaire in order of invitation."""
+    """Make every question asked, answered or not, by questionnaire in order of invitation.
+
+    Exit surveys of those who left (`left_at`, by customer) are numbered after the rest.
+    """
     attitude = rng.normal(0, parameters.customer_sd, customers)
     after_orders = _about_orders(rng, attitude, orders, parameters)
     after_cases = _about_cases(rng, attitude, cases, parameters)
     rows = stack([*after_orders, *after_cases])
 
+    comment = _comments(rng, rows)
+    answers, reasons = _exits(exit_rng, left_at, exits)
+    return pa.concat_tables(
+        [_numbered(rows, comment, 0), _numbered(answers, reasons, _questionnaires(rows))]
+    ).unify_dictionaries()
+
+
+def _questionnaires(rows: _Answers) -> int:
+    return int((rows.question == OVERALL).sum())
+
+
+def _numbered(rows: _Answers, comment: Ints, before: int) -> pa.Table:
+    """Make the questions asked, by questionnaire in order of invitation, with numbers behind."""
     is_first = rows.question == OVERALL
     overall = np.flatnonzero(is_first)
     by_time = np.argsort(rows.invited_at[overall], kind="stable")
     response = np.empty_like(overall)
-    response[by_time] = np.arange(1, overall.size + 1)
+    response[by_time] = before + np.arange(1, overall.size + 1)
     response_of_row = response[np.cumsum(is_first) - 1]
     in_order = np.argsort(response_of_row, kind="stable")
-    comment = _comments(rng, rows)
     scale = rows.scale
     return table(
         response_number=response_of_row[in_order],
@@ -89,7 +109,7 @@ def survey_table(
         score=rows.score[in_order],
         scale_min=scale[in_order, 0],
         scale_max=scale[in_order, 1],
-        comment=words(comment[in_order], (*COMMENTS_GOOD, *COMMENTS_FAIR, *COMMENTS_BAD)),
+        comment=words(comment[in_order], [text.text for text in COMMENTS]),
         channel=words(np.where(rows.survey == REVIEW, 1, 0)[in_order], ("email", "web")),
         invited_at=rows.invited_at[in_order],
         responded_at=rows.responded_at[in_order],
@@ -200,8 +220,45 @@ def _comments(rng: np.random.Generator, rows: _Answers) -> Ints:
     """Choose comments that suit the score, for some of the overall questions; -1 elsewhere."""
     lowest, highest = rows.scale.T
     position = (rows.score - lowest) / (highest - lowest)
-    good, fair, bad = len(COMMENTS_GOOD), len(COMMENTS_FAIR), len(COMMENTS_BAD)
-    first = np.select([position >= 0.85, position >= 0.5], [0, good], good + fair)
-    count = np.select([position >= 0.85, position >= 0.5], [good, fair], bad)
+    tone = np.select([position >= 0.85, position >= 0.5], [0, 1], 2)
     has_comment = (rows.question == OVERALL) & (rng.random(rows.person.size) < _COMMENT_SHARE)
-    return np.where(has_comment, first + (count * rng.random(rows.person.size)).astype(int), -1)
+    draw = rng.random(rows.person.size)
+    is_chinese = draw >= 1 - _CHINESE_SHARE
+    within = np.where(
+        is_chinese, (draw - 1 + _CHINESE_SHARE) / _CHINESE_SHARE, draw / (1 - _CHINESE_SHARE)
+    )
+    sizes = np.array([len(group) for group in REMARKS.values()])
+    group = np.where(is_chinese, len(TONES), 0) + tone
+    comment = (np.cumsum(sizes) - sizes)[group] + (sizes[group] * within).astype(np.int64)
+    return np.where(has_comment, comment, -1)
+
+
+def _exits(
+    rng: np.random.Generator,
+    left_at: Instants,
+    parameters: Exits,
+) -> tuple[_Answers, Ints]:
+    """Ask customers who left why; returns the answers and their comments.
+
+    left_at: by customer, NaT for those who did not leave.
+    """
+    left = np.flatnonzero(~np.isnat(left_at))
+    invited_at = later(left_at[left], rng.uniform(60, 120, left.size))
+    is_answered = rng.random(left.size) < parameters.response_rate
+    responded_at = later(invited_at, rng.exponential(2.0, left.size))
+    texts = np.array([len(group) for group in EXIT_REASONS.values()])
+    first = FIRST_EXIT + np.cumsum(texts) - texts
+    reason = pick(rng, [parameters.reason_shares[name] for name in EXIT_REASONS], left.size)
+    comment = first[reason] + (texts[reason] * rng.random(left.size)).astype(np.int64)
+    none = np.full(left.size, -1)
+    answers = _Answers(
+        person=left,
+        order=none,
+        case=none,
+        survey=np.full(left.size, OTHER),
+        question=np.full(left.size, OVERALL),
+        score=1 + pick(rng, (0.45, 0.3, 0.15, 0.07, 0.03), left.size),
+        invited_at=invited_at,
+        responded_at=only_if(is_answered, responded_at),
+    )
+    return answers, comment

@@ -4,8 +4,6 @@ Holds word lists only; how often a word is drawn is decided where it is drawn. E
 is reserved for examples (RFC 2606), so no address belongs to a real person.
 """
 
-# ruff: noqa: RUF001 - full-width commas are Chinese punctuation
-
 from dataclasses import dataclass
 
 
@@ -246,28 +244,3 @@ CATEGORIES = tuple(
 )
 PRODUCT_LINES = ("Basic", "Classic", "Signature")
 BRANDS = _words("Northwind Alder Larkspur Fjell Marlow Tidewater Kinfolk Osprey")
-
-COMMENTS_GOOD = (
-    "Great quality, arrived quickly.",
-    "Exactly as described, would buy again",
-    'My third order, and again "just right".',
-    "Friendly staff, easy checkout",
-    "Very happy with the service, thank you!",
-    "质量很好，下次还会再买",
-    "客服很耐心，非常满意",
-)
-COMMENTS_FAIR = (
-    "Fine for the price.",
-    "Good product, but the packaging was damaged",
-    "OK, nothing special",
-    "Delivery took a little longer than promised.",
-    "还可以，物流一般",
-)
-COMMENTS_BAD = (
-    "Late again, and nobody told me.",
-    "Stopped working after a week; support was slow",
-    "Not worth the money",
-    "Had to call three times, every time another answer.",
-    "Will not order again",
-    "送货太慢，很失望",
-)

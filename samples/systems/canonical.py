@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from samples.company import Company
-from samples.draws import next_number, references, stream, table, words
+from samples.draws import next_number, numbered, references, stream, table, words
 from samples.people import (
     FAMILY,
     GENDERS,
@@ -20,7 +20,7 @@ from samples.people import (
     han_names,
 )
 from samples.records import Records, make_records
-from samples.systems.exporting import NO_ORDERS, Export, System, identities, numbered
+from samples.systems.exporting import NO_ORDERS, Export, System, identities
 from samples.vocabulary import CITIES
 
 # Instant by which a table's customers are turned into the record they had then.

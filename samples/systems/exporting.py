@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from samples.draws import Bools, Instants, Ints, digits, text
+from samples.draws import Bools, Instants, Ints, numbered, text
 
 _BEGINNING = "1900-01-01"
 _MACROS = (
@@ -115,21 +115,17 @@ def identities(
     become known after the last export are left out when the truth is written.
     """
     kinds = np.broadcast_to(np.asarray(is_organisation), person.shape)
-    number = digits(person + 1, 7)
     return pa.table(
         {
             "source_object": pa.repeat(source_object, person.size),
             "source_record_id": record,
-            "person_id": pc.binary_join_element_wise(text(kinds * 1, ("P", "O")), number, ""),
+            "person_id": pc.binary_join_element_wise(
+                text(kinds * 1, ("P", "O")), numbered("", person + 1), ""
+            ),
             "kind": text(kinds * 1, ("person", "organisation")),
             "known_at": known_at.astype("datetime64[s]"),
         }
     )
-
-
-def numbered(prefix: str, numbers: Ints, width: int = 7) -> pa.Array:
-    """Make ids of a prefix and a number with leading zeros."""
-    return pc.binary_join_element_wise(prefix, digits(numbers, width), "")
 
 
 def with_columns(content: pa.Table, **columns: pa.Array | npt.NDArray[Any]) -> pa.Table:

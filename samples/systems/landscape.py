@@ -64,10 +64,14 @@ class Landscape:
         return np.asarray((customer >= 0) & np.isin(self.home[np.maximum(customer, 0)], homes))
 
     def shop_order_numbers(self) -> Ints:
-        """Count the orders of the shop, anonymous sales included; -1 for orders elsewhere."""
-        customer = column(self.company.tables["orders"], "person")
-        is_here = (customer < 0) | self.is_at(customer, (SHOPPER, ADVISED))
-        return np.where(is_here, 1000 + np.cumsum(is_here), -1)
+        """Count the orders of the shop by time, anonymous sales included; -1 for the others."""
+        orders = self.company.tables["orders"]
+        customer = column(orders, "person")
+        rows = np.flatnonzero((customer < 0) | self.is_at(customer, (SHOPPER, ADVISED)))
+        by_time = np.argsort(column(orders, "ordered_at")[rows], kind="stable")
+        number = np.full(customer.size, -1)
+        number[rows[by_time]] = 1001 + np.arange(rows.size)
+        return number
 
     def order_names(self) -> pa.Array:
         """Name every order as the shop does; null for orders elsewhere."""
@@ -93,7 +97,7 @@ class Landscape:
         in_zendesk &= content["case_number"].is_valid().to_numpy()
         asked_by = np.select(
             [
-                self.is_at(customer, (SMALL_ACCOUNT,)),
+                self.is_at(customer, (SMALL_ACCOUNT,)) & (survey != "other"),
                 np.isin(survey, ("nps", "review")),
                 in_zendesk,
             ],
@@ -191,7 +195,8 @@ def _shop(
     orders = company.tables["orders"]
     customer, ordered_at = column(orders, "person"), column(orders, "ordered_at")
     in_shop = (customer >= 0) & np.isin(home, (SHOPPER, ADVISED))[np.maximum(customer, 0)]
-    rows = np.flatnonzero(in_shop)  # in order of time
+    rows = np.flatnonzero(in_shop)
+    rows = rows[np.argsort(ordered_at[rows], kind="stable")]
 
     buyers = np.unique(customer[rows])
     is_personal = np.array(

@@ -8,13 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from samples.draws import digits, stream, table, words
+from samples.draws import digits, numbered, stream, table, words
 from samples.systems.exporting import (
     NO_ORDERS,
     Export,
     System,
     identities,
-    numbered,
     with_columns,
 )
 from samples.systems.ids import shopify_customer_ids

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from samples.draws import Ints, stream, table
-from samples.systems.exporting import NO_ORDERS, Export, System, identities, numbered, with_columns
+from samples.draws import Ints, numbered, stream, table
+from samples.systems.exporting import NO_ORDERS, Export, System, identities, with_columns
 from samples.systems.ids import hubspot_ids
 from samples.systems.landscape import SHOPPER, SMALL_ACCOUNT, Landscape, column
 

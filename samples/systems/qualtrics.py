@@ -81,6 +81,10 @@ _SURVEYS: dict[str, tuple[_Question, ...]] = {
         ("Q3", _COMMENT, "comment", ("comment", "overall", None, None)),
         ("CaseNumber", "CaseNumber", "case_reference", ("case_id", "", None, None)),
     ),
+    "Exit survey": (
+        ("Q1", "How likely are you to come back?", "overall", ("other", "overall", 1, 5)),
+        ("Q2", "Why did you leave?", "comment", ("comment", "overall", None, None)),
+    ),
     "Service effort": (
         ("Q1", "The company made it easy to solve my issue.", "overall", ("ces", "overall", 1, 7)),
         ("CaseNumber", "CaseNumber", "case_reference", ("case_id", "", None, None)),
@@ -238,6 +242,7 @@ def _questionnaires(landscape: Landscape) -> pa.Table:
                 any_value(person) as person,
                 case
                     when any_value(survey) = 'ces' then 'Service effort'
+                    when any_value(survey) = 'other' then 'Exit survey'
                     when any_value(case_number) is null then 'Order experience'
                     else 'Service follow-up'
                 end as survey_name,

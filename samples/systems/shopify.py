@@ -171,7 +171,7 @@ def _orders_select(cells: list[tuple[str, str]], condition: str) -> str:
             from shop_orders join shop_lines using (order_number)
         )
         where is_new(changed_at) and {condition}
-        order by order_number, line_number
+        order by order_name, line_number
     """
 
 

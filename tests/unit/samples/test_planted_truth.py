@@ -79,7 +79,10 @@ def test_written_orders_have_the_planted_mean_and_share(
         with buyers as (
             select person_id, count(*) as orders, sum(net_revenue::decimal(18, 2)) as revenue
             from orders join identities on source_record_id = customer_id
-            where order_status <> 'cancelled'
+            where order_status <> 'cancelled' and order_id not in (
+                select order_id from order_lines join products using (product_id)
+                where category = 'Subscription'
+            )
             group by person_id
         ),
         ranked as (select *, percent_rank() over (order by revenue desc) as position from buyers)

@@ -274,7 +274,8 @@ def test_another_seed_gives_another_company(history: Sample, tmp_path: Path) -> 
     other = hashes(make_sample(tmp_path / "other", seed=8).out)
     mine = hashes(history.out)
     assert other.keys() == mine.keys()
-    assert [name for name in mine if mine[name] == other[name]] == []
+    # What can be said in a comment is the same everywhere.
+    assert [name for name in mine if mine[name] == other[name]] == ["truth/comments.csv"]
 
 
 def test_the_company_grows_with_its_customers(history: Sample, large: Sample) -> None:
