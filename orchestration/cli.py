@@ -156,9 +156,13 @@ def sample(
             "systems), all (both: every event twice), or names with commas between."
         ),
     ] = "canonical",
+    dirt: Annotated[
+        str,
+        typer.Option(help="none, realistic, or kind=rate pairs, e.g. encoding=0.2,bad_rows=0.01."),
+    ] = "none",
 ) -> None:
     """Make realistic exports of a made-up company, with the truth beside them."""
-    from samples import parse_systems, write_exports
+    from samples import parse_dirt, parse_systems, write_exports
 
     try:
         summary = write_exports(
@@ -168,6 +172,7 @@ def sample(
             as_of=as_of.date(),
             days_of_deltas=days_of_deltas,
             systems=parse_systems(systems),
+            dirt=parse_dirt(dirt),
             report=report,
         )
     except (FileExistsError, ValueError) as error:  # what the arguments or the folder do not allow

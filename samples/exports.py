@@ -6,7 +6,7 @@ into place at the end.
 
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from samples.company import Company, found_company
+from samples.faults import make_dirty
 from samples.parameters import Parameters
 from samples.systems.canonical import canonical_system
 from samples.systems.delighted import delighted_system
@@ -70,6 +71,7 @@ def write_exports(
     days_of_deltas: int = 0,
     systems: Collection[str] = ("canonical",),
     parameters: Parameters | None = None,
+    dirt: Mapping[str, float] | None = None,
     report: Callable[[str], None],
 ) -> SampleSummary:
     """Write exports of a company with `customers` real customers to out/<system>/.
@@ -80,6 +82,8 @@ def write_exports(
     exports are not touched: FileExistsError says what is in the way.
 
     `canonical` holds everything that happened, and so do the other systems together, each its part.
+    `dirt` spoils the files at these rates by kind (`faults.REALISTIC`) and truth/faults.json counts
+    what was planted; `parameters` plants other effects, for example none.
     """
     if customers < 1:
         raise ValueError(f"customers is {customers}; a company has at least one")
@@ -131,6 +135,8 @@ def write_exports(
     }
     (truth / "parameters.json").write_text(json.dumps(planted, indent=2) + "\n", encoding="utf-8")
 
+    if dirt:
+        make_dirty(partial, dirt, seed)
     files = sorted(path for path in partial.rglob("*") if path.is_file())
     size_bytes = sum(path.stat().st_size for path in files)
     for name in (*written, "truth"):
