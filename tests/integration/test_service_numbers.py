@@ -1,0 +1,603 @@
+"""Service, channels and journeys of the sample, computed again from the exported files.
+
+Another way to the same numbers: the CSV files read with pandas, cases walked event by event,
+business minutes counted on the clock on the wall day by day, loops instead of windows. Only who is
+the same customer is taken from what was published.
+"""
+
+import itertools
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from orchestration.lib.company import Company
+from tests.conftest import AS_OF
+from tests.running import published
+
+Row = dict[str, Any]
+END = datetime.combine(AS_OF + timedelta(days=1), time())
+COMPANY = Company()
+TARGETS = COMPANY.service.targets
+STAGE_OF = {"new": 1, "open": 2, "pending": 3, "solved": 4, "closed": 5}
+STAGES = ("registered", "analysed", "solution", "carried_out", "fed_back")
+ANSWERED_LATER = ("email", "social", "web")
+
+
+@dataclass
+class Case:
+    """A case as its rows tell it."""
+
+    row: Row
+    events: list[Row]
+    phases: list[tuple[int, bool, datetime]] = field(default_factory=list)
+    resolved_at: datetime | None = None
+    count_reopened: int = 0
+
+
+@pytest.fixture(scope="module")
+def marts(published_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with published(published_home) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def key_of(marts: duckdb.DuckDBPyConnection) -> Mapping[str, str]:
+    return dict(
+        marts.execute(
+            "select source_record_id, customer_key from marts.customer_identities"
+        ).fetchall()
+    )
+
+
+def read(folder: Path, name: str, moments: Sequence[str]) -> list[Row]:
+    """Return the rows of an object up to the as-of day, '' as None, moments as datetimes."""
+    (file,) = (folder / "canonical").glob(f"{name}_*.csv")
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    rows: list[Row] = [
+        {str(column): value or None for column, value in row.items()}
+        for row in table.to_dict("records")
+        if row.get("is_deleted", "false") == "false"
+    ]
+    for row in rows:
+        for column in moments:
+            row[column] = datetime.fromisoformat(row[column]) if row[column] else None
+    return [row for row in rows if not row[moments[0]] or row[moments[0]] < END]
+
+
+@pytest.fixture(scope="module")
+def cases(sample_exports: Path) -> dict[str, Case]:
+    rows = read(
+        sample_exports, "cases", ["opened_at", "first_response_at", "resolved_at", "closed_at"]
+    )
+    found = {row["case_id"]: Case(row, []) for row in rows}
+    for event in read(sample_exports, "case_events", ["occurred_at"]):
+        found[event["case_id"]].events.append(event)
+    for case in found.values():
+        case.events.sort(key=lambda event: (event["occurred_at"], event["case_event_id"]))
+        walk(case)
+    return found
+
+
+def walk(case: Case) -> None:
+    """Follow a case through its stages, one event after the other."""
+    stage, is_waiting = 1, False
+    case.phases.append((stage, is_waiting, case.row["opened_at"]))
+    for event in case.events:
+        if event["event_type"] == "status":
+            now = (STAGE_OF[event["to_value"]], event["to_value"] == "pending")
+        elif event["event_type"] == "feedback":
+            now = (5, False)
+        else:
+            continue
+        if now == (stage, is_waiting):
+            continue
+        if stage >= 4 > now[0]:
+            case.count_reopened += 1
+        stage, is_waiting = now
+        case.phases.append((stage, is_waiting, event["occurred_at"]))
+    resolved = case.row["resolved_at"] or case.row["closed_at"]
+    case.resolved_at = resolved if stage >= 4 and resolved is not None and resolved < END else None
+
+
+def open_minutes(first: datetime, last: datetime) -> float:
+    """Count business minutes by walking the local days and cutting each at its opening hours."""
+    schedule = COMPANY.service.schedules[-1]
+    zone = ZoneInfo(schedule.time_zone)
+    begin, end = first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)
+    total = timedelta()
+    day = begin.astimezone(zone).date()
+    while day <= end.astimezone(zone).date():
+        for span in schedule.hours.get(day.strftime("%A").lower(), ()):  # type: ignore[call-overload]
+            opens, closes = (
+                datetime.combine(day, time.fromisoformat(text), zone).astimezone(UTC)
+                for text in span.split("-")
+            )
+            total += max(timedelta(), min(end, closes) - max(begin, opens))
+        day += timedelta(days=1)
+    return total / timedelta(minutes=1)
+
+
+def minutes(first: datetime, last: datetime) -> float:
+    return (last - first) / timedelta(minutes=1)
+
+
+def same(published_value: Any, computed: Any) -> bool:
+    if published_value is None or computed is None:
+        return published_value is None and computed is None
+    if isinstance(published_value, float):
+        return math.isclose(published_value, float(computed), rel_tol=1e-9, abs_tol=1e-9)
+    return bool(published_value == computed)
+
+
+def assert_rows(
+    marts: duckdb.DuckDBPyConnection, query: str, expected: Mapping[Any, Row], keys: int = 1
+) -> None:
+    """Hold a query against expected rows: the same keys, and every value that is expected."""
+    found = marts.execute(query)
+    names = [column[0] for column in found.description or ()]
+    actual = {}
+    for values in found.fetchall():
+        key = values[0] if keys == 1 else values[:keys]
+        assert key not in actual, f"two rows of {key}"
+        actual[key] = dict(zip(names, values, strict=True))
+    assert actual.keys() == expected.keys()
+    wrong = [
+        f"{key} {name}: published {actual[key][name]!r}, computed {value!r}"
+        for key, row in expected.items()
+        for name, value in row.items()
+        if not same(actual[key][name], value)
+    ]
+    assert not wrong, f"{len(wrong)} differ: " + "; ".join(wrong[:5])
+
+
+def judged(priority: str, clock: str, calendar: float, business: float) -> str:
+    target = TARGETS[priority]
+    limit = getattr(target, clock)
+    taken = calendar if target.clock == "calendar" else business
+    return "met" if taken <= limit else "breached"
+
+
+def waited(case: Case) -> tuple[float, float]:
+    """Add up the minutes in which a solved case waited for the customer."""
+    assert case.resolved_at is not None
+    ends = [start for *_, start in case.phases[1:]] + [END]
+    spans = [
+        (start, min(end, case.resolved_at))
+        for (_, is_waiting, start), end in zip(case.phases, ends, strict=True)
+        if is_waiting and start < case.resolved_at
+    ]
+    return sum(minutes(*span) for span in spans), sum(open_minutes(*span) for span in spans)
+
+
+def case_row(case: Case, cases: Iterable[Case], contacts: list[Row], customer: str | None) -> Row:
+    row, resolved = case.row, case.resolved_at
+    opened, answered = row["opened_at"], row["first_response_at"]
+    found: Row = {
+        "customer_key": customer,
+        "opened_at": opened,
+        "first_response_at": answered,
+        "resolved_at": resolved,
+        "is_resolved": resolved is not None,
+        "stage": STAGES[case.phases[-1][0] - 1],
+        "first_response_calendar_minutes": minutes(opened, answered),
+        "first_response_business_minutes": open_minutes(opened, answered),
+        "count_reopened": case.count_reopened,
+        "has_inconsistent_times": answered < opened or (resolved or opened) < opened,
+        "first_response_outcome": judged(
+            row["priority"], "first_response", minutes(opened, answered),
+            open_minutes(opened, answered),
+        ),
+        "is_first_contact_resolved": None,
+    }  # fmt: skip
+    if resolved is None:
+        return found
+    calendar, business = minutes(opened, resolved), open_minutes(opened, resolved)
+    waiting, waiting_open = waited(case)
+    found |= {
+        "resolution_calendar_minutes": calendar,
+        "resolution_business_minutes": business,
+        "waiting_calendar_minutes": waiting,
+        "waiting_business_minutes": waiting_open,
+        "resolution_outcome": judged(
+            row["priority"], "resolution", calendar - waiting, business - waiting_open
+        ),
+    }
+    until = resolved + timedelta(days=COMPANY.service.first_contact_days)
+    if until <= END and customer is not None:
+        again = [
+            other
+            for other in cases
+            if other is not case
+            and other.row["category"] == row["category"]
+            and (opened, row["case_id"]) < (other.row["opened_at"], other.row["case_id"])
+            and other.row["opened_at"] <= until
+        ]
+        wrote = [
+            contact
+            for contact in contacts
+            if contact["direction"] == "inbound" and resolved < contact["occurred_at"] <= until
+        ]
+        found["is_first_contact_resolved"] = not (case.count_reopened or again or wrote)
+    return found
+
+
+@pytest.fixture(scope="module")
+def contacts(sample_exports: Path) -> list[Row]:
+    rows = read(sample_exports, "interactions", ["occurred_at"])
+    return sorted(rows, key=lambda row: row["occurred_at"])
+
+
+@pytest.fixture(scope="module")
+def case_rows(
+    cases: dict[str, Case], contacts: list[Row], key_of: Mapping[str, str]
+) -> dict[str, Row]:
+    of_customer: dict[str | None, list[Case]] = defaultdict(list)
+    for case in cases.values():
+        of_customer[key_of.get(case.row["customer_id"])].append(case)
+    of_case: dict[str, list[Row]] = defaultdict(list)
+    for contact in contacts:
+        if contact["case_id"]:
+            of_case[contact["case_id"]].append(contact)
+    return {
+        case_id: case_row(case, of_customer[customer], of_case[case_id], customer)
+        for case_id, case in cases.items()
+        for customer in [key_of.get(case.row["customer_id"])]
+    }
+
+
+def test_every_case_has_the_times_its_files_tell(
+    marts: duckdb.DuckDBPyConnection, case_rows: dict[str, Row]
+) -> None:
+    assert_rows(marts, "select case_id, * exclude (case_id) from marts.fct_cases", case_rows)
+    assert len(case_rows) > 100
+    assert sum(row["count_reopened"] for row in case_rows.values()) > 3
+    outcomes = Counter(row["first_response_outcome"] for row in case_rows.values())
+    assert outcomes["met"] > 10 < outcomes["breached"]
+
+
+def test_every_stage_has_the_time_between_its_events(
+    marts: duckdb.DuckDBPyConnection, cases: dict[str, Case]
+) -> None:
+    expected: dict[tuple[str, int], Row] = {}
+    for case_id, case in cases.items():
+        ends = [start for *_, start in case.phases[1:]] + [None]
+        for position, ((stage, _, start), end) in enumerate(zip(case.phases, ends, strict=True)):
+            row = expected.setdefault(
+                (case_id, stage),
+                {"count_reentries": -1, "calendar_minutes": None, "business_minutes": None},
+            )
+            is_entry = position == 0 or case.phases[position - 1][0] != stage
+            row["count_reentries"] += is_entry
+            row["is_current"] = end is None
+            row["stage"] = STAGES[stage - 1]
+            if end is not None:
+                row["calendar_minutes"] = (row["calendar_minutes"] or 0) + minutes(start, end)
+                row["business_minutes"] = (row["business_minutes"] or 0) + open_minutes(start, end)
+    assert_rows(
+        marts,
+        "select case_id, stage_number, * exclude (case_id, stage_number) "
+        "from marts.mart_case_stages",
+        expected,
+        keys=2,
+    )
+
+
+def rate(hits: int, misses: int) -> Row:
+    if hits + misses == 0:
+        return {"rate": None, "ci_low": None, "ci_high": None}
+    interval = binomtest(hits, hits + misses).proportion_ci(method="wilson")
+    return {"rate": hits / (hits + misses), "ci_low": interval.low, "ci_high": interval.high}
+
+
+def test_service_levels_are_those_of_their_cases(
+    marts: duckdb.DuckDBPyConnection, cases: dict[str, Case], case_rows: dict[str, Row]
+) -> None:
+    """First response and solution by month, priority and channel; shares by month."""
+    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for case_id, row in case_rows.items():
+        source = cases[case_id].row
+        month = source["opened_at"].date().replace(day=1)
+        for period in (month, None):
+            for priority in (source["priority"], "all"):
+                groups[period, priority, "channel", source["channel"]].append(row)
+                groups[period, priority, "all", "all"].append(row)
+    expected = {}
+    for key, rows in groups.items():
+        for clock in ("first_response", "resolution"):
+            outcomes = Counter(row[f"{clock}_outcome"] for row in rows)
+            expected[clock, *key] = {
+                "count_events": len(rows),
+                "count_met": outcomes["met"],
+                "count_not_met": outcomes["breached"],
+                "median_calendar_minutes": np.median(
+                    [r[f"{clock}_calendar_minutes"] for r in rows]
+                ),
+                "p90_business_minutes": np.quantile(
+                    [r[f"{clock}_business_minutes"] for r in rows], 0.9
+                ),
+                "is_small_sample": len(rows) < 30,
+                **rate(outcomes["met"], outcomes["breached"]),
+            }  # fmt: skip
+        reopened = sum(row["count_reopened"] > 0 for row in rows)
+        expected["reopened", *key] = {
+            "count_met": reopened,
+            **rate(reopened, len(rows) - reopened),
+        }
+        solved = [row["is_first_contact_resolved"] for row in rows]
+        if any(value is not None for value in solved):
+            hits, misses = solved.count(True), solved.count(False)
+            expected["first_contact_resolution", *key] = {
+                "count_events": hits + misses,
+                **rate(hits, misses),
+            }
+    assert_rows(
+        marts,
+        "select metric, period_month, priority, dimension_name, dimension_value, * "
+        "exclude (metric, period_month, priority, dimension_name, dimension_value) "
+        "from marts.mart_service_levels where dimension_name in ('all', 'channel') "
+        "and metric != 'next_response'",
+        expected,
+        keys=5,
+    )
+
+
+def test_the_share_of_customers_told_is_that_of_the_closed_cases(
+    marts: duckdb.DuckDBPyConnection, cases: dict[str, Case]
+) -> None:
+    reached = Counter(max(stage for stage, *_ in case.phases) for case in cases.values())
+    solved = reached[4] + reached[5]
+    found = marts.execute(
+        "select count_candidates, count_reached, reached_rate from marts.mart_complaint_process "
+        "where period_type = 'all_time' and dimension_name = 'all' and stage = 'fed_back'"
+    ).fetchone()
+    assert found == (solved, reached[5], reached[5] / solved)
+    assert 0 < reached[5] < solved
+
+
+def answers_to(contacts: list[Row], key_of: Mapping[str, str]) -> dict[str, datetime | None]:
+    """Find what answered each message: the first of those that wait together."""
+    threads: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+    for contact in contacts:
+        customer = key_of.get(contact["customer_id"])
+        if contact["case_id"]:
+            threads["case", contact["case_id"]].append(contact)
+        elif contact["channel"] in ANSWERED_LATER and customer is not None:
+            threads[customer, contact["channel"]].append(contact)
+    found: dict[str, datetime | None] = {}
+    for thread in threads.values():
+        waiting: Row | None = None
+        for contact in thread:
+            if contact["direction"] == "inbound":
+                if waiting is None:
+                    waiting = contact
+                    found[contact["interaction_id"]] = None
+            elif waiting is not None:
+                in_time = timedelta(days=COMPANY.service.answer_days)
+                if contact["occurred_at"] - waiting["occurred_at"] <= in_time:
+                    found[waiting["interaction_id"]] = contact["occurred_at"]
+                waiting = None
+    return found
+
+
+def most(counts: Mapping[str, int], moments: Mapping[str, list[datetime]]) -> str:
+    """Return the channel used most; the last tie-breaker is the name first in the alphabet."""
+    return max(
+        sorted(moments),
+        key=lambda channel: (counts[channel], len(moments[channel]), max(moments[channel])),
+    )
+
+
+def test_every_contact_and_the_channels_of_every_customer(
+    marts: duckdb.DuckDBPyConnection, contacts: list[Row], key_of: Mapping[str, str]
+) -> None:
+    answered = answers_to(contacts, key_of)
+    assert_rows(
+        marts,
+        "select interaction_id, * exclude (interaction_id) from marts.fct_interactions",
+        {
+            contact["interaction_id"]: {
+                "customer_key": key_of.get(contact["customer_id"]),
+                "channel": contact["channel"],
+                "answered_at": answered.get(contact["interaction_id"]),
+            }
+            for contact in contacts
+        },
+    )
+    assert sum(value is not None for value in answered.values()) > 50
+
+    year = timedelta(days=365)
+    mix: dict[str, dict[str, list[datetime]]] = defaultdict(lambda: defaultdict(list))
+    for contact in contacts:
+        customer = key_of.get(contact["customer_id"])
+        if customer is not None:
+            mix[customer][contact["channel"]].append(contact["occurred_at"])
+    expected = {}
+    for customer, channels in mix.items():
+        recent = {
+            name: sum(END - year <= moment for moment in moments)
+            for name, moments in channels.items()
+        }
+        before = {
+            name: sum(END - 2 * year <= moment < END - year for moment in moments)
+            for name, moments in channels.items()
+        }
+
+        total, total_recent, total_before = (
+            sum(map(len, channels.values())), sum(recent.values()), sum(before.values()),
+        )  # fmt: skip
+        for name, moments in channels.items():
+            both = total_recent > 0 < total_before
+            expected[customer, name] = {
+                "count_interactions": len(moments),
+                "share": len(moments) / total,
+                "count_last_365d": recent[name],
+                "count_previous_365d": before[name],
+                "share_change": recent[name] / total_recent - before[name] / total_before
+                if both
+                else None,
+                "is_preferred": name == most(recent, channels),
+                "has_shifted": most(recent, channels) != most(before, channels) if both else None,
+            }
+    assert_rows(
+        marts,
+        "select customer_key, channel, * exclude (customer_key, channel) "
+        "from marts.mart_channel_mix",
+        expected,
+        keys=2,
+    )
+    assert any(row["has_shifted"] for row in expected.values())
+
+
+@pytest.fixture(scope="module")
+def feedback(
+    sample_exports: Path, cases: dict[str, Case], contacts: list[Row], key_of: Mapping[str, str]
+) -> dict[str, Row]:
+    """Every answered questionnaire by its overall question, with what answered it."""
+    found = {}
+    days = timedelta(days=COMPANY.service.answer_days)
+    for row in read(sample_exports, "survey_responses", ["responded_at", "invited_at"]):
+        if row["dimension"] != "overall" or (row["score"] is None and row["comment"] is None):
+            continue
+        given = row["responded_at"] or row["invited_at"]
+        if given >= END:
+            continue
+        customer = key_of.get(row["customer_id"])
+        score, low, high = (float(row[name]) for name in ("score", "scale_min", "scale_max"))
+        unhappy = score <= 6 if row["survey_type"] == "nps" else score < (low + high) / 2
+        replies = [
+            contact["occurred_at"]
+            for contact in contacts
+            if contact["direction"] == "outbound"
+            and contact["campaign_id"] is None
+            and key_of.get(contact["customer_id"]) == customer
+        ]
+        own_case = cases.get(row["case_id"])
+        replies += [
+            event["occurred_at"]
+            for event in (own_case.events if own_case else [])
+            if event["actor_type"] == "agent" and event["event_type"] in ("reply", "feedback")
+        ]
+        deeds = [
+            case.row["opened_at"]
+            for case in cases.values()
+            if key_of.get(case.row["customer_id"]) == customer
+        ]
+        stages = own_case.phases if own_case else []
+        deeds += [now[2] for was, now in itertools.pairwise(stages) if was[0] >= 4 > now[0]]
+        found[row["response_id"]] = {
+            "given": given,
+            "calls": bool(row["comment"]) or unhappy,
+            "answered": min((m for m in replies if given < m <= given + days), default=None),
+            "acted": any(given < m <= given + days for m in deeds),
+            "is_over": given + days <= END,
+            "survey_type": row["survey_type"],
+        }
+    return found
+
+
+def test_feedback_is_answered_or_on_the_list(
+    marts: duckdb.DuckDBPyConnection, feedback: dict[str, Row]
+) -> None:
+    calling = {key: row for key, row in feedback.items() if row["calls"]}
+    listed = {
+        key
+        for (key,) in marts.execute(
+            "select response_id from marts.mart_unanswered_feedback"
+        ).fetchall()
+    }
+    assert listed == {key for key, row in calling.items() if row["answered"] is None}
+    expected = {}
+    for survey in {row["survey_type"] for row in feedback.values()} | {"all"}:
+        rows = [row for row in calling.values() if survey in ("all", row["survey_type"])]
+        hours = [
+            (row["answered"] - row["given"]) / timedelta(hours=1) for row in rows if row["answered"]
+        ]
+        answered, unanswered = len(hours), sum(
+            row["answered"] is None and row["is_over"] for row in rows
+        )  # fmt: skip
+        acted = sum(row["acted"] for row in rows)
+        expected[survey] = {
+            "count_calling": len(rows),
+            "count_answered": answered,
+            "count_unanswered": unanswered,
+            "median_hours_to_answer": np.median(hours) if hours else None,
+            "count_acted_on": acted,
+            "count_not_acted_on": sum(not row["acted"] and row["is_over"] for row in rows),
+            "answered_rate": rate(answered, unanswered)["rate"],
+            "answered_ci_low": rate(answered, unanswered)["ci_low"],
+        }
+    assert_rows(
+        marts,
+        "select dimension_value, * exclude (dimension_value) from marts.mart_feedback_handling "
+        "where period_type = 'all_time' and dimension_name in ('all', 'survey_type')",
+        expected,
+    )
+    assert expected["all"]["count_answered"] > 3
+
+
+def test_journeys_follow_purchases_and_recommendations(
+    marts: duckdb.DuckDBPyConnection,
+    sample_exports: Path,
+    key_of: Mapping[str, str],
+) -> None:
+    days: dict[str, set[Any]] = defaultdict(set)
+    for order in read(sample_exports, "orders", ["ordered_at"]):
+        customer = key_of.get(order["customer_id"])
+        if order["order_status"] != "cancelled" and customer is not None:
+            days[customer].add(order["ordered_at"].date())
+    advocates = {
+        key_of[row["referrer_customer_id"]]
+        for row in read(sample_exports, "referrals", ["invited_at"])
+        if row["referrer_customer_id"] in key_of
+    } | {
+        key_of[row["customer_id"]]
+        for row in read(sample_exports, "survey_responses", ["responded_at", "invited_at"])
+        if row["survey_type"] == "nps"
+        and row["dimension"] == "overall"
+        and row["customer_id"] in key_of
+        and row["score"] is not None
+        and float(row["score"]) >= 9
+    }
+    loyal = COMPANY.journey.loyal_purchase_days
+    expected = {
+        stage: {
+            customer: sorted(own)[number - 1]
+            for customer, own in days.items()
+            if len(own) >= number
+        }
+        for stage, number in (("first_purchase", 1), ("repeat_purchase", 2), ("loyal", loyal))
+    }
+    for stage, dates in expected.items():
+        found = dict(
+            marts.execute(
+                "select customer_key, cast(reached_at as date) from marts.mart_customer_journey "
+                "where stage = ?",
+                [stage],
+            ).fetchall()
+        )
+        assert found == dates
+    recommending = marts.execute(
+        "select customer_key from marts.mart_customer_journey where stage = 'advocate'"
+    ).fetchall()
+    assert {key for (key,) in recommending} == advocates
+    funnel = dict(
+        marts.execute(
+            "select stage, count_reached from marts.mart_journey_funnel "
+            "where dimension_name = 'all'"
+        ).fetchall()
+    )
+    assert funnel["first_purchase"] == len(days)
+    assert funnel["repeat_purchase"] == len(expected["repeat_purchase"])
+    assert funnel["loyal"] == len(expected["loyal"])
+    assert funnel["advocate"] == len(advocates & expected["loyal"].keys())
