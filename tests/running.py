@@ -14,6 +14,7 @@ from orchestration.cli import main
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT_ROOT.parent / "shared" / "data"
+TEST_DATA = PROJECT_ROOT / "tests/data"
 
 
 @dataclass(frozen=True)

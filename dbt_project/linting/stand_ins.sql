@@ -2,7 +2,9 @@
     Stand-ins for the macros that ask dbt's graph or a database; only the SQL linter reads them
     (.sqlfluff). They give a statement of the same kind, so that the model around it can be parsed.
 #}
-{% macro current_records(system, object, with_first_export=false) -%}
+{% macro current_records(
+    system, object, with_first_export=false, key=none, with_deleted=false
+) -%}
     (select * from {{ system }}__{{ object }})
 {%- endmacro %}
 
@@ -49,4 +51,19 @@
 
 {% macro json_list(column) -%}
     from_json({{ column }}, 'json')
+{%- endmacro %}
+
+
+{% macro salesforce_id(column) -%}
+    trim({{ column }})
+{%- endmacro %}
+
+
+{% macro country_code(column) -%}
+    upper({{ column }})
+{%- endmacro %}
+
+
+{% macro hubspot_time(value, object) -%}
+    cast({{ value }} as timestamp)
 {%- endmacro %}

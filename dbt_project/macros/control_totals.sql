@@ -5,13 +5,17 @@
     by another way than current_records() does, with a group by over the keys that occur more than
     once, so that a fault there shows as a difference.
 
-    `objects` maps an object to {entity, sums: {measure: raw column}}.
+    `objects` maps an object to {entity, sums: {measure: raw column}}, and where it is not the
+    contract that says so, `key` (expressions) and `deleted` (an expression).
 #}
 {% macro control_totals(system, objects) -%}
 {%- for object, spec in objects.items() %}
 {%- set relation = source('raw', system ~ '__' ~ object) -%}
 {%- set contract = source_contract(system, object) -%}
-{%- set key = contract.key | default([], true) | join(', ') -%}
+{%- set parts = spec.key or contract.key | default([], true) -%}
+{%- set key = parts | join(', ') -%}
+{%- set repeated_key = 'key_' ~ range(1, parts | length + 1) | join(', key_') -%}
+{%- set deleted = spec.deleted or '_is_deleted' -%}
 {%- set sums = spec.get('sums', {}) -%}
 {% if not loop.first %}
 union all
@@ -21,7 +25,10 @@ union all
 
     {% if key -%}
     repeated as (
-        select {{ key }}
+        select
+            {% for part in parts -%}
+            {{ part }} as key_{{ loop.index }}{{ ',' if not loop.last }}
+            {% endfor -%}
         from {{ relation }}
         group by {{ key }}
         having count(*) > 1
@@ -30,12 +37,12 @@ union all
     {% endif -%}
     single_rows as (
         select
-            _is_deleted
+            {{ deleted }} as _is_deleted
             {%- for measure, column in sums.items() %},
             cast({{ column }} as decimal(18, 4)) as {{ measure }}
             {%- endfor %}
         from {{ relation }}
-        {% if key -%} where ({{ key }}) not in (select ({{ key }}) from repeated) {%- endif %}
+        {% if key -%} where ({{ key }}) not in (select ({{ repeated_key }}) from repeated) {%- endif %}
         {% if key -%}
         union all
         select
@@ -47,7 +54,7 @@ union all
             select
                 max_by(
                     struct_pack(
-                        _is_deleted := _is_deleted
+                        _is_deleted := {{ deleted }}
                         {%- for measure, column in sums.items() %},
                         {{ measure }} := cast({{ column }} as decimal(18, 4))
                         {%- endfor %}
@@ -64,7 +71,7 @@ union all
                     )
                 ) as newest
             from {{ relation }}
-            where ({{ key }}) in (select ({{ key }}) from repeated)
+            where ({{ key }}) in (select ({{ repeated_key }}) from repeated)
             group by {{ key }}
         )
         {%- endif %}

@@ -9,22 +9,34 @@
     repeated one cost 14 CPU s, finding the repeated keys first 9 (plain copy: 8).
 
     A record that its system has deleted leaves here: by a flag on its newest row, or because the
-    newest full export is without it. Its rows stay in raw.
+    newest full export is without it. Its rows stay in raw; `with_deleted` keeps the newest, with
+    `_is_deleted` on it.
 
-    `with_first_export` adds the time of the first export that held the key.
+    `with_first_export` adds the time of the first export that held the key. `key` replaces the
+    contract's key by expressions, where one record has several spellings of its key.
 #}
-{% macro current_records(system, object, with_first_export=false) -%}
+{% macro current_records(
+    system, object, with_first_export=false, key=none, with_deleted=false
+) -%}
     {%- set relation = source('raw', system ~ '__' ~ object) -%}
     {%- set contract = source_contract(system, object) -%}
-    {%- set key = contract.key | default([], true) | join(', ') -%}
+    {%- set parts = key or contract.key | default([], true) -%}
+    {%- set key = parts | join(', ') -%}
+    {%- set repeated_key = 'key_' ~ range(1, parts | length + 1) | join(', key_') -%}
     {%- if not key -%}
-    (select * from {{ relation }} where {{ is_not_deleted('_is_deleted') }})
+    (
+        select * from {{ relation }}
+        {%- if not with_deleted %} where {{ is_not_deleted('_is_deleted') }}{% endif %}
+    )
     {%- else -%}
     (
         with
 
         repeated as (
-            select {{ key }}
+            select
+                {% for part in parts -%}
+                {{ part }} as key_{{ loop.index }}{{ ',' if not loop.last }}
+                {% endfor -%}
             from {{ relation }}
             group by {{ key }}
             having count(*) > 1
@@ -47,7 +59,7 @@
                         _row_number desc
                 ) as _rank
             from {{ relation }}
-            where ({{ key }}) in (select ({{ key }}) from repeated)
+            where ({{ key }}) in (select ({{ repeated_key }}) from repeated)
         )
 
         select
@@ -57,12 +69,12 @@
             {%- endif %}
         from {{ relation }}
         where
-            {{ is_not_deleted('_is_deleted') }}
-            and ({{ key }}) not in (select ({{ key }}) from repeated)
+            {% if not with_deleted -%} {{ is_not_deleted('_is_deleted') }} and {% endif -%}
+            ({{ key }}) not in (select ({{ repeated_key }}) from repeated)
         union all
         select * exclude (_rank)
         from ranked
-        where _rank = 1 and {{ is_not_deleted('_is_deleted') }}
+        where _rank = 1 {%- if not with_deleted %} and {{ is_not_deleted('_is_deleted') }}{% endif %}
     )
     {%- endif -%}
 {%- endmacro %}
