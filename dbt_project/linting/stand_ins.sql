@@ -64,6 +64,11 @@
 {%- endmacro %}
 
 
-{% macro hubspot_time(value, object) -%}
+{% macro hubspot_is_day_first(value, object) -%}
+    {{ value }} like '%/%'
+{%- endmacro %}
+
+
+{% macro hubspot_time(value, object, is_day_first) -%}
     cast({{ value }} as timestamp)
 {%- endmacro %}

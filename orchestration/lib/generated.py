@@ -57,6 +57,11 @@ def sources_yaml(contract: ExportContract) -> str:
             f"            watermark: {exported.watermark or 'null'}",
             f"            deleted_flag: {exported.deleted_flag or 'null'}",
         ]
+        # For staging that reads times out of columns the contract does not list.
+        if exported.timezone != "UTC":
+            lines.append(f"            timezone: {exported.timezone}")
+        if exported.date_order is not None:
+            lines.append(f"            date_order: {exported.date_order}")
     return "\n".join(lines) + "\n"
 
 

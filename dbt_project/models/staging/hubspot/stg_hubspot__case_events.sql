@@ -13,6 +13,7 @@ others as (
     select
         ticket_id,
         from_json(source_metadata, '"map(varchar, varchar)"') as cells,
+        _content_hash,
         _file_name,
         _row_number
     from tickets
@@ -24,6 +25,7 @@ cells as (
         ticket_id,
         unnest(map_keys(cells)) as label,
         unnest(map_values(cells)) as entered,
+        _content_hash,
         _file_name,
         _row_number
     from others
@@ -34,6 +36,7 @@ clocks as (
         ticket_id,
         regexp_extract(label, '(?i)^(?:v2 )?date entered "?(.+?)"?$', 1) as stage_and_pipeline,
         entered,
+        {{ hubspot_is_day_first('entered', 'tickets') }} as is_day_first,
         _file_name,
         _row_number
     from cells
@@ -48,7 +51,7 @@ stages as (
         ticket_id,
         stage_and_pipeline,
         {{ stage_name('stage_and_pipeline') }} as stage,
-        {{ hubspot_time('entered', 'tickets') }} as occurred_at,
+        {{ hubspot_time('entered', 'tickets', 'is_day_first') }} as occurred_at,
         _file_name,
         _row_number
     from clocks

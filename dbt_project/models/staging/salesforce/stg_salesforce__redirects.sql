@@ -50,7 +50,7 @@ stated as (
     select
         'leads' as source_object,
         {{ salesforce_id('id') }} as loser_id,
-        {{ salesforce_id('coalesce(converted_contact_id, converted_account_id)') }} as winner_id,
+        {{ salesforce_id('converted_contact_id') }} as winner_id,
         'converted' as reason,
         3 as precedence
     from leads
