@@ -4,10 +4,13 @@
 
 {#
     Wilson score interval of a share (Wilson 1927), one side.
-    count_hits of count_all; side is 'low' or 'high'.
+    count_hits of count_all; side is 'low' or 'high'. Rounding must not leave the range of a share;
+    greatest and least skip NULLs, hence a bound that is NULL where the counts are.
 #}
 {% macro wilson_bound(count_hits, count_all, side) -%}
     {%- set sign = '-' if side == 'low' else '+' -%}
+    {%- set unknown = 'cast(0 as double) * ' ~ count_hits ~ ' * ' ~ count_all %}
+    {{ 'greatest(' ~ unknown if side == 'low' else 'least(1 + ' ~ unknown }},
     (
         (
             cast({{ count_hits }} as double) / {{ count_all }}
@@ -19,6 +22,7 @@
             + {{ z_95() }} * {{ z_95() }} / (4.0 * {{ count_all }} * {{ count_all }})
         )
     ) / (1 + {{ z_95() }} * {{ z_95() }} / {{ count_all }})
+    )
 {%- endmacro %}
 
 

@@ -190,6 +190,18 @@ class Journey(_Strict):
     inactive_days: Annotated[int, Field(ge=1)] = 365
 
 
+class LoyaltyWeights(_Strict):
+    """What each of the seven loyalty indicators weighs; an unknown one leaves its weight behind."""
+
+    repeat_purchase: Share = 0.20
+    spend: Share = 0.15
+    cross_buy: Share = 0.10
+    word_of_mouth: Share = 0.15
+    satisfaction: Share = 0.15
+    retention: Share = 0.15
+    lifetime_value: Share = 0.10
+
+
 class Subscriptions(_Strict):
     """What counts as a contract: products that are renewed."""
 
@@ -219,6 +231,11 @@ class Company(_Strict):
     small_sample_size: Annotated[int, Field(ge=1)] = 30
     subscriptions: Subscriptions = Subscriptions()
     customer_value: CustomerValue = CustomerValue()
+    satisfied_from: Annotated[float, Field(ge=0, le=100)] = 75
+    loyalty_horizon_days: Annotated[int, Field(ge=2)] = 180
+    active_within_days: Annotated[int, Field(gt=0)] = 365
+    loyal_from_orders: Annotated[int, Field(ge=1)] = 2
+    loyalty_weights: LoyaltyWeights = LoyaltyWeights()
     identity: Identity = Identity()
     service: Service = Service()
     journey: Journey = Journey()

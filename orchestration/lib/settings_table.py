@@ -45,6 +45,14 @@ def write_settings(
         "subscription_grace_share": ("double", company.subscriptions.grace_share),
         "potential_quantile": ("double", company.customer_value.potential_quantile),
         "referred_anyway_share": ("double", company.customer_value.referred_anyway_share),
+        "satisfied_from": ("double", company.satisfied_from),
+        "loyalty_horizon_days": ("integer", company.loyalty_horizon_days),
+        "active_within_days": ("integer", company.active_within_days),
+        "loyal_from_orders": ("integer", company.loyal_from_orders),
+        **{
+            f"loyalty_weight_{name}": ("double", weight)
+            for name, weight in company.loyalty_weights.model_dump().items()
+        },
     }
     con.execute("create schema if not exists settings")
     columns = ", ".join(f"{name} {kind}" for name, (kind, _) in row.items())

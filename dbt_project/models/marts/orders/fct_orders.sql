@@ -14,6 +14,25 @@ line_totals as (
     group by order_key
 ),
 
+-- The category that most of the order's money went to; the name decides between equals.
+main_categories as (
+    select
+        order_key,
+        product_category as main_category
+    from (
+        select
+            order_key,
+            product_category,
+            row_number() over (
+                partition by order_key order by sum(net_revenue) desc, product_category
+            ) as category_rank
+        from {{ ref('fct_order_lines') }}
+        where product_category is not null
+        group by order_key, product_category
+    ) as ranked
+    where category_rank = 1
+),
+
 -- Only sales take part in the customer's sequence; a cancelled order is not a purchase.
 sequences as (
     select
@@ -37,6 +56,7 @@ select
     orders.order_status,
     orders.is_sale,
     orders.channel,
+    main_categories.main_category,
     orders.campaign_id,
     orders.currency_code,
     orders.net_revenue,
@@ -62,4 +82,5 @@ select
         as delivery_delay_days
 from orders
 left join line_totals on orders.order_key = line_totals.order_key
+left join main_categories on orders.order_key = main_categories.order_key
 left join sequences on orders.order_key = sequences.order_key

@@ -1,46 +1,108 @@
+{%- set cuts = [
+    'survey_type', 'touchpoint', 'channel', 'order_channel', 'product_category', 'segment_name',
+    'value_tier', 'region',
+] -%}
 with
+
+responses as (
+    select * from {{ ref('int_surveys__responses_keyed') }}
+    where is_counted and responded_at is not null
+),
+
+feedback as (
+    select * from {{ ref('fct_feedback') }}
+),
+
+segments as (
+    select * from {{ ref('mart_customer_segments') }}
+),
+
+profiles as (
+    select * from {{ ref('int_customers__profiles') }}
+),
+
+orders as (
+    select * from {{ ref('fct_orders') }}
+),
+
+-- Every question asked about one dimension, and the index of every questionnaire.
+asked as (
+    select
+        source_system,
+        response_id,
+        customer_key,
+        order_key,
+        dimension,
+        survey_type,
+        touchpoint,
+        channel,
+        order_channel,
+        is_answered,
+        score,
+        score_0_100,
+        invited_at,
+        responded_at,
+        case
+            when survey_type = 'nps' then 'nps'
+            -- The cuts are defined on one scale each; others count in the satisfaction score only.
+            when survey_type = 'ces' then case when scale_min = 1 and scale_max = 7 then 'ces' end
+            when scale_min = 1 and scale_max = 5 then 'csat'
+        end as scale_metric
+    from responses
+    union all
+    select
+        source_system,
+        response_id,
+        customer_key,
+        order_key,
+        'overall' as dimension,
+        survey_type,
+        touchpoint,
+        channel,
+        order_channel,
+        true as is_answered,
+        satisfaction_index as score,
+        satisfaction_index as score_0_100,
+        invited_at,
+        responded_at,
+        'satisfaction_index' as scale_metric
+    from feedback
+    where satisfaction_index is not null and responded_at is not null
+),
 
 answers as (
     select
-        responses.*,
+        asked.*,
         -- Decimals are added exactly; a sum of doubles depends on the order of the rows.
-        cast(responses.score as decimal(12, 4)) as exact_score,
-        cast(responses.score_0_100 as decimal(12, 4)) as exact_score_0_100,
-        case
-            when responses.survey_type = 'nps' then 'nps'
-            -- The cuts are defined on one scale each; others count in the satisfaction score only.
-            when responses.survey_type = 'ces'
-                then case when responses.scale_min = 1 and responses.scale_max = 7 then 'ces' end
-            when responses.scale_min = 1 and responses.scale_max = 5 then 'csat'
-        end as scale_metric,
+        cast(asked.score as decimal(12, 4)) as exact_score,
+        cast(asked.score_0_100 as decimal(12, 4)) as exact_score_0_100,
         -- A response without a customer stands for itself.
-        coalesce(responses.customer_key, responses.source_system || ':' || responses.response_id)
+        coalesce(asked.customer_key, asked.source_system || ':' || asked.response_id)
             as respondent,
-        cast(date_trunc('month', responses.responded_at) as date) as response_month,
+        cast(date_trunc('month', asked.responded_at) as date) as response_month,
+        orders.main_category as product_category,
         segments.segment_name,
         segments.value_tier,
         profiles.region
-    from {{ ref('fct_survey_responses') }} as responses
-    left join {{ ref('mart_customer_segments') }} as segments
-        on responses.customer_key = segments.customer_key
-    left join {{ ref('int_customers__profiles') }} as profiles
-        on responses.customer_key = profiles.customer_key
-    where responses.is_counted and responses.responded_at is not null
+    from asked
+    left join orders on asked.order_key = orders.order_key
+    left join segments on asked.customer_key = segments.customer_key
+    left join profiles on asked.customer_key = profiles.customer_key
 ),
 
--- Each answer under every metric it counts for.
+-- Each question under every metric it counts for.
 measured as (
     select
         *,
         scale_metric as metric
     from answers
-    where scale_metric in ('nps', 'csat', 'ces')
+    where scale_metric in ('nps', 'csat', 'ces', 'satisfaction_index')
     union all
     select
         *,
         'satisfaction_score' as metric
     from answers
-    where scale_metric is null or scale_metric != 'nps'
+    where scale_metric is null or scale_metric not in ('nps', 'satisfaction_index')
 ),
 
 -- One answer per customer, metric and window: the latest, whatever the survey it came by.
@@ -50,6 +112,7 @@ by_month as (
         response_month as period_month,
         *
     from measured
+    where is_answered
     qualify row_number() over (
         partition by metric, dimension, respondent, response_month
         order by responded_at desc, source_system, response_id
@@ -62,6 +125,7 @@ all_time as (
         cast(null as date) as period_month,
         *
     from measured
+    where is_answered
     qualify row_number() over (
         partition by metric, dimension, respondent
         order by responded_at desc, source_system, response_id
@@ -80,14 +144,12 @@ counted as (
         period_type,
         period_month,
         case
-            when grouping(survey_type) = 0 then 'survey_type'
-            when grouping(channel) = 0 then 'channel'
-            when grouping(segment_name) = 0 then 'segment_name'
-            when grouping(value_tier) = 0 then 'value_tier'
-            when grouping(region) = 0 then 'region'
+            {%- for cut in cuts %}
+                when grouping({{ cut }}) = 0 then '{{ cut }}'
+            {%- endfor %}
             else 'all'
         end as dimension_name,
-        coalesce(survey_type, channel, segment_name, value_tier, region) as dimension_value,
+        coalesce({{ cuts | join(', ') }}) as dimension_value,
         count(*) as count_responses,
         count(*) filter (where score >= 9) as count_nine_or_more,
         count(*) filter (where score <= 6) as count_six_or_less,
@@ -101,11 +163,9 @@ counted as (
     group by
         grouping sets (
             (metric, period_type, period_month),
-            (metric, period_type, period_month, survey_type),
-            (metric, period_type, period_month, channel),
-            (metric, period_type, period_month, segment_name),
-            (metric, period_type, period_month, value_tier),
-            (metric, period_type, period_month, region)
+            {%- for cut in cuts %}
+                (metric, period_type, period_month, {{ cut }}){{ ',' if not loop.last }}
+            {%- endfor %}
         )
     union all
     select
@@ -126,41 +186,157 @@ counted as (
     group by metric, period_type, period_month, dimension
 ),
 
--- What is added up for each metric: hits over all for shares, sums over n for means.
-valued as (
+-- Who was asked in the window, whether he answered or not. Reviews come unasked.
+invited as (
+    select
+        metric,
+        {%- for cut in cuts %}
+            {{ cut }},
+        {%- endfor %}
+        is_answered,
+        'month' as period_type,
+        cast(date_trunc('month', invited_at) as date) as period_month
+    from measured
+    where dimension = 'overall' and invited_at is not null and metric != 'satisfaction_index'
+    union all
+    select
+        metric,
+        {%- for cut in cuts %}
+            {{ cut }},
+        {%- endfor %}
+        is_answered,
+        'all_time' as period_type,
+        cast(null as date) as period_month
+    from measured
+    where dimension = 'overall' and invited_at is not null and metric != 'satisfaction_index'
+),
+
+invitations as (
     select
         metric,
         period_type,
         period_month,
-        dimension_name,
-        coalesce(dimension_value, case when dimension_name = 'all' then 'all' else 'unknown' end)
-            as dimension_value,
-        count_responses,
-        case metric
-            when 'nps' then count_nine_or_more
-            when 'csat' then count_top_two
-            when 'ces' then count_five_or_more
-        end as count_favourable,
-        case metric
-            when 'nps' then count_six_or_less
-            when 'csat' then count_responses - count_top_two
-            when 'ces' then count_responses - count_five_or_more
-        end as count_unfavourable,
-        cast(sum_score as double) / count_responses as mean_score,
-        cast(sum_score_0_100 as double) / count_responses as mean_score_0_100,
         case
-            when count_responses > 1
-                then sqrt(
+            {%- for cut in cuts %}
+                when grouping({{ cut }}) = 0 then '{{ cut }}'
+            {%- endfor %}
+            else 'all'
+        end as dimension_name,
+        coalesce({{ cuts | join(', ') }}) as dimension_value,
+        count(*) as count_invited,
+        count(*) filter (where is_answered) as count_invited_answered
+    from invited
+    group by
+        grouping sets (
+            (metric, period_type, period_month),
+            {%- for cut in cuts %}
+                (metric, period_type, period_month, {{ cut }}){{ ',' if not loop.last }}
+            {%- endfor %}
+        )
+),
+
+-- What is added up for each metric: hits over all for shares, sums over n for means.
+valued as (
+    select
+        counted.metric,
+        counted.period_type,
+        counted.period_month,
+        counted.dimension_name,
+        -- In brackets: a region may well be called "unknown".
+        coalesce(
+            counted.dimension_value,
+            case when counted.dimension_name = 'all' then 'all' else '(unknown)' end
+        ) as dimension_value,
+        counted.count_responses,
+        case counted.metric
+            when 'nps' then counted.count_nine_or_more
+            when 'csat' then counted.count_top_two
+            when 'ces' then counted.count_five_or_more
+        end as count_favourable,
+        case counted.metric
+            when 'nps' then counted.count_six_or_less
+            when 'csat' then counted.count_responses - counted.count_top_two
+            when 'ces' then counted.count_responses - counted.count_five_or_more
+        end as count_unfavourable,
+        cast(counted.sum_score as double) / counted.count_responses as mean_score,
+        cast(counted.sum_score_0_100 as double) / counted.count_responses as mean_score_0_100,
+        case
+            when counted.count_responses > 1
+                then
                     greatest(
-                        cast(sum_squares_0_100 as double)
-                        - cast(sum_score_0_100 as double)
-                        * cast(sum_score_0_100 as double)
-                        / count_responses,
+                        cast(counted.sum_squares_0_100 as double)
+                        - cast(counted.sum_score_0_100 as double)
+                        * cast(counted.sum_score_0_100 as double)
+                        / counted.count_responses,
                         0
-                    ) / (count_responses - 1)
-                )
-        end as deviation_score_0_100
+                    ) / (counted.count_responses - 1)
+        end as variance_score_0_100,
+        invitations.count_invited,
+        invitations.count_invited_answered
     from counted
+    left join invitations
+        on
+            counted.metric = invitations.metric
+            and counted.period_type = invitations.period_type
+            and counted.period_month is not distinct from invitations.period_month
+            and counted.dimension_name = invitations.dimension_name
+            and counted.dimension_value is not distinct from invitations.dimension_value
+),
+
+-- The value, and what a difference of two of them is judged by: NPS and shares with answers added
+-- (3/4 promoter and detractor of 3; one hit and one miss, Agresti & Caffo 2000), means as they are.
+judged as (
+    select
+        *,
+        case metric
+            when 'nps' then 100.0 * (count_favourable - count_unfavourable) / count_responses
+            when 'satisfaction_score' then mean_score_0_100
+            when 'satisfaction_index' then mean_score_0_100
+            else 1.0 * count_favourable / count_responses
+        end as value,
+        case metric
+            when 'nps' then 100.0 * (count_favourable - count_unfavourable) / (count_responses + 3)
+            when 'satisfaction_score' then mean_score_0_100
+            when 'satisfaction_index' then mean_score_0_100
+            else (count_favourable + 1.0) / (count_responses + 2)
+        end as adjusted_value,
+        case metric
+            when 'nps'
+                then
+                    10000.0 * (
+                        (count_favourable + count_unfavourable + 1.5) / (count_responses + 3)
+                        - (1.0 * (count_favourable - count_unfavourable) / (count_responses + 3))
+                        * (1.0 * (count_favourable - count_unfavourable) / (count_responses + 3))
+                    ) / (count_responses + 3)
+            when 'satisfaction_score' then variance_score_0_100 / count_responses
+            when 'satisfaction_index' then variance_score_0_100 / count_responses
+            else
+                (count_favourable + 1.0) / (count_responses + 2)
+                * (1 - (count_favourable + 1.0) / (count_responses + 2))
+                / (count_responses + 2)
+        end as squared_error
+    from valued
+),
+
+compared as (
+    select
+        judged.*,
+        previous.value as previous_value,
+        judged.value - previous.value as change,
+        judged.adjusted_value
+        - previous.adjusted_value
+        - {{ z_95() }} * sqrt(judged.squared_error + previous.squared_error) as change_ci_low,
+        judged.adjusted_value
+        - previous.adjusted_value
+        + {{ z_95() }} * sqrt(judged.squared_error + previous.squared_error) as change_ci_high
+    from judged
+    left join judged as previous
+        on
+            judged.metric = previous.metric
+            and judged.period_type = previous.period_type
+            and judged.period_month = previous.period_month + interval 1 month
+            and judged.dimension_name = previous.dimension_name
+            and judged.dimension_value = previous.dimension_value
 )
 
 select
@@ -169,44 +345,38 @@ select
     period_month,
     dimension_name,
     dimension_value,
+    cast(value as double) as value,
     cast(
-        case metric
-            when 'nps' then 100.0 * (count_favourable - count_unfavourable) / count_responses
-            when 'satisfaction_score' then mean_score_0_100
-            else 1.0 * count_favourable / count_responses
-        end as double
-    ) as value,
-    cast(
-        case metric
-            when 'nps'
+        case
+            when metric = 'nps'
                 then {{ nps_bound(
                     'count_favourable', 'count_unfavourable', 'count_responses', 'low'
                 ) }}
-            when 'satisfaction_score'
+            when metric in ('satisfaction_score', 'satisfaction_index')
                 then greatest(
                     0,
-                    mean_score_0_100 - {{ z_95() }} * deviation_score_0_100 / sqrt(count_responses)
+                    mean_score_0_100 - {{ z_95() }} * sqrt(variance_score_0_100 / count_responses)
                 )
             else {{ wilson_bound('count_favourable', 'count_responses', 'low') }}
         end as double
     ) as ci_low,
     cast(
-        case metric
-            when 'nps'
+        case
+            when metric = 'nps'
                 then {{ nps_bound(
                     'count_favourable', 'count_unfavourable', 'count_responses', 'high'
                 ) }}
-            when 'satisfaction_score'
+            when metric in ('satisfaction_score', 'satisfaction_index')
                 then least(
                     100,
-                    mean_score_0_100 + {{ z_95() }} * deviation_score_0_100 / sqrt(count_responses)
+                    mean_score_0_100 + {{ z_95() }} * sqrt(variance_score_0_100 / count_responses)
                 )
             else {{ wilson_bound('count_favourable', 'count_responses', 'high') }}
         end as double
     ) as ci_high,
-    case metric
-        when 'nps' then 'points'
-        when 'satisfaction_score' then 'score_0_100'
+    case
+        when metric = 'nps' then 'points'
+        when metric in ('satisfaction_score', 'satisfaction_index') then 'score_0_100'
         else 'rate'
     end as unit,
     count_responses,
@@ -214,5 +384,13 @@ select
     cast(count_responses - count_favourable - count_unfavourable as bigint) as count_neutral,
     cast(count_unfavourable as bigint) as count_unfavourable,
     mean_score,
-    count_responses < {{ setting('small_sample_size') }} as is_small_sample
-from valued
+    count_responses < {{ setting('small_sample_size') }} as is_small_sample,
+    count_invited,
+    count_invited_answered,
+    cast(count_invited_answered as double) / count_invited as response_rate,
+    cast(previous_value as double) as previous_value,
+    cast(change as double) as change,
+    cast(change_ci_low as double) as change_ci_low,
+    cast(change_ci_high as double) as change_ci_high,
+    change_ci_low > 0 or change_ci_high < 0 as is_significant_change
+from compared

@@ -1,0 +1,260 @@
+"""What open answers say: topics and polarity, in any language that words or examples are given for.
+
+Belongs here: two ways to polarity (a list of words, and a model trained on the company's own scored
+answers), how right each is, topics by keyword. Does not: the lists themselves (they are seeds that
+a company edits), reading or writing tables.
+
+The answers of a company label themselves: most come with a score. So both ways are tested on
+answers whose score is known, the trained model on texts that it has not seen (scikit-learn, TF-IDF
+of character n-grams, which need no word boundaries and so serve Chinese as well, and logistic
+regression), and the better one is used, language by language.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+WORDS, TRAINED = "word_list", "trained"
+LEAST_EXAMPLES = 200  # different labelled texts; fewer teach the model next to nothing
+MOST_EXAMPLES = 20_000  # more cost time and add little
+NEUTRAL = 0.2  # a polarity score nearer to 0 than this is neutral
+_FOLDS = 5
+_REACH = 3  # words after a negation that it turns round
+
+_HAN = re.compile("[\u3400-\u9fff]")
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+_NEGATIONS = frozenset(
+    """
+    not no never nobody nothing neither nor without hardly cannot don't doesn't didn't isn't wasn't
+    aren't weren't won't wouldn't can't couldn't haven't hasn't não nunca nem sem
+    """.split()  # noqa: SIM905  # a list of forty quoted words is harder to read
+)
+_NEGATIONS_HAN = ("不", "没", "沒", "无", "無", "未", "别")
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How often a method told favourable from unfavourable answers, on those with a clear score.
+
+    An answer called neutral counts as wrong. `baseline` is what always saying the commoner one
+    would get.
+    """
+
+    language: str
+    method: str
+    count_answers: int
+    count_right: int
+    baseline: float
+    is_used: bool
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What n answers say: language, polarity score from -1 to 1, method, topics in order."""
+
+    languages: list[str]
+    scores: Floats
+    methods: list[str]
+    topics: list[tuple[str, ...]]
+    accuracy: list[Accuracy]
+
+
+def read_feedback(
+    texts: Sequence[str],
+    labels: Floats,
+    words: Mapping[str, int],
+    topics: Mapping[str, str],
+    *,
+    seed: int,
+) -> Reading:
+    """Read n open answers.
+
+    `labels` is 1 for a favourable score, -1 for an unfavourable one, NaN where there is none or it
+    lies between. `words` maps a word or phrase to 1 or -1, `topics` one to its topic; a word in
+    Latin script counts as a whole word, with `*` at its end as the beginning of one.
+    """
+    languages = [language_of(text) for text in texts]
+    by_words = np.array([polarity_by_words(text, words) for text in texts], dtype=float)
+    trained, unseen = _by_training(texts, labels, seed)
+    scores, methods = by_words.copy(), [WORDS] * len(texts)
+    accuracy: list[Accuracy] = []
+    of_language = np.array(languages, dtype=object)
+    for language in sorted(set(languages)):
+        own = of_language == language
+        judged = own & ~np.isnan(labels)
+        rights = {WORDS: _right(by_words[judged], labels[judged])}
+        if trained is not None and unseen is not None:
+            rights[TRAINED] = _right(unseen[judged], labels[judged])
+        used = max(rights, key=lambda method: (rights[method], method == WORDS))
+        if used == TRAINED and trained is not None:
+            scores[own] = trained[own]
+            methods = [
+                TRAINED if mine else method for mine, method in zip(own, methods, strict=True)
+            ]
+        count = int(judged.sum())
+        favourable = int((labels[judged] > 0).sum())
+        accuracy += [
+            Accuracy(
+                language,
+                method,
+                count,
+                right,
+                max(favourable, count - favourable) / count if count else float("nan"),
+                method == used,
+            )
+            for method, right in sorted(rights.items())
+        ]
+    found = [topics_of(text, topics) for text in texts]
+    return Reading(languages, scores, methods, found, accuracy)
+
+
+def language_of(text: str) -> str:
+    """Return `zh` for text that is mostly Chinese characters, `latin` for the rest."""
+    letters = [character for character in text if character.isalpha()]
+    han = sum(bool(_HAN.match(character)) for character in letters)
+    return "zh" if letters and han * 3 >= len(letters) else "latin"
+
+
+def polarity_by_words(text: str, words: Mapping[str, int]) -> float:
+    """Return the mean polarity (-1 to 1) of the words found, 0 when there is none.
+
+    A negation turns the next three words round; in Chinese the word right behind it.
+    """
+    folded = _folded(text)
+    found: list[int] = []
+    since_negation = _REACH + 1
+    for token in _WORD.findall(folded):
+        if _HAN.search(token):
+            found += _han_polarities(token, words)
+            continue
+        if token in _NEGATIONS:
+            since_negation = 0
+            continue
+        since_negation += 1
+        polarity = _polarity(token, words)
+        if polarity:
+            found.append(-polarity if since_negation <= _REACH else polarity)
+    found += [polarity for phrase, polarity in words.items() if " " in phrase and phrase in folded]
+    return float(np.mean(found)) if found else 0.0
+
+
+def topics_of(text: str, topics: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the topics whose keywords occur, sorted."""
+    folded = _folded(text)
+    tokens = _WORD.findall(folded)
+    found = {
+        topic
+        for keyword, topic in topics.items()
+        if (keyword in folded if _HAN.search(keyword) or " " in keyword else False)
+        or any(_matches(token, keyword) for token in tokens)
+    }
+    return tuple(sorted(found))
+
+
+def name_of(score: float) -> str:
+    """Name a polarity score."""
+    if abs(score) < NEUTRAL:
+        return "neutral"
+    return "positive" if score > 0 else "negative"
+
+
+def _by_training(
+    texts: Sequence[str], labels: Floats, seed: int
+) -> tuple[Floats | None, Floats | None]:
+    """Return scores of all texts by a trained model, and scores of labelled ones it had not seen.
+
+    None where too few different texts have a label. Copies of a text are kept together: a model
+    tested on sentences that it was trained on looks better than it is.
+    """
+    examples = np.flatnonzero(~np.isnan(labels))
+    distinct: dict[str, int] = {}
+    groups = np.array(
+        [
+            distinct.setdefault(_folded(text).strip(), len(distinct))
+            for text in _of(texts, examples)
+        ],
+        dtype=int,
+    )
+    classes = {side: len(set(groups[labels[examples] == side])) for side in (-1.0, 1.0)}
+    if len(distinct) < LEAST_EXAMPLES or min(classes.values()) < 2 * _FOLDS:
+        return None, None
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold
+    from sklearn.pipeline import make_pipeline
+
+    if examples.size > MOST_EXAMPLES:
+        chosen = np.sort(
+            np.random.default_rng(seed).choice(examples.size, MOST_EXAMPLES, replace=False)
+        )
+        examples, groups = examples[chosen], groups[chosen]
+    known = _of(texts, examples)
+    target = labels[examples] > 0
+
+    def model() -> Any:
+        return make_pipeline(
+            TfidfVectorizer(
+                analyzer="char", ngram_range=(1, 4), min_df=2, sublinear_tf=True, lowercase=True
+            ),
+            LogisticRegression(C=4.0, max_iter=1000, class_weight="balanced"),
+        )
+
+    unseen = np.full(len(texts), np.nan)
+    for train, test in GroupKFold(_FOLDS).split(known, target, groups):
+        fitted = model().fit(_of(known, train), target[train])
+        unseen[examples[test]] = 2 * fitted.predict_proba(_of(known, test))[:, 1] - 1
+    fitted = model().fit(known, target)
+    return 2 * fitted.predict_proba(list(texts))[:, 1] - 1, unseen
+
+
+def _of(texts: Sequence[str], places: npt.NDArray[np.int64]) -> list[str]:
+    return [texts[int(place)] for place in places]
+
+
+def _right(scores: Floats, labels: Floats) -> int:
+    """Count answers on the right side; scores that are not there (not tested) count as wrong."""
+    return int((np.sign(np.where(np.abs(scores) < NEUTRAL, 0, scores)) == labels).sum())
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+
+
+def _polarity(token: str, words: Mapping[str, int]) -> int:
+    if token in words:
+        return words[token]
+    # The longest beginning that is listed with a star.
+    for length in range(len(token), 2, -1):
+        if f"{token[:length]}*" in words:
+            return words[f"{token[:length]}*"]
+    return 0
+
+
+def _matches(token: str, keyword: str) -> bool:
+    return token.startswith(keyword[:-1]) if keyword.endswith("*") else token == keyword
+
+
+def _han_polarities(run: str, words: Mapping[str, int]) -> list[int]:
+    """Find listed words in a run of Chinese characters, the longest first, each place once."""
+    found: list[int] = []
+    position = 0
+    while position < len(run):
+        for length in range(min(6, len(run) - position), 0, -1):
+            polarity = words.get(run[position : position + length], 0)
+            if polarity:
+                before = run[max(0, position - 2) : position]
+                turned = any(negation in before for negation in _NEGATIONS_HAN)
+                found.append(-polarity if turned else polarity)
+                position += length
+                break
+        else:
+            position += 1
+    return found

@@ -1,0 +1,341 @@
+"""Satisfaction and loyalty as published, recomputed from the sample's files with pandas.
+
+Another code path than the product's: pandas for tables, a singular value decomposition for relative
+weights, statsmodels for regressions.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+
+from tests.conftest import AS_OF
+from tests.running import published
+
+END = pd.Timestamp(AS_OF) + pd.Timedelta(days=1)
+DIMENSIONS = (
+    *("product_quality", "service_quality", "price", "communication"),
+    *("brand", "personal_attention", "convenience"),
+)
+Z = 1.959963984540054
+
+
+@pytest.fixture(scope="module")
+def marts(published_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with published(published_home) as connection:
+        yield connection
+
+
+def table(marts: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
+    return marts.execute(f"from marts.{name}").df()
+
+
+def read(folder: Path, name: str, *times: str) -> pd.DataFrame:
+    (file,) = (folder / "canonical").glob(f"{name}_*.csv")
+    return pd.read_csv(file, dtype={"order_id": str, "customer_id": str}, parse_dates=list(times))
+
+
+@pytest.fixture(scope="module")
+def keys(marts: duckdb.DuckDBPyConnection) -> "pd.Series[str]":
+    identities = table(marts, "customer_identities")
+    return identities.set_index("source_record_id")["customer_key"]
+
+
+@pytest.fixture(scope="module")
+def responses(sample_exports: Path, keys: "pd.Series[str]") -> pd.DataFrame:
+    """Questions asked, answered or not, up to the as-of day."""
+    rows = read(sample_exports, "survey_responses", "invited_at", "responded_at")
+    rows["customer_key"] = rows["customer_id"].map(keys)
+    rows["at"] = rows["responded_at"].fillna(rows["invited_at"])
+    rows["on_100"] = (
+        100 * (rows["score"] - rows["scale_min"]) / (rows["scale_max"] - rows["scale_min"])
+    )
+    return rows[rows["at"] < END]
+
+
+@pytest.fixture(scope="module")
+def questionnaires(responses: pd.DataFrame) -> pd.DataFrame:
+    """Answered questionnaires with their questions side by side."""
+    answered = responses[responses["score"].notna()]
+    wide = answered.pivot(index="response_id", columns="dimension", values="on_100")
+    facts = answered.groupby("response_id")[["customer_key", "order_id", "survey_type", "at"]]
+    return wide.join(facts.first())
+
+
+@pytest.fixture(scope="module")
+def sales(sample_exports: Path, keys: "pd.Series[str]") -> pd.DataFrame:
+    orders = read(sample_exports, "orders", "ordered_at", "promised_at", "delivered_at")
+    orders["customer_key"] = orders["customer_id"].map(keys)
+    orders["spend"] = orders["net_revenue"] - orders["refund_amount"].fillna(0)
+    kept = (orders["ordered_at"] < END) & (orders["order_status"] != "cancelled")
+    return orders[kept]
+
+
+def johnson(drivers: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+    """Relative weights by regressing on the nearest orthogonal variables."""
+    z = (drivers - drivers.mean(0)) / drivers.std(0)
+    y = (outcome - outcome.mean()) / outcome.std()
+    left, _, right = np.linalg.svd(z, full_matrices=False)
+    orthogonal = left @ right * np.sqrt(len(z))
+    loadings, slopes = z.T @ orthogonal / len(z), orthogonal.T @ y / len(z)
+    return np.asarray(loadings**2 @ slopes**2)
+
+
+def test_weights_of_the_dimensions(
+    marts: duckdb.DuckDBPyConnection, questionnaires: pd.DataFrame
+) -> None:
+    complete = questionnaires[questionnaires["survey_type"] != "nps"].dropna(
+        subset=["overall", *DIMENSIONS]
+    )
+    drivers = complete[list(DIMENSIONS)].to_numpy(float)
+    outcome = complete["overall"].to_numpy(float)
+    fit = sm.OLS(outcome, sm.add_constant(drivers)).fit()
+    found = table(marts, "mart_satisfaction_drivers").query(
+        "analysis == 'survey_dimensions' and outcome == 'satisfaction'"
+    )
+    found = found.set_index("driver").loc[list(DIMENSIONS)]
+    assert (found["count_answers"] == len(complete)).all()
+    assert found["relative_weight"].to_numpy() == pytest.approx(johnson(drivers, outcome))
+    assert found["effect"].to_numpy() == pytest.approx(fit.params[1:])
+    assert found["r_squared"].to_numpy() == pytest.approx(fit.rsquared)
+    assert found["lmg_weight"].sum() == pytest.approx(fit.rsquared)
+    assert found["relative_weight_share"].sum() == pytest.approx(1)
+    assert found["mean_value"].to_numpy() == pytest.approx(
+        questionnaires.loc[
+            (questionnaires["survey_type"] != "nps")
+            & questionnaires["overall"].notna()
+            & questionnaires[list(DIMENSIONS)].notna().any(axis=1),
+            list(DIMENSIONS),
+        ].mean()
+    )
+
+
+def test_late_deliveries_against_punctual_ones(
+    marts: duckdb.DuckDBPyConnection,
+    questionnaires: pd.DataFrame,
+    sales: pd.DataFrame,
+    responses: pd.DataFrame,
+) -> None:
+    about_cases = set(responses.loc[responses["case_id"].notna(), "response_id"])
+    judged = questionnaires.reset_index().merge(sales, on="order_id", suffixes=("", "_order"))
+    judged = judged[
+        (judged["survey_type"] == "nps")
+        & ~judged["response_id"].isin(about_cases)
+        & judged["delivered_at"].notna()
+        & judged["promised_at"].notna()
+    ]
+    late = judged["delivered_at"].dt.normalize() > judged["promised_at"].dt.normalize()
+    groups = judged.loc[late, "overall"], judged.loc[~late, "overall"]
+    (found,) = (
+        table(marts, "mart_satisfaction_drivers")
+        .query("driver == 'late_delivery' and outcome == 'nps'")
+        .to_dict("records")
+    )
+    difference = groups[0].mean() - groups[1].mean()
+    error = np.sqrt(sum(group.var() / len(group) for group in groups))
+    assert (found["count_with"], found["count_without"]) == (len(groups[0]), len(groups[1]))
+    assert found["difference"] == pytest.approx(difference)
+    assert found["difference_low"] == pytest.approx(difference - Z * error)
+    assert found["difference_high"] == pytest.approx(difference + Z * error)
+
+
+def test_the_index_weighs_dimensions_as_they_drive(
+    marts: duckdb.DuckDBPyConnection, questionnaires: pd.DataFrame
+) -> None:
+    weights = (
+        table(marts, "mart_satisfaction_drivers")
+        .query("analysis == 'survey_dimensions' and outcome == 'satisfaction'")
+        .set_index("driver")["relative_weight"]
+        .reindex(DIMENSIONS)
+    )
+    values = questionnaires[list(DIMENSIONS)]
+    known = values.notna().mul(weights, axis=1).sum(axis=1)
+    expected = (values.mul(weights, axis=1).sum(axis=1) / known)[known > 0]
+    found = table(marts, "fct_feedback").set_index("response_id")["satisfaction_index"].dropna()
+    assert set(found.index) == set(expected.index)
+    assert found.to_numpy() == pytest.approx(expected.loc[found.index].to_numpy())
+
+
+def test_response_rates(marts: duckdb.DuckDBPyConnection, responses: pd.DataFrame) -> None:
+    asked = responses[(responses["survey_type"] == "nps") & (responses["dimension"] == "overall")]
+    asked = asked[asked["invited_at"].notna()]
+    months = asked["invited_at"].dt.to_period("M").dt.to_timestamp()
+    expected = asked["score"].notna().groupby(months).agg(["sum", "size"])
+    found = (
+        table(marts, "mart_satisfaction")
+        .query("metric == 'nps' and dimension_name == 'all' and period_type == 'month'")
+        .set_index("period_month")
+    )
+    rates = (expected["sum"] / expected["size"]).reindex(pd.DatetimeIndex(found.index))
+    assert found["response_rate"].to_numpy(float) == pytest.approx(
+        rates.to_numpy(float), nan_ok=True
+    )
+    assert found["count_invited"].sum() == expected["size"].reindex(rates.index).sum()
+
+
+def test_changes_of_nps_from_month_to_month(marts: duckdb.DuckDBPyConnection) -> None:
+    found = (
+        table(marts, "mart_satisfaction")
+        .query("metric == 'nps' and dimension_name == 'all' and period_type == 'month'")
+        .assign(period_month=lambda rows: pd.to_datetime(rows["period_month"]))
+        .set_index("period_month")
+        .sort_index()
+    )
+    n, p, d = (
+        found[name].astype(float) + added
+        for name, added in (
+            ("count_responses", 3),
+            ("count_favourable", 0.75),
+            ("count_unfavourable", 0.75),
+        )
+    )
+    value, variance = (p - d) / n * 100, ((p + d) / n - ((p - d) / n) ** 2) / n * 10_000
+    compared = 0
+    for month, row in found.iterrows():
+        before = month - pd.DateOffset(months=1)  # type: ignore[operator]
+        if before not in found.index:
+            assert pd.isna(row["change"])
+            continue
+        compared += 1
+        error = Z * np.sqrt(variance[month] + variance[before])
+        assert row["change"] == pytest.approx(row["value"] - found.loc[before, "value"])
+        assert row["change_ci_low"] == pytest.approx(value[month] - value[before] - error)
+        assert row["change_ci_high"] == pytest.approx(value[month] - value[before] + error)
+    assert compared > 10
+
+
+def test_what_customers_do_after_each_score(
+    marts: duckdb.DuckDBPyConnection,
+    questionnaires: pd.DataFrame,
+    responses: pd.DataFrame,
+    sales: pd.DataFrame,
+) -> None:
+    horizon = pd.Timedelta(days=180)
+    overall = responses[(responses["dimension"] == "overall") & responses["score"].notna()]
+    nps = overall[(overall["survey_type"] == "nps") & overall["customer_key"].notna()]
+    nps = nps[nps["at"].dt.normalize() + horizon <= pd.Timestamp(AS_OF)]
+    nps = nps.sort_values(["at", "response_id"], ascending=[False, True])
+    latest = nps.drop_duplicates("customer_key")
+    rows: list[dict[str, Any]] = []
+    bought = dict(iter(sales.groupby("customer_key")))
+    for answer in latest.itertuples():
+        own = bought.get(answer.customer_key, sales.iloc[:0])
+        days = own["ordered_at"].dt.normalize() - answer.at.normalize()  # type: ignore[union-attr]
+        after = own[(own["ordered_at"] > answer.at) & (days <= horizon)]
+        late = (after["ordered_at"].dt.normalize() - answer.at.normalize()) > horizon / 2  # type: ignore[union-attr]
+        rows.append(
+            {
+                "score": answer.score,
+                "repurchased": len(after) > 0,
+                "retained": bool(late.any()),
+                "spend": after["spend"].sum(),
+            }
+        )
+    expected = (
+        pd.DataFrame(rows)
+        .groupby("score")
+        .agg(
+            count_customers=("score", "size"),
+            repurchase_rate=("repurchased", "mean"),
+            retention_rate=("retained", "mean"),
+            spend_per_customer=("spend", "mean"),
+            error=("spend", "sem"),
+        )
+    )
+    found = table(marts, "mart_satisfaction_loyalty_curve").query("outcome == 'nps'")
+    found = found.set_index("score").sort_index()
+    for column in expected.columns.drop("error"):
+        assert found[column].to_numpy(float) == pytest.approx(expected[column].to_numpy(float))
+    width = (found["spend_per_customer_high"] - found["spend_per_customer_low"]) / 2 / Z
+    assert width.to_numpy(float) == pytest.approx(
+        expected["error"].to_numpy(float), nan_ok=True, abs=1e-6
+    )
+    assert found["is_top_box"].tolist() == (found.index == 10).tolist()
+
+
+def test_latest_satisfaction_and_its_change(
+    marts: duckdb.DuckDBPyConnection, questionnaires: pd.DataFrame
+) -> None:
+    judged = questionnaires[
+        (questionnaires["survey_type"] != "nps")
+        & questionnaires["overall"].notna()
+        & questionnaires["customer_key"].notna()
+    ].reset_index()
+    ordered = judged.sort_values(["at", "response_id"], ascending=[False, True])
+    expected = ordered.groupby("customer_key")["overall"].agg(list)
+    found = table(marts, "mart_customer_satisfaction").set_index("customer_key")
+    found = found[found["last_satisfaction"].notna()]
+    assert set(found.index) == set(expected.index)
+    for key, scores in expected.items():
+        row = found.loc[str(key)]
+        assert row["last_satisfaction"] == pytest.approx(scores[0])
+        assert row["mean_satisfaction"] == pytest.approx(np.mean(scores), abs=1e-4)
+        assert row["is_satisfied"] == (scores[0] >= 75)
+        if len(scores) > 1:
+            assert row["satisfaction_change"] == pytest.approx(scores[0] - scores[1])
+        else:
+            assert pd.isna(row["satisfaction_change"])
+
+
+def test_loyalty_of_every_buyer(marts: duckdb.DuckDBPyConnection, sales: pd.DataFrame) -> None:
+    found = table(marts, "mart_customer_loyalty").set_index("customer_key")
+    days = (pd.Timestamp(AS_OF) - sales["ordered_at"].dt.normalize()).dt.days
+    year, before = sales[days < 365], sales[(days >= 365) & (days < 730)]
+    buyers = sales.groupby("customer_key").size()
+    assert set(found.index) == set(buyers.index)
+    found = found.loc[buyers.index]
+    spend = year.groupby("customer_key")["spend"].sum().reindex(buyers.index, fill_value=0.0)
+    previous = before.groupby("customer_key")["spend"].sum().reindex(buyers.index, fill_value=0.0)
+    assert found["spend_365d"].astype(float).to_numpy() == pytest.approx(spend.to_numpy(), abs=1e-6)
+    assert found["spend_previous_365d"].astype(float).to_numpy() == pytest.approx(
+        previous.to_numpy(), abs=1e-6
+    )
+    cents = (spend * 100).round()
+    below = (cents.rank(method="min") - 1) / (len(cents) - 1) * 100
+    assert found["spend_score"].to_numpy() == pytest.approx(below.to_numpy())
+
+    weights = {
+        "repeat_purchase": 0.20, "spend": 0.15, "cross_buy": 0.10, "word_of_mouth": 0.15,
+        "satisfaction": 0.15, "retention": 0.15, "lifetime_value": 0.10,
+    }  # fmt: skip
+    scores = found[[f"{name}_score" for name in weights]].astype(float)
+    scores.columns = pd.Index(weights)
+    shares = pd.Series(weights)
+    score = scores.mul(shares).sum(axis=1) / scores.notna().mul(shares).sum(axis=1)
+    assert found["loyalty_score"].to_numpy() == pytest.approx(score.to_numpy())
+
+    last = sales.groupby("customer_key")["ordered_at"].max()
+    active = (pd.Timestamp(AS_OF) - last.dt.normalize()).dt.days <= 365
+    loyal = active & (buyers >= 2)
+    satisfied = found["last_satisfaction"].map(
+        lambda value: None if pd.isna(value) else value >= 75
+    )
+    names = {
+        (True, True): "loyalist",
+        (True, False): "mercenary",
+        (False, True): "hostage",
+        (False, False): "defector",
+    }
+    for key, row in found.iterrows():
+        known = satisfied[key] is not None and not pd.isna(satisfied[key])
+        expected = names[bool(satisfied[key]), bool(loyal[key])] if known else None
+        assert (row["quadrant"] if known else None) == expected
+        assert row["is_active"] == active[key]
+    assert found.loc[~found["is_active"], "churn_reason"].notna().all()
+
+
+def test_accuracy_of_polarity_is_what_the_answers_show(marts: duckdb.DuckDBPyConnection) -> None:
+    feedback = table(marts, "fct_feedback").dropna(subset=["comment"])
+    clear = feedback[(feedback["overall_0_100"] >= 85) | (feedback["overall_0_100"] <= 40)]
+    side = np.where(clear["overall_0_100"] >= 85, "positive", "negative")
+    found = table(marts, "feedback_text_accuracy").query("is_used").set_index("language")
+    for language, own in clear.groupby("comment_language"):
+        right = (own["polarity"] == pd.Series(side, index=clear.index)[own.index]).sum()
+        assert found.loc[str(language), "count_answers"] == len(own)
+        if found.loc[str(language), "method"] == "word_list":  # the same way for all texts
+            assert found.loc[str(language), "count_right"] == right
