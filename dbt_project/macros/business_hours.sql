@@ -28,3 +28,12 @@
 {% macro lookup_value(column) -%}
     lower(trim({{ column }}))
 {%- endmacro %}
+
+
+{# True for a message to or from the customer; a reply that is not marked is public. #}
+{% macro is_public_reply(event_type='event_type', to_value='to_value') -%}
+    (
+        {{ lookup_value(event_type) }} in ('reply', 'comment', 'message')
+        and coalesce({{ lookup_value(to_value) }}, 'public') not in ('internal', 'private', 'note')
+    )
+{%- endmacro %}

@@ -96,11 +96,13 @@ def walk(case: Case) -> None:
     for event in case.events:
         if event["event_type"] == "status":
             now = (STAGE_OF[event["to_value"]], event["to_value"] == "pending")
-        elif event["event_type"] == "feedback":
+        elif event["event_type"] == "feedback" or (
+            event["event_type"] == "reply" and event["actor_type"] == "agent" and stage >= 4
+        ):
             now = (5, False)
         else:
             continue
-        if now == (stage, is_waiting):
+        if now == (stage, is_waiting) or (stage, now[0]) == (5, 4):
             continue
         if stage >= 4 > now[0]:
             case.count_reopened += 1

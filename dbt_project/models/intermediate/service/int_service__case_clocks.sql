@@ -44,11 +44,7 @@ turns as (
         case when actor_type = 'customer' then 1 else 2 end as turn_rank,
         case when actor_type = 'customer' then 'question' else 'answer' end as turn
     from events
-    where
-        event_type in ('reply', 'comment', 'message')
-        and actor_type in ('customer', 'agent')
-        -- Unmarked replies are public.
-        and coalesce(to_value, 'public') not in ('internal', 'private', 'note')
+    where {{ is_public_reply() }} and actor_type in ('customer', 'agent')
     union all
     select
         case_key,

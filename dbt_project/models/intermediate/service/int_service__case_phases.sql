@@ -18,6 +18,7 @@ events as (
         source_system,
         {{ lookup_value('event_type') }} as event_type,
         {{ lookup_value('to_value') }} as value,
+        {{ is_public_reply() }} and {{ lookup_value('actor_type') }} = 'agent' as is_answer,
         occurred_at
     from {{ ref('int_service__case_events_keyed') }}
 ),
@@ -121,7 +122,8 @@ placed as (
         opened_at as occurred_at,
         'registered' as stage,
         false as is_waiting_for_customer,
-        false as is_from_history
+        false as is_from_history,
+        false as is_answer
     from cases
     union all
     select
@@ -131,7 +133,8 @@ placed as (
         cases.resolved_at as occurred_at,
         'carried_out' as stage,
         false as is_waiting_for_customer,
-        false as is_from_history
+        false as is_from_history,
+        false as is_answer
     from cases
     left join histories on cases.case_key = histories.case_key
     -- A case without a history has reached nothing by it.
@@ -144,7 +147,8 @@ placed as (
         cases.closed_at as occurred_at,
         'fed_back' as stage,
         false as is_waiting_for_customer,
-        false as is_from_history
+        false as is_from_history,
+        false as is_answer
     from cases
     left join histories on cases.case_key = histories.case_key
     where cases.closed_at is not null and coalesce(histories.count_changes, 0) = 0
@@ -156,9 +160,24 @@ placed as (
         occurred_at,
         stage,
         is_waiting_for_customer,
-        true as is_from_history
+        true as is_from_history,
+        false as is_answer
     from looked_up
     where stage is not null
+    union all
+    -- Who is answered when the solution is there has been told.
+    select
+        case_key,
+        case_event_id,
+        2 as source_rank,
+        occurred_at,
+        'fed_back' as stage,
+        false as is_waiting_for_customer,
+        -- Answers alone do not tell whether the case was reopened.
+        false as is_from_history,
+        true as is_answer
+    from events
+    where is_answer
 ),
 
 -- Nothing happens to a case before it is opened, whatever the clock of the log says.
@@ -167,12 +186,11 @@ ordered as (
         placed.case_key,
         scheduled.schedule_name,
         greatest(placed.occurred_at, scheduled.opened_at) as occurred_at,
-        placed.stage,
         stages.stage_number,
         stages.is_resolved,
         placed.is_waiting_for_customer,
         placed.is_from_history,
-        placed.case_event_id,
+        placed.is_answer,
         row_number() over (
             partition by placed.case_key
             order by
@@ -189,6 +207,74 @@ ordered as (
     where placed.occurred_at < {{ as_of_end() }}
 ),
 
+-- Every answer with the change it follows.
+followed as (
+    select
+        *,
+        sum(case when is_answer then 0 else 1 end) over (
+            partition by case_key
+            order by change_number
+        ) as status_number
+    from ordered
+),
+
+told as (
+    select
+        *,
+        bool_or(is_resolved and not is_answer) over (partition by case_key, status_number)
+            as is_after_solution
+    from followed
+),
+
+-- Between one reopening and the next.
+attempts as (
+    select
+        *,
+        sum(case when is_resolved then 0 else 1 end) over (
+            partition by case_key
+            order by change_number
+        ) as attempt_number
+    from told
+    where not is_answer or is_after_solution
+),
+
+-- Who has been told stays told, though the case is closed afterwards.
+settled as (
+    select
+        case_key,
+        schedule_name,
+        occurred_at,
+        change_number,
+        is_resolved,
+        is_waiting_for_customer,
+        is_from_history,
+        max(stage_number) over (
+            partition by case_key, attempt_number
+            order by change_number
+        ) as furthest_number,
+        stage_number
+    from attempts
+),
+
+staged as (
+    select
+        settled.case_key,
+        settled.schedule_name,
+        settled.occurred_at,
+        settled.change_number,
+        settled.is_resolved,
+        settled.is_waiting_for_customer,
+        settled.is_from_history,
+        stages.stage_number,
+        stages.stage
+    from settled
+    inner join stages
+        on
+            case
+                when settled.is_resolved then settled.furthest_number else settled.stage_number
+            end = stages.stage_number
+),
+
 compared as (
     select
         *,
@@ -197,7 +283,7 @@ compared as (
         lag(is_waiting_for_customer) over (partition by case_key order by change_number)
             as was_waiting,
         bool_or(is_from_history) over (partition by case_key) as has_history
-    from ordered
+    from staged
 ),
 
 phases as (

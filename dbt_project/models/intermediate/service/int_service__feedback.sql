@@ -101,10 +101,10 @@ contacts as (
             and due.due_at >= events.occurred_at
     where
         {{ lookup_value('events.actor_type') }} = 'agent'
-        and {{ lookup_value('events.event_type') }} in ('reply', 'comment', 'message', 'feedback')
-        -- Unmarked replies are public.
-        and coalesce({{ lookup_value('events.to_value') }}, 'public')
-        not in ('internal', 'private', 'note')
+        and (
+            {{ is_public_reply('events.event_type', 'events.to_value') }}
+            or {{ lookup_value('events.event_type') }} = 'feedback'
+        )
 ),
 
 answers as (
