@@ -78,6 +78,27 @@ def test_nothing_is_lost_on_the_way(marts: Connection) -> None:
     assert {system for system, _ in reconciled} == set(SYSTEMS)
 
 
+def test_what_is_left_out_is_counted_with_its_reason(marts: Connection) -> None:
+    """Eight responses: three customers, one anonymous, and four that nobody gave."""
+    assert rows(
+        marts,
+        "select source_system, entity, measure, actual::integer from audit.reconciliation "
+        "where stage = 'explained' order by all",
+    ) == [
+        ("qualtrics", "customers", "left out: anonymous responses", 1),
+        ("qualtrics", "customers", "left out: previews, tests and spam", 4),
+        ("qualtrics", "customers", "rows", 8),
+        ("shopify", "orders", "left out: first row in quarantine", 0),
+        ("shopify", "orders", "rows", 6),
+        ("zendesk", "cases", "left out: deleted tickets", 1),
+        ("zendesk", "cases", "left out: tickets merged into another one", 1),
+        ("zendesk", "cases", "rows", 7),
+        ("zendesk", "customers", "left out: agents and admins", 2),
+        ("zendesk", "customers", "left out: deleted or merged users without a ticket", 1),
+        ("zendesk", "customers", "rows", 7),
+    ]
+
+
 def test_every_unit_and_data_test_of_these_systems_passes(home: Path, tmp_path: Path) -> None:
     database = tmp_path / "warehouse.duckdb"
     shutil.copyfile(home / "warehouse.duckdb", database)

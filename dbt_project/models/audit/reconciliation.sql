@@ -65,6 +65,45 @@ raw_to_staging as (
             control_totals.source_system = staged.source_system
             and control_totals.entity = staged.entity
             and control_totals.measure = staged.measure
+    where
+        control_totals.measure != 'exported'
+        and not starts_with(control_totals.measure, 'left out: ')
+),
+
+-- What staging leaves out on purpose, by reason: with what is staged it makes up all that came.
+left_out_by_staging as (
+    select
+        source_system,
+        entity,
+        'explained' as stage,
+        measure,
+        value as expected,
+        value as actual
+    from control_totals
+    where starts_with(measure, 'left out: ')
+),
+
+explained as (
+    select
+        exported.source_system,
+        exported.entity,
+        'explained' as stage,
+        'rows' as measure,
+        exported.value as expected,
+        -- Nothing staged and nothing left out are zero, not unknown.
+        coalesce(staged.value, 0) + coalesce(sum(left_out.actual), 0) as actual
+    from control_totals as exported
+    left join staged
+        on
+            exported.source_system = staged.source_system
+            and exported.entity = staged.entity
+            and staged.measure = 'rows'
+    left join left_out_by_staging as left_out
+        on
+            exported.source_system = left_out.source_system
+            and exported.entity = left_out.entity
+    where exported.measure = 'exported'
+    group by exported.source_system, exported.entity, exported.value, staged.value
 ),
 
 published as (
@@ -155,6 +194,10 @@ steps as (
     select * from file_rows
     union all
     select * from raw_to_staging
+    union all
+    select * from explained
+    union all
+    select * from left_out_by_staging
     union all
     select * from staging_to_marts
 )

@@ -6,7 +6,6 @@ responses as (
     ]) }}
 ),
 
--- Previews, tests and spam are explained.
 counted as (
     select * from responses
     where
@@ -78,3 +77,23 @@ select
         as decimal(28, 4)
     ) as value
 from asked
+union all
+select
+    'customers' as entity,
+    'exported' as measure,
+    cast(count(*) as decimal(28, 4)) as value
+from responses
+union all
+select
+    'customers' as entity,
+    'left out: anonymous responses' as measure,
+    cast(count(*) as decimal(28, 4)) as value
+from counted
+where concat(trim(recipient_email), trim(external_reference)) = ''
+union all
+select
+    'customers' as entity,
+    'left out: previews, tests and spam' as measure,
+    cast(count(*) as decimal(28, 4)) as value
+from responses
+where response_id not in (select counted.response_id from counted)

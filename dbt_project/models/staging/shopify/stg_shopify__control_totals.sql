@@ -108,3 +108,16 @@ select
     cast(coalesce(sum(net_revenue), 0) as decimal(28, 4)) as value
 from net
 where count_lines > 0
+union all
+select
+    'orders' as entity,
+    'exported' as measure,
+    cast(count(*) as decimal(28, 4)) as value
+from newest
+union all
+select
+    'orders' as entity,
+    'left out: first row in quarantine' as measure,
+    cast(count(*) as decimal(28, 4)) as value
+from newest
+where name not in (select net.name from net)

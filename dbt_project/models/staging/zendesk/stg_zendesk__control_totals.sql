@@ -24,24 +24,72 @@ losers as (
     from tickets
 ),
 
-end_users as (
-    select count(*) as count_rows
+judged_users as (
+    select
+        coalesce(role, 'end-user') ilike 'end-user' as is_end_user, -- as in staging
+        coalesce(active, 'true') ilike 'true'
+        or id in (select live_tickets.requester_id from live_tickets)
+        or id in (select ratings.requester_id from ratings) as is_needed
     from users
-    where
-        coalesce(role, 'end-user') ilike 'end-user' -- agents and admins are explained
-        and (
-            coalesce(active, 'true') ilike 'true'
-            or id in (select live_tickets.requester_id from live_tickets)
-            or id in (select ratings.requester_id from ratings)
-        )
 ),
 
-cases as (
-    -- Merged tickets are explained: they live on in another one.
-    select count(*) as count_rows
-    from live_tickets
+judged_tickets as (
+    select
+        tickets.status = 'deleted' as is_deleted,
+        -- Nothing was merged: then this one was not.
+        coalesce(regexp_matches(losers.ids, '[^0-9]' || tickets.id || '[^0-9]'), false) as is_merged
+    from tickets
     cross join losers
-    where coalesce(not regexp_matches(losers.ids, '[^0-9]' || live_tickets.id || '[^0-9]'), true)
+),
+
+counted as (
+    select
+        'customers' as entity,
+        'rows' as measure,
+        count(*) filter (where is_end_user and is_needed) as value
+    from judged_users
+    union all
+    select
+        'customers' as entity,
+        'exported' as measure,
+        count(*) as value
+    from judged_users
+    union all
+    select
+        'customers' as entity,
+        'left out: agents and admins' as measure,
+        count(*) filter (where not is_end_user) as value
+    from judged_users
+    union all
+    select
+        'customers' as entity,
+        'left out: deleted or merged users without a ticket' as measure,
+        count(*) filter (where is_end_user and not is_needed) as value
+    from judged_users
+    union all
+    select
+        'cases' as entity,
+        'rows' as measure,
+        count(*) filter (where not is_deleted and not is_merged) as value
+    from judged_tickets
+    union all
+    select
+        'cases' as entity,
+        'exported' as measure,
+        count(*) as value
+    from judged_tickets
+    union all
+    select
+        'cases' as entity,
+        'left out: deleted tickets' as measure,
+        count(*) filter (where is_deleted) as value
+    from judged_tickets
+    union all
+    select
+        'cases' as entity,
+        'left out: tickets merged into another one' as measure,
+        count(*) filter (where is_merged and not is_deleted) as value
+    from judged_tickets
 ),
 
 scores as (
@@ -58,16 +106,10 @@ scores as (
 )
 
 select
-    'customers' as entity,
-    'rows' as measure,
-    cast(count_rows as decimal(28, 4)) as value
-from end_users
-union all
-select
-    'cases' as entity,
-    'rows' as measure,
-    cast(count_rows as decimal(28, 4)) as value
-from cases
+    entity,
+    measure,
+    cast(value as decimal(28, 4)) as value
+from counted
 union all
 select
     'survey_responses' as entity,
