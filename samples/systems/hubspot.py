@@ -337,7 +337,10 @@ def hubspot_system(landscape: Landscape) -> System:
             [
                 identities(
                     source_object="companies",
-                    record=companies["record_id"].combine_chunks(),
+                    # HubSpot numbers companies and contacts apart; staging tells them by the kind.
+                    record=pc.binary_join_element_wise(
+                        "company", companies["record_id"].combine_chunks(), ":"
+                    ),
                     person=column(companies, "organisation"),
                     known_at=column(companies, "created_at"),
                     is_organisation=True,

@@ -244,6 +244,48 @@ def test_ids_of_15_characters_find_their_records(shared_data: Path, tmp_path: Pa
 
 
 @pytest.mark.shared_data
+def test_accounts_of_the_data_loader_arrive_whole(shared_data: Path, tmp_path: Path) -> None:
+    """The 423 accounts, their ids cut to 15 characters as reports cut them."""
+    original = exported(shared_data / SAMPLES / "accountData.csv", "cp1252")
+    folder = tmp_path / "landing/salesforce"
+    folder.mkdir(parents=True)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(original[0]))
+    writer.writeheader()
+    writer.writerows(row | {"ID": row["ID"][:15]} for row in original)
+    (folder / "account_2026-01-01.csv").write_text(text.getvalue(), "utf-8")
+    database = stage(
+        "salesforce", tmp_path / "landing", tmp_path / "work", "+stg_salesforce__customers"
+    )
+    with duckdb.connect(str(database), read_only=True) as con:
+        set_aside = {number for (number,) in rows(con, "select row_number from audit.quarantine")}
+        assert len(set_aside) <= 1
+        arrived = [row for number, row in enumerate(original, 1) if number not in set_aside]
+        assert sorted(
+            rows(
+                con,
+                "select customer_id, customer_type, company_name, city, phone "
+                "from staging.stg_salesforce__customers",
+            )
+        ) == sorted(
+            (
+                row["ID"],
+                "organisation",
+                row["NAME"].strip() or None,
+                row["BILLINGCITY"].strip() or None,
+                row["PHONE"].strip() or None,
+            )
+            for row in arrived
+        )
+        unknown = rows(
+            con,
+            "select distinct country_code from staging.stg_salesforce__customers "
+            "where not regexp_full_match(country_code, '[A-Z]{2}')",
+        )
+        assert not unknown, "every spelling of a country in these files is known"
+
+
+@pytest.mark.shared_data
 def test_tables_of_a_connector_are_read(shared_data: Path, tmp_path: Path) -> None:
     seeds = shared_data / "connector_seeds/salesforce"
     objects = {

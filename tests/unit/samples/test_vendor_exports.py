@@ -303,7 +303,9 @@ RECORDS = {
     ("salesforce", "accounts"): "select Id from salesforce_Account",
     ("salesforce", "contacts"): "select Id from salesforce_Contact",
     ("salesforce", "leads"): "select Id from salesforce_Lead",
-    ("hubspot", "companies"): 'select "Record ID" from hubspot_hubspot_crm_exports_all_companies',
+    ("hubspot", "companies"): (
+        "select 'company:' || \"Record ID\" from hubspot_hubspot_crm_exports_all_companies"
+    ),
     ("zendesk", "users"): "select id::varchar from zendesk_users where role = 'end-user'",
     ("shopify", "customers"): 'select "Customer ID" from shopify_customers_export',
     ("delighted", "responses"): "select distinct person from delighted_delighted",
