@@ -1,9 +1,29 @@
 {#
-    The score 1 to 5 of a value among all rows, 5 for the greatest. Equal values share the smallest
-    rank and hence the score: ntile() would cut through ties and tell two equal customers apart.
+    The four values that cut a group into quintiles, as <column>_border_1 to _4: the k-th is the
+    smallest value that at least k fifths of the rows do not exceed.
 #}
-{% macro quintile_score(column) -%}
-    cast(1 + floor(5.0 * (rank() over (order by {{ column }}) - 1) / count(*) over ()) as integer)
+{% macro quintile_borders(column) -%}
+    {%- for k in [1, 2, 3, 4] -%}
+    percentile_disc(0.{{ 2 * k }}) within group (order by {{ column }}) as {{ column }}_border_{{ k }}
+    {%- if not loop.last %},
+        {% endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{#
+    The score 1 to 5 of a value, 5 for the greatest: 1 + the borders it exceeds, which is
+    1 + floor(5 (rank - 1) / n) with the smallest rank for ties. Equal values get one score; ntile()
+    would cut through ties and tell two equal customers apart.
+#}
+{% macro quintile_score(value, borders) -%}
+    cast(
+        1
+        {%- for k in [1, 2, 3, 4] %}
+        + case when {{ value }} > {{ borders }}_border_{{ k }} then 1 else 0 end
+        {%- endfor %}
+        as integer
+    )
 {%- endmacro %}
 
 

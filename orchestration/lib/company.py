@@ -202,6 +202,51 @@ class LoyaltyWeights(_Strict):
     lifetime_value: Share = 0.10
 
 
+class KeyAccountWeights(_Strict):
+    """How much each criterion counts; only their proportions matter."""
+
+    sales_amount: Annotated[float, Field(ge=0)] = 0.30
+    volume: Annotated[float, Field(ge=0)] = 0.10
+    overdue: Annotated[float, Field(ge=0)] = 0.15
+    purchase_cycle: Annotated[float, Field(ge=0)] = 0.15
+    tenure: Annotated[float, Field(ge=0)] = 0.10
+    growth: Annotated[float, Field(ge=0)] = 0.10
+    concentration: Annotated[float, Field(ge=0)] = 0.10
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> "KeyAccountWeights":
+        if not any(self.model_dump().values()):
+            raise ValueError("at least one weight must be above 0")
+        return self
+
+
+class KeyAccounts(_Strict):
+    """Who is a key account: the best `count` by weighted score over the last `period_days`."""
+
+    count: Annotated[int, Field(ge=1)] = 50
+    period_days: Annotated[int, Field(ge=30)] = 365
+    decline_rate: Share = 0.25
+    weights: KeyAccountWeights = KeyAccountWeights()
+
+
+class Retention(_Strict):
+    """When a customer is at risk, and when lost."""
+
+    at_risk_interval_stretch: Annotated[float, Field(ge=1)] = 2.0
+    lost_interval_stretch: Annotated[float, Field(ge=1)] = 4.0
+    lost_after_days: Annotated[int, Field(ge=1)] = 365
+    spend_window_days: Annotated[int, Field(ge=1)] = 180
+    spend_fall_rate: Share = 0.50
+    satisfaction_fall_points: Annotated[float, Field(gt=0, le=100)] = 20.0
+
+
+class Offers(_Strict):
+    """What may be offered, and how many customers an affinity must be seen in to be believed."""
+
+    excluded_categories: tuple[str, ...] = ()
+    prior_customers: Annotated[float, Field(gt=0)] = 30.0
+
+
 class Subscriptions(_Strict):
     """What counts as a contract: products that are renewed."""
 
@@ -236,6 +281,10 @@ class Company(_Strict):
     active_within_days: Annotated[int, Field(gt=0)] = 365
     loyal_from_orders: Annotated[int, Field(ge=1)] = 2
     loyalty_weights: LoyaltyWeights = LoyaltyWeights()
+    segment_history_months: Annotated[int, Field(ge=1, le=120)] = 24
+    key_accounts: KeyAccounts = KeyAccounts()
+    retention: Retention = Retention()
+    offers: Offers = Offers()
     identity: Identity = Identity()
     service: Service = Service()
     journey: Journey = Journey()

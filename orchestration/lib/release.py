@@ -159,22 +159,7 @@ def headline_numbers(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     (row,) = _rows(
         con,
         """
-        with tiers as (
-            select
-                sum(greatest(margin_amount, 0)) filter (
-                    where margin_rank <= ceil(0.2 * count_buyers)
-                ) / nullif(sum(greatest(margin_amount, 0)), 0) as top_20_share
-            from (
-                select
-                    margin_amount,
-                    -- A total order: exactly the best 20 % even among equals.
-                    row_number() over (order by margin_amount desc, customer_key) as margin_rank,
-                    count(*) over () as count_buyers
-                from marts.mart_customer_segments
-                where is_buyer
-            )
-        ),
-        nps as (
+        with nps as (
             select value, ci_low, ci_high, count_responses
             from marts.mart_satisfaction
             where metric = 'nps' and period_type = 'all_time' and dimension_name = 'all'
@@ -191,7 +176,8 @@ def headline_numbers(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             (select cast(coalesce(sum(net_revenue), 0) as varchar)
              from marts.fct_orders where is_sale) as net_revenue,
             (select min(currency_code) from marts.fct_orders) as currency_code,
-            (select round(top_20_share, 6) from tiers) as top_20_share_of_margin,
+            (select round(top_20_margin_share, 6) from marts.mart_segment_profile
+             where dimension_name = 'all') as top_20_share_of_margin,
             (select round(sum(cast(predicted_value_365d as decimal(28, 4))), 2)
              from marts.mart_customer_ltv)::varchar as predicted_value_365d,
             (select mode(model_name order by model_name) from marts.mart_customer_ltv

@@ -53,6 +53,20 @@ def write_settings(
             f"loyalty_weight_{name}": ("double", weight)
             for name, weight in company.loyalty_weights.model_dump().items()
         },
+        "segment_history_months": ("integer", company.segment_history_months),
+        "key_account_count": ("integer", company.key_accounts.count),
+        "key_account_period_days": ("integer", company.key_accounts.period_days),
+        "key_account_decline_rate": ("double", company.key_accounts.decline_rate),
+        **{
+            f"key_account_weight_{name}": ("double", weight)
+            for name, weight in company.key_accounts.weights.model_dump().items()
+        },
+        "at_risk_interval_stretch": ("double", company.retention.at_risk_interval_stretch),
+        "lost_interval_stretch": ("double", company.retention.lost_interval_stretch),
+        "lost_after_days": ("integer", company.retention.lost_after_days),
+        "spend_window_days": ("integer", company.retention.spend_window_days),
+        "spend_fall_rate": ("double", company.retention.spend_fall_rate),
+        "satisfaction_fall_points": ("double", company.retention.satisfaction_fall_points),
     }
     con.execute("create schema if not exists settings")
     columns = ", ".join(f"{name} {kind}" for name, (kind, _) in row.items())

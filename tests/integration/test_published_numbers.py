@@ -666,25 +666,29 @@ def segments(exports: Exports) -> dict[str, Row]:
 
     worth = historic(exports)
     forecast = {key: row["predicted_value_365d"] for key, row in predicted(exports).items()}
-    margins = {key: worth[key]["margin_amount"] - worth[key]["refund_amount"] for key in sales}
+    # What was sent back earned nothing.
+    after_refunds = {key: row["margin_amount"] - row["refund_amount"] for key, row in worth.items()}
+    margins = {key: after_refunds[key] for key in sales}
+    cancelled = {order["customer_key"] for order in exports.orders if not order["is_sale"]}
     places = math.ceil(CORE_SHARE * len(sales))
     core_from = sorted(margins.values())[-places]
     promising_from = sorted(forecast.values())[-places]
     total = sum(max(margin, Decimal(0)) for margin in margins.values())
     rows = {}
     for key in worth:
-        margin = worth[key]["margin_amount"] - worth[key]["refund_amount"]
+        margin = after_refunds[key]
         better = sum(max(other, Decimal(0)) for other in margins.values() if other > margin)
         row: Row = {
             "is_buyer": key in sales,
-            "margin_amount": margin,
+            "margin_after_refunds": margin,
             "margin_share_of_better": float(better / total),
         }
         if key not in sales:
             rows[key] = row | {
                 "recency_days": None, "frequency": 0, "monetary": Decimal(0),
                 "recency_score": None, "frequency_score": None, "monetary_score": None,
-                "segment_name": "Prospect", "value_tier": "prospect", "abc_class": None,
+                "segment_name": "Never Completed" if key in cancelled else "Prospect",
+                "value_tier": "prospect", "abc_class": None,
             }  # fmt: skip
             continue
         year_ago, two_years_ago = AS_OF - timedelta(365), AS_OF - timedelta(730)

@@ -1,14 +1,5 @@
 with
 
-orders as (
-    select
-        customer_key,
-        cast(ordered_at as date) as ordered_date,
-        net_revenue - refund_amount as spend
-    from {{ ref('fct_orders') }}
-    where is_sale and customer_key is not null
-),
-
 settings as (
     select
         *,
@@ -17,101 +8,131 @@ settings as (
     from {{ source('settings', 'company') }}
 ),
 
-buyers as (
-    select
-        orders.customer_key,
-        max(orders.ordered_date) as last_order_date,
-        cast(max(settings.as_of_date) - max(orders.ordered_date) as bigint) as recency_days,
-        count(*) as frequency,
-        sum(orders.spend) as monetary
-    from orders
-    cross join settings
-    where
-        settings.rfm_window_days is null
-        or orders.ordered_date > settings.as_of_date - settings.rfm_window_days
-    group by orders.customer_key
+-- Today's line of the history: scores, names and tiers have one definition.
+today as (
+    select history.*
+    from {{ ref('mart_segment_history') }} as history
+    inner join settings -- the month of the as-of day
+        on history.history_month = cast(date_trunc('month', settings.as_of_date) as date)
 ),
 
-growth as (
-    select
-        orders.customer_key,
-        sum(
-            case when orders.ordered_date > settings.as_of_date - 365 then orders.spend else 0 end
-        ) as spend_365d,
-        sum(
-            case
-                when
-                    orders.ordered_date <= settings.as_of_date - 365
-                    and orders.ordered_date > settings.as_of_date - 730
-                    then orders.spend
-                else 0
-            end
-        ) as spend_previous_365d
-    from orders
-    cross join settings
-    group by orders.customer_key
+behaviour as (
+    select * from {{ ref('int_segments__customer_behaviour') }}
 ),
 
-scored as (
+needs as (
     select
-        *,
-        {{ quintile_score('last_order_date') }} as recency_score,
-        {{ quintile_score('frequency') }} as frequency_score,
-        {{ quintile_score('monetary') }} as monetary_score
-    from buyers
+        customers.customer_key,
+        customers.needs_segment,
+        segments.needs_segment_description
+    from {{ source('statistics', 'customer_needs') }} as customers
+    inner join {{ source('statistics', 'needs_segments') }} as segments -- every one is described
+        on customers.needs_segment = segments.needs_segment
 ),
 
--- What came back was no margin: who sends everything back is not among the best.
-margins as (
-    select
-        customer_key,
-        margin_amount - refund_amount as margin_amount,
-        predicted_value_365d,
-        count_orders
-    from {{ ref('mart_customer_ltv') }}
+cancelled as (
+    select distinct customer_key -- an order per row
+    from {{ ref('fct_orders') }}
+    where not is_sale and customer_key is not null
 ),
 
 values_ranked as (
     select
         customer_key,
-        margin_amount,
+        margin_amount - refund_amount as margin,
         predicted_value_365d,
         count_orders > 0 as is_buyer,
-        rank() over (partition by count_orders > 0 order by margin_amount desc) as margin_rank,
         rank() over (
             partition by count_orders > 0 order by predicted_value_365d desc nulls last
         ) as predicted_rank,
         count(*) over (partition by count_orders > 0) as count_customers,
-        sum(greatest(margin_amount, 0)) over () as total_margin,
+        sum(greatest(margin_amount - refund_amount, 0)) over () as total_margin,
         -- Margin of all customers strictly better than this one: equal customers get one share.
-        sum(greatest(margin_amount, 0)) over (
-            order by margin_amount desc range between unbounded preceding and current row
-        ) - sum(greatest(margin_amount, 0)) over (partition by margin_amount) as margin_of_better
-    from margins
+        sum(greatest(margin_amount - refund_amount, 0))
+            over (
+                order by margin_amount - refund_amount desc
+                range between unbounded preceding and current row
+            )
+        - sum(greatest(margin_amount - refund_amount, 0)) over (
+            partition by margin_amount - refund_amount
+        ) as margin_of_better
+    from {{ ref('mart_customer_ltv') }}
+),
+
+profiles as (
+    select
+        profiles.customer_key,
+        -- as staging reads an empty one
+        coalesce(profiles.customer_type, 'person') as customer_type,
+        profiles.gender,
+        profiles.country_code,
+        profiles.region,
+        cast(
+            extract(year from settings.as_of_date)
+            - extract(year from profiles.birth_date) as bigint
+        )
+        - case
+            when
+                100 * extract(month from profiles.birth_date)
+                + extract(day from profiles.birth_date)
+                > 100 * extract(month from settings.as_of_date)
+                + extract(day from settings.as_of_date)
+                then 1
+            else 0
+        end as age_years
+    from {{ ref('int_customers__profiles') }} as profiles
+    cross join settings
+),
+
+-- The home market is the country of most customers; its name decides between equals.
+home_country as (
+    select country_code
+    from profiles
+    where country_code is not null
+    group by country_code
+    order by count(*) desc, country_code
+    limit 1
+),
+
+region_revenues as (
+    select
+        profiles.region,
+        sum(ltv.net_revenue) as net_revenue
+    from profiles
+    inner join home_country on profiles.country_code = home_country.country_code -- regions of home
+    inner join {{ ref('mart_customer_ltv') }} as ltv on profiles.customer_key = ltv.customer_key
+    where profiles.region is not null
+    group by profiles.region
+),
+
+regions as (
+    select
+        region,
+        -- Revenue of the regions before this one; the name decides between equals.
+        sum(net_revenue) over (order by net_revenue desc, region) - net_revenue
+        < 0.80 * sum(net_revenue) over () as is_core
+    from region_revenues
 )
 
 select
     ranked.customer_key,
     ranked.is_buyer,
-    scored.last_order_date,
-    scored.recency_days,
-    cast(coalesce(scored.frequency, 0) as bigint) as frequency,
-    cast(coalesce(scored.monetary, 0) as decimal(18, 4)) as monetary,
-    scored.recency_score,
-    scored.frequency_score,
-    scored.monetary_score,
+    today.last_order_date,
+    today.recency_days,
+    coalesce(today.frequency, 0) as frequency,
+    cast(coalesce(today.monetary, 0) as decimal(18, 4)) as monetary,
+    today.recency_score,
+    today.frequency_score,
+    today.monetary_score,
     case
-        when not ranked.is_buyer then 'Prospect'
-        when scored.customer_key is null then 'Lost' -- bought only before the RFM window
-        else {{ rfm_segment(
-            'scored.recency_score', 'scored.frequency_score', 'scored.monetary_score'
-        ) }}
+        when today.segment_name is not null then today.segment_name
+        when cancelled.customer_key is not null then 'Never Completed'
+        else 'Prospect'
     end as segment_name,
-    cast(ranked.margin_amount as decimal(18, 4)) as margin_amount,
+    cast(ranked.margin as decimal(18, 4)) as margin_after_refunds,
     cast(
         case
-            when
-                ranked.total_margin > 0
+            when ranked.total_margin > 0
                 then cast(ranked.margin_of_better as double) / cast(ranked.total_margin as double)
         end
         as double
@@ -119,29 +140,69 @@ select
     case
         when not ranked.is_buyer then 'prospect'
         when
-            ranked.margin_amount > 0
-            and ranked.margin_rank <= ceil(ranked.count_customers * settings.core_share)
-            then 'core'
-        when
-            growth.spend_previous_365d > 0
-            and growth.spend_365d
-            >= growth.spend_previous_365d * (1 + settings.value_tier_growth_rate)
+            today.value_tier = 'ordinary'
+            and ranked.predicted_value_365d > 0
+            and ranked.predicted_rank <= ceil(ranked.count_customers * settings.core_share)
             then 'potential'
-        when
-            ranked.predicted_value_365d > 0
-            and ranked.predicted_rank
-            <= ceil(ranked.count_customers * settings.core_share)
-            then 'potential'
-        else 'ordinary'
+        else today.value_tier
     end as value_tier,
     case
         when not ranked.is_buyer then null
-        when ranked.margin_amount <= 0 then 'C'
+        when today.value_tier = 'core' then 'margin'
+        when today.value_tier = 'potential' then 'growth'
+        when
+            ranked.predicted_value_365d > 0
+            and ranked.predicted_rank <= ceil(ranked.count_customers * settings.core_share)
+            then 'predicted_value'
+        else 'none'
+    end as value_tier_reason,
+    case
+        when not ranked.is_buyer then null
+        when ranked.margin <= 0 then 'C'
         when ranked.margin_of_better < 0.80 * ranked.total_margin then 'A'
         when ranked.margin_of_better < 0.95 * ranked.total_margin then 'B'
         else 'C'
-    end as abc_class
+    end as abc_class,
+    profiles.country_code,
+    profiles.region,
+    case
+        when profiles.country_code is null then null
+        when profiles.country_code != home_country.country_code then 'abroad'
+        when regions.is_core then 'home_core'
+        else 'home_other'
+    end as market_class,
+    case
+        when profiles.age_years is null then null
+        when profiles.age_years < 25 then 'under_25'
+        when profiles.age_years < 35 then '25-34'
+        when profiles.age_years < 45 then '35-44'
+        when profiles.age_years < 55 then '45-54'
+        when profiles.age_years < 65 then '55-64'
+        else '65_and_over'
+    end as age_band,
+    profiles.gender,
+    profiles.customer_type,
+    behaviour.favourite_channel,
+    behaviour.favourite_category,
+    behaviour.favourite_daypart,
+    case
+        when behaviour.weekend_order_share > 0.5 then 'weekend'
+        when behaviour.weekend_order_share is not null then 'weekday'
+    end as favourite_day_type,
+    case
+        when behaviour.discounted_order_share = 0 then 'full_price'
+        when behaviour.discounted_order_share >= 0.5 and behaviour.count_orders >= 2
+            then 'discount_seeker'
+        when behaviour.discounted_order_share > 0 then 'occasional'
+    end as discount_affinity,
+    coalesce(needs.needs_segment, 'Unknown') as needs_segment, -- there is no behaviour to cluster
+    coalesce(needs.needs_segment_description, 'Has not bought yet.') as needs_segment_description
 from values_ranked as ranked
 cross join settings
-left join scored on ranked.customer_key = scored.customer_key
-left join growth on ranked.customer_key = growth.customer_key
+left join home_country on true
+inner join profiles on ranked.customer_key = profiles.customer_key -- every customer has a profile
+left join today on ranked.customer_key = today.customer_key
+left join cancelled on ranked.customer_key = cancelled.customer_key
+left join behaviour on ranked.customer_key = behaviour.customer_key
+left join needs on ranked.customer_key = needs.customer_key
+left join regions on profiles.region = regions.region

@@ -1,0 +1,1 @@
+"""Segments that SQL cannot express: clusters of behaviour, offers from category affinities."""
