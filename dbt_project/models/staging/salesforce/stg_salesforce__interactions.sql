@@ -75,7 +75,7 @@ typed_events as (
 
 contacts_made as (
     select * from typed_tasks
-    where channel in ('phone', 'email', 'chat', 'social', 'face_to_face')
+    where channel in ('phone', 'email', 'chat', 'social', 'face_to_face', 'web')
     union all
     select * from typed_events
 ),
