@@ -70,6 +70,10 @@ conversations as (
     select
         *,
         lag(turn) over (partition by case_key order by turn_number) as previous_turn,
+        sum(case turn when 'resolution' then 1 when 'reopening' then -1 else 0 end) over (
+            partition by case_key
+            order by turn_number
+        ) as count_solutions,
         min(case when turn in ('answer', 'resolution') then occurred_at end) over (
             partition by case_key
             order by turn_number
@@ -155,8 +159,12 @@ clocks as (
         conversations.answered_at is null as is_running
     from conversations
     inner join settled on conversations.case_key = settled.case_key
-    -- A question after an answer; before the first answer the first response is still due.
-    where conversations.turn = 'question' and conversations.previous_turn in ('answer', 'reopening')
+    -- A question after an answer; before the first answer the first response is still due. What
+    -- is said while the case is solved, such as thanks, waits for nothing.
+    where
+        conversations.turn = 'question'
+        and conversations.previous_turn in ('answer', 'reopening')
+        and conversations.count_solutions = 0
     union all
     select
         case_key,
