@@ -108,7 +108,7 @@ class Registration:
     capitals: float = 0.02
     email: float = 0.96
     other_email: float = 0.06
-    shared_email: float = 0.15  # of people in reach of a family or company mailbox
+    shared_email: float = 0.25  # of people in reach of a family or company mailbox
     misspelled_email: float = 0.008
     mobile: float = 0.65
     landline: float = 0.4  # of people who have one
@@ -125,7 +125,7 @@ class People:
 
     married_share: float = 0.05  # of women, who take another family name
     moved_share: float = 0.08
-    family_mailbox_share: float = 0.35  # of households
+    family_mailbox_share: float = 0.5  # of households
     second_number_share: float = 0.3
     contacts_per_organisation: float = 1.2  # beyond the first
     subsidiary_share: float = 0.12  # of organisations
@@ -148,7 +148,7 @@ class People:
             "qualtrics": Registration(address=0.0, mobile=0.0, landline=0.0, email=1.0),
             "delighted": Registration(nickname=0.0, address=0.0, mobile=0.2, landline=0.0),
             "loyalty": Registration(birth_date=0.9, mobile=0.85, misspelled_name=0.03),
-            "marketing": Registration(address=0.0, mobile=0.3, landline=0.0, shared_email=0.25),
+            "marketing": Registration(address=0.0, mobile=0.3, landline=0.0, shared_email=0.35),
         }
     )
 

@@ -171,7 +171,7 @@ def _orders_select(cells: list[tuple[str, str]], condition: str) -> str:
             from shop_orders join shop_lines using (order_number)
         )
         where is_new(changed_at) and {condition}
-        order by order_name, line_number
+        order by ordered_at, order_number, line_number
     """
 
 
@@ -274,11 +274,10 @@ def shopify_system(landscape: Landscape) -> System:
     accounts = landscape.shopify
     customer_ids = shopify_customer_ids(np.arange(1, accounts.count + 1))
     opted_out_at = landscape.opted_out_at()
-    orders, is_known_guest = _orders(landscape)
-    guests = landscape.guests.person[is_known_guest]
+    orders = _orders(landscape)
     names = orders["order_name"].combine_chunks()
-    guest_number = orders["guest_number"].fill_null(0).to_numpy()
-    is_guest = (guest_number > 0) & is_known_guest[np.maximum(guest_number - 1, 0)]
+    guest = orders["guest_number"].fill_null(0).to_numpy() - 1
+    is_guest = guest >= 0
     products = company.tables["products"]
     return System(
         name="shopify",
@@ -304,8 +303,8 @@ def shopify_system(landscape: Landscape) -> System:
                     record=pc.binary_join_element_wise(
                         "guest:", names.filter(pa.array(is_guest)), ""
                     ),
-                    person=guests,
-                    known_at=landscape.guests.created_at[is_known_guest],
+                    person=landscape.guests.person[guest[is_guest]],
+                    known_at=landscape.guests.created_at[guest[is_guest]],
                 ),
             ]
         ),
@@ -314,8 +313,8 @@ def shopify_system(landscape: Landscape) -> System:
     )
 
 
-def _orders(landscape: Landscape) -> tuple[pa.Table, np.ndarray]:
-    """Make the shop's orders with who is on the bill; also which guests left any trace."""
+def _orders(landscape: Landscape) -> pa.Table:
+    """Make the shop's orders with who is on the bill; guests who left no trace are nobody."""
     company = landscape.company
     rng = stream(landscape.seed, "shop orders")
     all_orders = company.tables["orders"]
@@ -331,8 +330,6 @@ def _orders(landscape: Landscape) -> tuple[pa.Table, np.ndarray]:
     has_mail = guest_mail[np.maximum(guest, 0)] & (guest >= 0)
     is_known = (guest >= 0) & (~in_store | (leaves_mail & has_mail))
     guest = np.where(is_known, guest, -1)
-    known_guests = np.zeros(landscape.guests.count, dtype=np.bool_)
-    known_guests[guest[is_known]] = True
 
     ordered_at = column(orders, "ordered_at")
     bill = _bill(landscape, account, guest, in_store, ordered_at)
@@ -340,23 +337,20 @@ def _orders(landscape: Landscape) -> tuple[pa.Table, np.ndarray]:
     payments = _first_payments(landscape)
     net, tax, refund = (column(orders, name) for name in ("net_revenue", "tax", "refund"))
     opted_out = landscape.opted_out_at()[np.maximum(customer[rows], 0)]
-    return (
-        with_columns(
-            orders,
-            order_name=pc.binary_join_element_wise("#", pa.array(number).cast(pa.string()), ""),
-            order_id=spaced(5_100_000_000_000, 4_096, column(orders, "order_number")),
-            account_number=references(np.where(account < 0, -1, account + 1)),
-            guest_number=references(np.where(guest < 0, -1, guest + 1)),
-            in_store=in_store,
-            accepts_marketing=(customer[rows] >= 0) & ~(opted_out <= ordered_at),
-            has_code=rng.random(rows.size) < 0.5,
-            code=text(rng.integers(0, len(_CODES), rows.size), _CODES),
-            refund_with_tax=refund + np.rint(refund * tax / np.maximum(net, 1)).astype(np.int64),
-            payment_method=payments["method"].combine_chunks().take(pa.array(rows)),
-            due_at=payments["due_at"].combine_chunks().take(pa.array(rows)),
-            **bill,
-        ),
-        known_guests,
+    return with_columns(
+        orders,
+        order_name=pc.binary_join_element_wise("#", pa.array(number).cast(pa.string()), ""),
+        order_id=spaced(5_100_000_000_000, 4_096, column(orders, "order_number")),
+        account_number=references(np.where(account < 0, -1, account + 1)),
+        guest_number=references(np.where(guest < 0, -1, guest + 1)),
+        in_store=in_store,
+        accepts_marketing=(customer[rows] >= 0) & ~(opted_out <= ordered_at),
+        has_code=rng.random(rows.size) < 0.5,
+        code=text(rng.integers(0, len(_CODES), rows.size), _CODES),
+        refund_with_tax=refund + np.rint(refund * tax / np.maximum(net, 1)).astype(np.int64),
+        payment_method=payments["method"].combine_chunks().take(pa.array(rows)),
+        due_at=payments["due_at"].combine_chunks().take(pa.array(rows)),
+        **bill,
     )
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,6 @@ CHANGING = {
     "salesforce/Account": ("Account.csv", ("Id",), "SystemModstamp"),
     "salesforce/Contact": ("Contact.csv", ("Id",), "SystemModstamp"),
     "salesforce/Opportunity": ("Opportunity.csv", ("Id",), "SystemModstamp"),
-    "salesforce/Case": ("Case.csv", ("Id",), "SystemModstamp"),
     "salesforce/CampaignMember": ("CampaignMember.csv", ("Id",), "SystemModstamp"),
     "loyalty/members": ("members.csv", ("member_id",), "updated_at"),
     "loyalty/referrals": ("referrals.csv", ("referral_id",), "updated_at"),
@@ -39,8 +39,8 @@ def vendors(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 @pytest.fixture(scope="session")
 def daily(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    """The same company, exported ten days before and then day by day."""
-    return systems_of(VENDORS, tmp_path_factory.mktemp("daily"), days_of_deltas=10)
+    """The same company, exported twenty days before and then day by day."""
+    return systems_of(VENDORS, tmp_path_factory.mktemp("daily"), days_of_deltas=20)
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +72,10 @@ def db(vendors: Sample, history: Sample) -> Iterator[duckdb.DuckDBPyConnection]:
                 f"create table {name} as from read_csv(?, all_varchar = true)",
                 [str(vendors.out / "truth" / f"{name}.csv")],
             )
+        con.execute(
+            "create table own_identities as from read_csv(?, all_varchar = true)",
+            [str(history.out / "truth" / "identities.csv")],
+        )
         for name in ("orders", "order_lines", "customers"):
             con.execute(
                 f"create table own_{name} as from read_csv(?, all_varchar = true)",
@@ -359,3 +363,176 @@ def test_truth_names_contacts_guests_and_recipients(db: duckdb.DuckDBPyConnectio
         {guests.strip()} and "Email" in (select "Email" from shopify_customers_export)
     """
     assert db.execute(accounts).fetchone() is None, "a guest with the mailbox of an account"
+
+
+NAMES = {
+    "guests": """
+        select 'guest:' || "Name" as record, regexp_extract("Billing Name", '[^ ]+$') as family
+        from (
+            select "Name", "Billing Name" from shopify_orders_export_1
+            union all
+            select "Name", "Billing Name" from shopify_orders_export_2
+        )
+    """,
+    "shop": 'select "Customer ID", "Last Name" from shopify_customers_export',
+    "members": "select member_id, last_name from loyalty_members",
+    "recipients": "select recipient_id, last_name from marketing_sends",
+    "users": "select id::varchar, regexp_extract(name, '[^ ]+$') from zendesk_users",
+    "contacts": 'select "Record ID", "Last Name" from hubspot_hubspot_crm_exports_all_contacts',
+    "answers": """
+        select 'response:' || "ResponseId", "RecipientLastName"
+        from qualtrics_Order_experience
+    """,
+    "leads": "select Id, LastName from salesforce_Lead",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_records_carry_the_name_of_their_person(name: str, db: duckdb.DuckDBPyConnection) -> None:
+    """Slips, accents, marriages and characters apart. Truth once named the guests of others."""
+    row = db.execute(
+        f"""
+        with own as (
+            select person_id, any_value(last_name) as family
+            from own_customers join own_identities on customer_id = source_record_id
+            where kind = 'person'
+            group by person_id
+        ),
+        records(record, family) as ({NAMES[name]})
+        select count(*), avg((strip_accents(records.family) = strip_accents(own.family))::int)
+        from records
+        join identities on source_record_id = record join own using (person_id)
+        where records.family is not null and own.family is not null
+        """
+    ).fetchone()
+    assert row is not None
+    assert row[0] > 20
+    assert row[1] > 0.85
+
+
+def test_people_are_known_in_several_systems_under_several_names(
+    db: duckdb.DuckDBPyConnection,
+) -> None:
+    known = """
+        select person_id, 'shopify' as system, "First Name" as given, "Last Name" as family,
+            lower("Email") as email
+        from identities join shopify_customers_export on source_record_id = "Customer ID"
+        union all
+        select person_id, 'loyalty', first_name, last_name, lower(email)
+        from identities join loyalty_members on source_record_id = member_id
+        union all
+        select person_id, 'hubspot', "First Name", "Last Name", lower("Email")
+        from identities
+        join hubspot_hubspot_crm_exports_all_contacts on source_record_id = "Record ID"
+        union all
+        select distinct person_id, 'marketing', first_name, last_name, lower(email)
+        from identities join marketing_sends on source_record_id = recipient_id
+    """
+    db.execute(f"create or replace temp table known as {known}")
+    pairs = "from known as a join known as b using (person_id) where a.system < b.system and"
+    assert count(db, f"select count(*) {pairs} a.given = 'Robert' and b.given = 'Bob'") > 0 or (
+        count(db, "select count(*) from known where given in ('Bob', 'Liz', 'Jen', 'Mike')") > 0
+    )
+    in_characters = "regexp_matches(a.family, '\\p{Han}') and regexp_matches(b.family, '^[A-Z]')"
+    assert count(db, f"select count(*) {pairs} {in_characters}") > 0
+    assert count(db, f"select count(*) {pairs} a.email <> b.email") > 0
+    assert count(db, f"select count(*) {pairs} strip_accents(a.family) <> b.family") > 0
+    shared = "select count(*) from (select email from known group by email having {})"
+    family = "count(distinct person_id) > 1 and email like '%@family.example'"
+    assert count(db, shared.format(family)) > 0
+    office = "count(distinct person_id) > 1 and email like 'info@%'"
+    assert count(db, shared.format(office)) > 0
+    placeholder = "count(distinct person_id) > 1 and email = 'test@test.com'"
+    assert count(db, shared.format(placeholder)) == 1
+    namesakes = """
+        select count(*) from (
+            select given, family from known where family is not null
+            group by all having count(distinct person_id) > 1
+        )
+    """
+    assert count(db, namesakes) > 10
+    systems = """
+        select max(systems), max(records) from (
+            select count(distinct source_system) as systems, count(*) as records
+            from identities group by person_id
+        )
+    """
+    row = db.execute(systems).fetchone()
+    assert row is not None
+    assert row[0] >= 5
+    assert row[1] <= 25, "a person no matcher would be allowed to find"
+
+
+def test_accounts_have_contacts_duplicates_and_parents(db: duckdb.DuckDBPyConnection) -> None:
+    row = db.execute(
+        """
+        select
+            count(*) filter (where kind = 'organisation'),
+            count(distinct person_id) filter (where kind = 'organisation'),
+            count(*) filter (where MasterRecordId is not null and kind = 'organisation'),
+            count(ParentId),
+            count(*) filter (where IsPersonAccount = 'true' and kind = 'person')
+        from salesforce_Account join identities on source_record_id = Id
+        """
+    ).fetchone()
+    assert row is not None
+    accounts, organisations, merged, children, persons = row
+    assert accounts == organisations + merged
+    assert min(merged, children, persons) > 0
+
+
+def test_an_anonymous_sale_names_nobody(db: duckdb.DuckDBPyConnection) -> None:
+    anonymous = """
+        select count(*) from shopify_orders_export_1
+        where "Subtotal" is not null and "Billing Name" is null and "Email" is null
+          and "Phone" is null
+    """
+    assert count(db, anonymous) > 20
+    assert count(db, f"{anonymous} and \"Source\" <> 'pos'") == 0
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_deltas_lead_to_the_same_state_as_a_full_export(
+    name: str, vendors: Sample, daily: Sample
+) -> None:
+    file, key, changed = CHANGING[name]
+    system = name.split("/")[0]
+    read = "read_csv(?, all_varchar = true, filename = true, quote = '\"', escape = '\"')"
+    newest = (
+        f"row_number() over (partition by {', '.join(key)} order by {changed} desc, filename desc)"
+    )
+    query = f"""
+        select * exclude (filename) from {read} qualify {newest} = 1 order by {", ".join(key)}
+    """
+    paths = sorted(str(path) for path in (daily.out / system).glob(f"*/{file}"))
+    assert len(paths) > 1
+    state = duckdb.execute(query, [paths]).fetchall()
+    assert state == duckdb.execute(query, [[str(vendors.out / system / DAY / file)]]).fetchall()
+
+
+def test_nothing_lies_after_the_export(daily: Sample) -> None:
+    """No time of a file is later than the day it was exported on."""
+    for path in sorted(daily.out.glob("*/*/*.csv")):
+        day, text = path.parent.name, path.read_text(encoding="utf-8")
+        times = re.findall(r"\b(20\d\d-\d\d-\d\d)[T ]\d\d:\d\d:\d\d(?:\.000Z)?(?! -0)", text)
+        assert not times or max(times) < day, path
+
+
+def test_the_days_of_spend_sum_to_the_costs_of_the_months(
+    db: duckdb.DuckDBPyConnection, history: Sample
+) -> None:
+    spent = db.execute(
+        """
+        select channel, spend_date[:7], sum(amount::decimal(18, 2)) from marketing_spend
+        group by all order by all
+        """
+    ).fetchall()
+    costs = duckdb.execute(
+        """
+        select channel, incurred_on[:7], sum(amount::decimal(18, 2))
+        from read_csv(?, all_varchar = true) where cost_type = 'acquisition'
+        group by all order by all
+        """,
+        [[str(path) for path in history.files("costs")]],
+    ).fetchall()
+    assert spent == costs
