@@ -425,7 +425,8 @@ def _emails(
     draw = rng.random(person.size)
     takes_other = is_again | (draw < manner.other_email)
     email = pc.if_else(pa.array(takes_other), pc.coalesce(other, usual), usual)
-    takes_shared = rng.random(person.size) < manner.shared_email
+    shared_rate = np.where(persons.works[person], manner.office_email, manner.family_email)
+    takes_shared = rng.random(person.size) < shared_rate
     email = pc.if_else(pa.array(takes_shared), pc.coalesce(shared, email), email)
     is_given = rng.random(person.size) < manner.email
     email = pc.if_else(pa.array(is_given), email, pa.scalar(None, pa.string()))

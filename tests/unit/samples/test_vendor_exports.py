@@ -427,6 +427,12 @@ def test_people_are_known_in_several_systems_under_several_names(
         union all
         select distinct person_id, 'marketing', first_name, last_name, lower(email)
         from identities join marketing_sends on source_record_id = recipient_id
+        union all
+        select person_id, 'guest', split_part("Billing Name", ' ', 1),
+            split_part("Billing Name", ' ', 2), lower("Email")
+        from identities
+        join shopify_orders_export_1 on source_record_id = 'guest:' || "Name"
+        where "Subtotal" is not null
     """
     db.execute(f"create or replace temp table known as {known}")
     pairs = "from known as a join known as b using (person_id) where a.system < b.system and"
