@@ -171,14 +171,18 @@ def _read(path: Path) -> _Sheet:
 
 
 def _write(path: Path, sheet: _Sheet, delimiter: str = ",") -> None:
+    """Write a sheet as it was read: where all cells are quoted, empty ones are not."""
     with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(
-            stream,
-            delimiter=delimiter,
-            lineterminator="\n",
-            quoting=csv.QUOTE_ALL if sheet.quote_all else csv.QUOTE_MINIMAL,
-        )
-        writer.writerows([*sheet.header, *sheet.rows])
+        if sheet.quote_all:
+            for row in [*sheet.header, *sheet.rows]:
+                stream.write(delimiter.join(_quoted(cell) if cell else "" for cell in row) + "\n")
+        else:
+            writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+            writer.writerows([*sheet.header, *sheet.rows])
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
 
 
 def _columns(sheet: _Sheet, pattern: re.Pattern[str]) -> list[int]:
@@ -226,10 +230,8 @@ def _spoil_sheet(
         for row in filled:
             row[zips[0]] = "'" + row[zips[0]]
         note("apostrophe_zips", len(filled))
-    suffix = None
-    if layout in ("dates", "decimals"):
-        suffix = _SPOIL_CELLS[layout](sheet, rng)
-        note(layout, len(sheet.rows), suffix)
+    if layout in _SPOIL_CELLS:
+        note(layout, len(sheet.rows), _SPOIL_CELLS[layout](sheet, rng))
     repeated = some("duplicate_rows")
     for entry in reversed(repeated):
         sheet.rows.insert(entry + 1, list(sheet.rows[entry]))
@@ -242,10 +244,9 @@ def _spoil_sheet(
     if layout == "header_drift":
         _drift(sheet, rng)
         note(layout, len(sheet.rows), "other order and case, one more column")
-    if not sheet.faults and layout is None:
-        return []
-    _write(path, sheet, delimiter=";" if layout == "decimals" else ",")
-    if layout in ("preamble", "footer", "encoding"):
+    if sheet.faults:
+        _write(path, sheet, delimiter=";" if layout == "decimals" else ",")
+    if layout in _SPOIL_FILE:
         note(layout, len(sheet.rows), _SPOIL_FILE[layout](path, sheet, rng))
     return sheet.faults
 

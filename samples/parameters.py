@@ -111,6 +111,7 @@ class Registration:
     office_email: float = 0.2  # of people at work: the mailbox of the company
     family_email: float = 0.5  # of people whose family has a mailbox of its own
     misspelled_email: float = 0.008
+    placeholder: float = 0.01  # test@test.com, and as often 0000000000
     mobile: float = 0.65
     landline: float = 0.4  # of people who have one
     birth_date: float = 0.0
@@ -143,13 +144,22 @@ class People:
             "hubspot": Registration(nickname=0.12, address=0.5, birth_date=0.15, mobile=0.4),
             "zendesk": Registration(nickname=0.15, address=0.0, mobile=0.35, characters=0.7),
             "shopify": Registration(
-                email=1.0, office_email=0.0, family_email=0.0, misspelled_email=0.0, address=1.0
+                email=1.0,
+                office_email=0.0,
+                family_email=0.0,
+                misspelled_email=0.0,
+                placeholder=0.0,
+                address=1.0,
             ),
             "guest": Registration(
                 email=0.9, other_email=0.2, misspelled_email=0.03, misspelled_name=0.04, address=1.0
             ),
-            "qualtrics": Registration(address=0.0, mobile=0.0, landline=0.0, email=1.0),
-            "delighted": Registration(nickname=0.0, address=0.0, mobile=0.2, landline=0.0),
+            "qualtrics": Registration(
+                placeholder=0.0, address=0.0, mobile=0.0, landline=0.0, email=1.0
+            ),
+            "delighted": Registration(
+                placeholder=0.0, nickname=0.0, address=0.0, mobile=0.2, landline=0.0
+            ),
             "loyalty": Registration(birth_date=0.9, mobile=0.85, misspelled_name=0.03),
             "marketing": Registration(address=0.0, mobile=0.3, landline=0.0, office_email=0.35),
         }

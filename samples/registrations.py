@@ -440,7 +440,9 @@ def _emails(
     # A slip must not hit the address of somebody else.
     everybody = pa.concat_arrays([persons.email, persons.other_email, persons.shared_email])
     is_taken = pc.and_(pa.array(slips), pc.is_in(mistyped, value_set=everybody))
-    return pc.if_else(is_taken, email, mistyped)
+    email = pc.if_else(is_taken, email, mistyped)
+    is_made_up = rng.random(person.size) < manner.placeholder
+    return pc.if_else(pa.array(is_made_up), pa.scalar("test@test.com"), email)
 
 
 def _without_repeats(email: pa.Array, other: pa.Array) -> pa.Array:
@@ -470,7 +472,8 @@ def _phone_columns(
     landline = pc.if_else(
         pa.array(has_landline), persons.landline.take(person).spelled(spelling), nothing
     )
-    is_placeholder = pa.array(persons.has_placeholder_phone[person])
+    is_made_up = rng.random(size) < manner.placeholder
+    is_placeholder = pa.array(persons.has_placeholder_phone[person] | is_made_up)
     zeros = pa.scalar("0000000000" if manner.mobile else None, pa.string())
     return {"mobile": pc.if_else(is_placeholder, zeros, mobile), "landline": landline}
 
