@@ -20,6 +20,15 @@ CONTRACT = (
     / "defs.yaml"
 )
 
+# Objects that people write, and optional columns that this company does not know.
+WRITTEN_BY_PEOPLE = ("identity_answers",)
+LEFT_OUT = {
+    "customers": {
+        *("national_id", "loyalty_number", "organisation_id", "parent_organisation_id"),
+        "merged_into_customer_id",
+    }
+}
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -40,9 +49,16 @@ def make_sample(out: Path, **options: Any) -> Sample:
 
 
 def load_objects() -> dict[str, dict[str, Any]]:
-    """Read the objects of the canonical contract."""
+    """Read the canonical contract: the objects that the sample writes, with their columns."""
     contract = yaml.safe_load(CONTRACT.read_text(encoding="utf-8"))
-    return {item["name"]: item for item in contract["attributes"]["objects"]}
+    objects = {item["name"]: item for item in contract["attributes"]["objects"]}
+    for name in WRITTEN_BY_PEOPLE:
+        del objects[name]
+    for name, unused in LEFT_OUT.items():
+        columns = objects[name]["columns"]
+        assert unused <= {column["name"] for column in columns if not column.get("required")}
+        objects[name]["columns"] = [c for c in columns if c["name"] not in unused]
+    return objects
 
 
 def connect(sample: Sample, objects: dict[str, dict[str, Any]]) -> duckdb.DuckDBPyConnection:
