@@ -276,6 +276,9 @@ class Company(_Strict):
     small_sample_size: Annotated[int, Field(ge=1)] = 30
     subscriptions: Subscriptions = Subscriptions()
     customer_value: CustomerValue = CustomerValue()
+    loyalty_point_value: Annotated[float, Field(ge=0)] = 0.01
+    programme_window_days: Annotated[int, Field(gt=0)] = 180
+    campaign_window_days: Annotated[int, Field(gt=0)] = 30
     satisfied_from: Annotated[float, Field(ge=0, le=100)] = 75
     loyalty_horizon_days: Annotated[int, Field(ge=2)] = 180
     active_within_days: Annotated[int, Field(gt=0)] = 365
