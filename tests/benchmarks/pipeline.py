@@ -1,12 +1,12 @@
-"""Measure a whole run against a hand-written DuckDB script and pandas on the same exports.
+"""Measure a whole run against plain DuckDB on the same exports.
 
 Run `python -m tests.benchmarks.pipeline [--customers 10000 100000 1000000]`. Each figure is one
 process from start to end: wall time, CPU seconds (user and system, children included) and peak
 resident memory. Exports are made with a fixed seed outside the timing and kept in the temporary
-folder. The tables of all three are compared column by column first; figures of approaches that
-disagree are not printed.
+folder. The tables of both are compared column by column first; figures of approaches that disagree
+are not printed.
 
-What the approaches do and leave out stands in `bare_duckdb.py` and `bare_pandas.py`.
+What plain DuckDB does and leaves out stands in `bare_duckdb.py`.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="crm-warehouse-bench-") as name:
         work = Path(name)
         _print_fixed_cost(work / "few")
-        print("| customers | approach | wall s | CPU s | peak MB | CPU, script = 1 |")
+        print("| customers | approach | wall s | CPU s | peak MB | CPU, plain DuckDB = 1 |")
         print("|---:|---|---:|---:|---:|---:|")
         for customers in sizes:
             _print_size(customers, work / str(customers))
@@ -70,18 +70,14 @@ def _print_fixed_cost(work: Path) -> None:
 
 def _print_size(customers: int, work: Path) -> None:
     landing = exports(customers)
-    canonical = landing / "canonical"
-    script, frames, home = work / "duckdb", work / "pandas", work / "home"
-    costs = {
-        "one DuckDB script": measure(_python("bare_duckdb", canonical, script)),
-        "pandas": measure(_python("bare_pandas", canonical, frames)),
-        "crm-warehouse run": measure(_pipeline(landing, home)),
-    }
-    published = home / "published" / "current"
-    found = differences(published, script) + differences(published, frames)
+    plain, home, plan = work / "duckdb", work / "home", work / "plan.json"
+    costs = {"crm-warehouse run": measure(_pipeline(landing, home))}
+    measure(_bare("plan", home, plan))
+    costs["plain DuckDB"] = measure(_bare("run", plan, landing, plain, str(AS_OF)))
+    found = differences(home / "published" / "current", plain)
     if found:
         sys.exit("the approaches do not compute the same:\n" + "\n".join(found))
-    base = costs["one DuckDB script"].cpu_seconds
+    base = costs["plain DuckDB"].cpu_seconds
     for approach, cost in costs.items():
         print(
             f"| {customers:,} | {approach} | {cost.wall_seconds:.1f} | {cost.cpu_seconds:.1f} "
@@ -129,8 +125,8 @@ def measure(command: Sequence[str | Path]) -> Cost:
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
 
 
-def _python(module: str, landing: Path, out: Path) -> list[str | Path]:
-    return [sys.executable, "-m", f"tests.benchmarks.{module}", landing, out, str(AS_OF)]
+def _bare(*arguments: str | Path) -> list[str | Path]:
+    return [sys.executable, "-m", "tests.benchmarks.bare_duckdb", *arguments]
 
 
 def _pipeline(landing: Path, home: Path) -> list[str | Path]:
