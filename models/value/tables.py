@@ -102,7 +102,7 @@ def customer_value(
     today = _EPOCH + timedelta(as_of)
     models, renewal_fits = _contract_models(renewals)
     rows = [
-        *_purchase_evaluations(tested, fits, spend_fit, scores, today),
+        *_purchase_evaluations(tested, fits, spend_fit, int(weights.sum()), today),
         *_contract_evaluations(renewals, renewal_fits, as_of, today),
     ]
     return CustomerValue(
@@ -242,7 +242,7 @@ def _purchase_evaluations(
     tested: Backtest,
     fits: Mapping[str, Fit],
     spend_fit: SpendFit,
-    scores: HistoryScores,
+    customers: int,
     today: date,
 ) -> Iterator[Evaluation]:
     """Give trials, parameters, champion, drift and the band around the total."""
@@ -266,7 +266,7 @@ def _purchase_evaluations(
         target="choice",
         metric_name="is_champion",
         value=1.0,
-        count_customers=len(scores.probability_alive),
+        count_customers=customers,
         model_status=str(chosen),
         is_champion=True,
         note=tested.reason,

@@ -19,7 +19,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 import duckdb
 import numpy as np
 import pytest
@@ -51,7 +50,8 @@ def assert_values_are_sane(con: Marts) -> None:
         """
         select probability_alive, probability_purchase_365d, expected_purchases_90d,
                expected_purchases_365d, expected_spend, predicted_value_90d, predicted_value_365d,
-               predicted_value_365d_low, predicted_value_365d_high
+               predicted_value_365d_low, predicted_value_365d_high, predicted_value_lifetime,
+               predicted_value_lifetime_low, predicted_value_lifetime_high, potential_value
         from marts.mart_customer_ltv where count_orders > 0
         """,
     )
@@ -62,6 +62,20 @@ def assert_values_are_sane(con: Marts) -> None:
     assert (values[:, :2] <= 1).all()
     assert (values[:, 2] <= values[:, 3]).all(), "fewer purchases in a year than in 90 days"
     assert (values[:, 7] <= values[:, 6]).all() and (values[:, 6] <= values[:, 8]).all()
+    assert (values[:, 10] <= values[:, 9]).all() and (values[:, 9] <= values[:, 11]).all()
+    assert (values[:, 6] <= values[:, 9] * (1 + 1e-9)).all(), "less in a lifetime than in a year"
+    assert not scalar(
+        con,
+        "select count(*) from marts.mart_customer_ltv "
+        "where count_orders = 1 and probability_alive >= 1",
+    ), "one purchase cannot prove that a customer stays"
+    ((champions,),) = rows(
+        con, "select count(*) from marts.mart_model_evaluation where target = 'choice'"
+    )
+    assert champions == 1
+    assert not scalar(
+        con, "select count(*) from marts.mart_model_evaluation where not isfinite(value)"
+    )
     assert not scalar(
         con,
         "select count(*) from marts.mart_customer_ltv "
@@ -495,12 +509,28 @@ def test_retail_orders_taken_back_whole_are_no_purchases(retail: Marts) -> None:
     ) == [("12346", 0, Decimal(0)), ("16446", 1, Decimal("2.90"))]
 
 
-def test_retail_value_model_says_that_dropout_is_unidentified(retail: Marts) -> None:
+def test_retail_says_that_dropout_is_unidentified_and_uses_what_wins(retail: Marts) -> None:
+    """In one year of a wholesale business nobody has visibly left; last year's rate wins."""
     assert rows(
         retail,
         "select distinct model_name, model_status from marts.mart_customer_ltv "
         "where count_orders > 0",
-    ) == [("nbd", "dropout_unidentified")]
+    ) == [("naive_repeat", "dropout_unidentified")]
+    ((horizon, note),) = rows(
+        retail,
+        "select horizon_days, note from marts.mart_model_evaluation where target = 'choice'",
+    )
+    assert horizon == 186  # 27 weeks to learn from, 26 to foresee
+    for model in ("mbg_nbd", "bg_nbd", "pareto_nbd"):
+        assert f"{model} is dropout_unidentified" in note
+    errors = dict(
+        rows(
+            retail,
+            "select model_name, value from marts.mart_model_evaluation "
+            "where target = 'purchases' and metric_name = 'rmse' and horizon_days = 186",
+        )
+    )
+    assert errors["naive_repeat"] < errors["nbd"] / 1.01 < errors["mbg_nbd"]
     assert_values_are_sane(retail)
     assert_equal_customers_get_equal_scores(retail)
 
@@ -513,7 +543,7 @@ OBSERVED_TO = date(1998, 6, 30)
 
 @dataclass(frozen=True)
 class CdNow:
-    """Two versions of one home, and the parameters that each run recorded, in days."""
+    """Two versions of one home, and the parameters that each published, in days."""
 
     calibration: Path
     whole: Path
@@ -559,15 +589,15 @@ def cdnow(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> CdNow:
 
 
 def recorded_parameters(home: Path) -> dict[str, float]:
-    """What the latest run wrote beside the scores in Dagster."""
-    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
-        event = instance.get_latest_materialization_event(
-            dg.AssetKey(["statistics", "customer_value_scores"])
+    """The parameters of the default model, as published."""
+    with published(home) as con:
+        found = rows(
+            con,
+            "select metric_name, value, model_status from marts.mart_model_evaluation "
+            "where model_name = 'mbg_nbd' and target = 'parameter' and standard_error is not null",
         )
-    assert event is not None and event.asset_materialization is not None
-    metadata = event.asset_materialization.metadata
-    assert metadata["status"].value == "ok"
-    return {name: float(str(metadata[name].value)) for name in ("r", "alpha", "a", "b")}
+    assert {status for *_, status in found} == {"ok"}
+    return {name: value for name, value, _ in found}
 
 
 def histories(purchases: list[tuple[str, date, Decimal]], until: date) -> Histories:

@@ -213,12 +213,13 @@ predicted as (
         historic.customer_key,
         former_contracts.customer_key is not null as is_contractual,
         cast(coalesce(contracts.count_contracts, 0) as bigint) as count_contracts,
-        1
-        - (1 - coalesce(purchases.probability_alive, 0))
-        * (1 - coalesce(contracts.probability_renewal, 0)) as probability_alive,
-        1
-        - (1 - coalesce(purchases.probability_purchase_365d, 0))
-        * (1 - coalesce(contracts.probability_renewal_365d, 0)) as probability_purchase_365d,
+        -- a + b (1 - a) instead of 1 - (1 - a) (1 - b), which loses the digits of a small one
+        coalesce(purchases.probability_alive, 0)
+        + coalesce(contracts.probability_renewal, 0)
+        * (1 - coalesce(purchases.probability_alive, 0)) as probability_alive,
+        coalesce(purchases.probability_purchase_365d, 0)
+        + coalesce(contracts.probability_renewal_365d, 0)
+        * (1 - coalesce(purchases.probability_purchase_365d, 0)) as probability_purchase_365d,
         {%- for horizon in ['90d', '365d', 'lifetime'] %}
             coalesce(purchases.expected_purchases_{{ horizon }}, 0)
             + coalesce(contracts.expected_payments_{{ horizon }}, 0)
