@@ -22,6 +22,7 @@ _LEVELS = np.linspace(0.0, 1.0, 201)
 _AGES = 10
 _EXACT_FREQUENCIES = 8
 _FREQUENCY_RATIO = 1.35
+_ROWS_AT_ONCE = 1 << 16  # all of a million at once took 40 MB more at the peak
 
 
 def spend_interval(
@@ -61,22 +62,24 @@ def spend_interval(
     def quantile(level: float) -> Array:
         """Read the table at a level of the whole distribution, zero included."""
         above_zero = 1.0 - (1.0 - level) / np.maximum(probability_of_purchase, 1e-12)
-        rows = np.flatnonzero(above_zero > 0)
-        along = (
-            (at_x[rows], share_x[rows]),
-            (at_age[rows], share_age[rows]),
-            _position(_LEVELS, above_zero[rows]),
-        )
-        logs = np.zeros(len(rows))
-        for corner in product((0, 1), repeat=3):
-            weight = np.ones(len(rows))
-            where = []
-            for step, (at, share), size in zip(corner, along, table.shape, strict=True):
-                weight *= share if step else 1 - share
-                where.append(np.minimum(at + step, size - 1))
-            logs += weight * table[tuple(where)]
+        positive = np.flatnonzero(above_zero > 0)
         ends = np.zeros(len(frequency))
-        ends[rows] = np.exp(logs)
+        for begin in range(0, len(positive), _ROWS_AT_ONCE):
+            rows = positive[begin : begin + _ROWS_AT_ONCE]
+            along = (
+                (at_x[rows], share_x[rows]),
+                (at_age[rows], share_age[rows]),
+                _position(_LEVELS, above_zero[rows]),
+            )
+            logs = np.zeros(len(rows))
+            for corner in product((0, 1), repeat=3):
+                weight = np.ones(len(rows))
+                where = []
+                for step, (at, share), size in zip(corner, along, table.shape, strict=True):
+                    weight *= share if step else 1 - share
+                    where.append(np.minimum(at + step, size - 1))
+                logs += weight * table[tuple(where)]
+            ends[rows] = np.exp(logs)
         return ends
 
     tail = (1.0 - coverage) / 2

@@ -100,7 +100,7 @@ def customer_value(
         model=tested.champion,
     )
     today = _EPOCH + timedelta(as_of)
-    models, renewal_fits = _contract_models(renewals)
+    models, renewal_fits = contract_models(renewals)
     rows = [
         *_purchase_evaluations(tested, fits, spend_fit, int(weights.sum()), today),
         *_contract_evaluations(renewals, renewal_fits, as_of, today),
@@ -152,31 +152,35 @@ def _spend_model(spend_fit: SpendFit) -> pd.DataFrame:
     )
 
 
-def _contract_models(renewals: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Fit]]:
+def contract_models(renewals: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Fit]]:
     """Fit retention per plan and cohort; what is not told there is taken from a wider scope.
 
-    A cohort's own renewals first, then those of its plan, then those of all plans. Also returns the
-    fits of whole plans by plan key.
+    A cohort's own renewals first, then those of its plan, then those of all plans with the same
+    period: a year's renewal says nothing of a month's. Where none of them tells, the plan's own
+    fit stands, which its prior draws towards one half. Also returns the fits of whole plans by key.
     """
     decided = renewals[renewals["is_decided"].astype(bool)]
 
     def fitted(rows: pd.DataFrame) -> Fit:
         return contracts.fit(contracts.count_renewals(rows["renewal_number"], rows["is_renewed"]))
 
-    everything = fitted(decided)
+    period_fits = {period: fitted(rows) for period, rows in decided.groupby("period_days")}
     plan_fits: dict[str, Fit] = {}
     found = []
     for (plan, name), of_plan in renewals.groupby(["plan_key", "plan_name"], sort=True):
         own = decided[decided["plan_key"] == plan]
+        period = of_plan["period_days"].iloc[0]
         plan_fit = plan_fits[str(plan)] = fitted(own)
         scopes: list[tuple[int | None, list[tuple[str, Fit]]]] = [(None, [])]
         for year in sorted(of_plan["cohort_year"].unique().tolist()):
             cohort = fitted(own[own["cohort_year"] == year])
             scopes.append((int(year), [("cohort", cohort)]))
         for year, narrow in scopes:
-            candidates = [*narrow, ("plan", plan_fit), ("all plans", everything)]
+            candidates = [*narrow, ("plan", plan_fit)]
+            if period in period_fits:
+                candidates.append(("period", period_fits[period]))
             scope, fit = next(
-                (pair for pair in candidates if pair[1].status is Status.OK), candidates[-1]
+                (pair for pair in candidates if pair[1].status is Status.OK), ("plan", plan_fit)
             )
             found.append(
                 {

@@ -3,11 +3,13 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from models.value import contracts
 from models.value.contracts import Renewals, Retention
 from models.value.status import Status
+from models.value.tables import contract_models
 from tests.unit.models.value_model_data import Array
 
 # Per cent of customers surviving year 0 to 12 (Fader & Hardie 2007, table 1).
@@ -146,3 +148,49 @@ def test_traps_end_in_a_status_and_finite_parameters(
     rates = contracts.retention(contracts.fitted(fit), np.arange(1, 50))
     assert np.isfinite(rates).all() and (rates > 0).all() and (rates < 1).all()
     assert (np.diff(rates) > 0).all(), "retention rises with every renewal"
+
+
+def test_what_a_cohort_does_not_tell_comes_from_plans_of_the_same_period() -> None:
+    """The old monthly plan tells itself; the new one is like it; the only annual one is alone."""
+
+    def payments(plan: str, year: int, period: int, renewals: tuple[Array, Array]) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "plan_key": plan,
+                "plan_name": plan,
+                "cohort_year": year,
+                "period_days": period,
+                "renewal_number": renewals[0].astype(int),
+                "is_renewed": renewals[1].astype(bool),
+                "is_decided": True,
+            }
+        )
+
+    many, _ = made_up(2000, Retention(0.8, 2.0), 6)
+    few = (np.array([1.0, 1.0]), np.array([1.0, 0.0]))
+    models, plan_fits = contract_models(
+        pd.concat(
+            [
+                payments("old", 2024, 30, many),
+                payments("old", 2025, 30, few),
+                payments("new", 2025, 30, few),
+                payments("annual", 2025, 365, few),
+            ]
+        )
+    )
+    found = {
+        (row.plan_key, None if pd.isna(row.cohort_year) else row.cohort_year): row
+        for row in models.itertuples()
+    }
+    assert {key: (row.model_scope, row.model_status) for key, row in found.items()} == {
+        ("old", None): ("plan", "ok"),
+        ("old", 2024): ("cohort", "ok"),
+        ("old", 2025): ("plan", "ok"),
+        ("new", None): ("period", "ok"),
+        ("new", 2025): ("period", "ok"),
+        ("annual", None): ("plan", "too_few"),
+        ("annual", 2025): ("plan", "too_few"),
+    }
+    assert found["old", 2025].alpha == plan_fits["old"].parameters["alpha"]
+    annual = found["annual", None]
+    assert annual.beta / (annual.alpha + annual.beta) == pytest.approx(0.5, abs=0.05)
