@@ -10,7 +10,7 @@ import itertools
 import json
 import math
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -24,7 +24,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest, mannwhitneyu, norm
 
-from models.value import gamma_gamma, transactions
+from models.value import contracts, gamma_gamma, transactions
+from models.value.fitting import Fit
 from models.value.scoring import score_customers
 from orchestration.defs.models.customer_value import SEED
 from tests.conftest import AS_OF
@@ -307,17 +308,142 @@ def historic(exports: Exports) -> dict[str, Row]:
     return values
 
 
+PERIODS = (7, 30, 91, 182, 365)
+GRACE_SHARE = 0.5
+HORIZONS = {"90d": 90.0, "365d": 365.0, "lifetime": 3 * 365.0}
+
+
+@dataclass(frozen=True)
+class Payment:
+    """A payment of a contract, with the renewal that follows it."""
+
+    customer: str
+    plan: str
+    period: int
+    day: date
+    amount: Decimal
+    cohort: int
+    number: int
+    is_renewed: bool
+    is_decided: bool
+
+
+def contract_payments(exports: Exports) -> tuple[list[Payment], dict[str, Decimal]]:
+    """Return the payments of contracts, and what each order with one holds of them."""
+    paid: dict[tuple[str, str], dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    of_order: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for line in exports.lines:
+        order = line["order"]
+        if line["category"] == "Subscription" and order["is_sale"] and order["customer_key"]:
+            paid[order["customer_key"], line["product_id"]][order["day"]] += line["net_revenue"]
+            of_order[order["order_id"], line["product_id"]] += line["net_revenue"]
+    nearest: dict[str, Counter[int]] = defaultdict(Counter)
+    for (_, plan), days in paid.items():
+        for before, after in itertools.pairwise(sorted(days)):
+            gap = (after - before).days
+            if gap <= 516:
+                nearest[plan][min(PERIODS, key=lambda p, g=gap: abs(math.log(p / g)))] += 1
+    period_of = {plan: counts.most_common(1)[0][0] for plan, counts in nearest.items()}
+    payments = []
+    for (key, plan), days in sorted(paid.items()):
+        if plan not in period_of:
+            continue
+        period = period_of[plan]
+        latest = timedelta(math.ceil(period * (1 + GRACE_SHARE)))
+        runs: list[list[date]] = []
+        for before, day in itertools.pairwise([None, *sorted(days)]):
+            assert day is not None
+            if before is None or (day - before).days > period * (1 + GRACE_SHARE):
+                runs.append([day])
+            elif (day - before).days >= period / 2:
+                runs[-1].append(day)
+        for run in runs:
+            for number, day in enumerate(run, 1):
+                payments.append(
+                    Payment(
+                        key, plan, period, day, days[day], run[0].year, number,
+                        is_renewed=number < len(run),
+                        is_decided=day + latest <= AS_OF,
+                    )
+                )  # fmt: skip
+    share: dict[str, Decimal] = defaultdict(Decimal)
+    for (order, plan), amount in of_order.items():
+        if plan in period_of:
+            share[order] += amount
+    return payments, share
+
+
 def purchase_days(exports: Exports) -> dict[str, dict[date, Decimal]]:
-    """Return what every buyer spent on every day with a sale, before refunds."""
-    spend: dict[str, dict[date, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    """Return what every buyer spent on every day with a sale, before refunds, without contracts."""
+    _, contract_share = contract_payments(exports)
+    spend: dict[str, dict[date, Decimal]] = {}
     for key, orders in sales_by_customer(exports).items():
         for order in orders:
-            spend[key][order["day"]] += order["net_revenue"]
+            of_contracts = contract_share.get(order["order_id"])
+            if of_contracts is None or of_contracts < order["net_revenue"]:
+                days = spend.setdefault(key, defaultdict(Decimal))
+                days[order["day"]] += order["net_revenue"] - (of_contracts or 0)
     return spend
 
 
+def renewal_parameters(payments: list[Payment]) -> dict[tuple[str, int], tuple[float, float, str]]:
+    """Return alpha, beta and status of each plan and cohort: the narrowest fit that is ok."""
+
+    def fitted(rows: Iterable[Payment]) -> Fit:
+        decided = [row for row in rows if row.is_decided]
+        return contracts.fit(
+            contracts.count_renewals(
+                [row.number for row in decided], [row.is_renewed for row in decided]
+            )
+        )
+
+    found = {}
+    for plan, cohort in {(row.plan, row.cohort) for row in payments}:
+        of_plan = [row for row in payments if row.plan == plan]
+        own = fitted(of_plan)
+        wider = fitted(row for row in payments if row.period == of_plan[0].period)
+        fits = [fitted(row for row in of_plan if row.cohort == cohort), own, wider]
+        fit = next((fit for fit in fits if fit.status == "ok"), own)
+        found[plan, cohort] = (fit.parameters["alpha"], fit.parameters["beta"], str(fit.status))
+    return found
+
+
+def running_contracts(exports: Exports) -> dict[str, Row]:
+    """Return what running contracts are expected to pay, payment by payment, by customer."""
+    payments, _ = contract_payments(exports)
+    parameters = renewal_parameters(payments)
+    found: dict[str, Row] = {}
+    for row in payments:
+        if row.is_renewed or row.is_decided:
+            continue
+        alpha, beta, status = parameters[row.plan, row.cohort]
+        due = (row.day + timedelta(row.period) - AS_OF).days
+        state = found.setdefault(
+            row.customer, defaultdict(float) | {"stays_out": 1.0, "idle": 1.0, "status": status}
+        )
+        first = (beta + row.number - 1) / (alpha + beta + row.number - 1)
+        state["stays_out"] *= 1 - first
+        state["idle"] *= 1 - first if due <= 365 else 1.0
+        for name, horizon in HORIZONS.items():
+            alive, day, number = 1.0, max(due, 0), row.number
+            expected = low = high = mean = 0.0
+            while day <= horizon:
+                alive *= (beta + number - 1) / (alpha + beta + number - 1)
+                worth = float(row.amount) * (1 + DISCOUNT_RATE) ** (-day / 365.25)
+                expected += alive
+                mean += alive * worth
+                low += worth if alive > 0.975 else 0.0
+                high += worth if alive > 0.025 else 0.0
+                day, number = day + row.period, number + 1
+            state[f"payments_{name}"] += expected
+            state[f"revenue_{name}"] += mean
+            state[f"revenue_{name}_low"] += min(low, mean)
+            state[f"revenue_{name}_high"] += max(high, mean)
+    return found
+
+
 def predicted(exports: Exports) -> dict[str, Row]:
-    """Return the scores of every buyer from purchase histories made here.
+    """Return the scores of every buyer from purchase histories and contracts made here.
 
     The champion of the sample is the default model (test_champion_has_the_least_error).
     """
@@ -340,29 +466,44 @@ def predicted(exports: Exports) -> dict[str, Row]:
         generator=np.random.default_rng(SEED),
         annual_discount_rate=DISCOUNT_RATE,
     )
+    position = {key: index for index, key in enumerate(keys)}
+    under_contract = running_contracts(exports)
     worth = historic(exports)
     rows = {}
-    for index, key in enumerate(keys):
+    for key in sales_by_customer(exports):
         kept = 1 - worth[key]["refund_rate"]
         rate = kept * worth[key]["margin_rate"]
-        rows[key] = {
-            "probability_alive": scores.probability_alive[index],
-            "probability_purchase_365d": scores.probability_purchase_365d[index],
-            "expected_purchases_365d": scores.expected_purchases_365d[index],
-            "expected_purchases_lifetime": scores.expected_purchases_lifetime[index],
-            "expected_spend": scores.expected_spend[index] * kept,
-            **{
-                name: getattr(scores, name)[index] * rate
-                for horizon in ("90d", "365d", "lifetime")
-                for name in (
-                    f"predicted_value_{horizon}",
-                    f"predicted_value_{horizon}_low",
-                    f"predicted_value_{horizon}_high",
-                )
-            },
-            "model_name": str(scores.model_name[index]),
-            "model_status": str(scores.model_status[index]),
+        own = position.get(key)
+        contract = under_contract.get(key)
+
+        def score(name: str, own: int | None = own) -> float:
+            return 0.0 if own is None else float(getattr(scores, name)[own])
+
+        row: Row = {
+            "probability_alive": score("probability_alive"),
+            "probability_purchase_365d": score("probability_purchase_365d"),
+            "expected_purchases_365d": score("expected_purchases_365d"),
+            "expected_purchases_lifetime": score("expected_purchases_lifetime"),
+            "expected_spend": None if own is None else score("expected_spend") * kept,
         }
+        for horizon in HORIZONS:
+            for end in ("", "_low", "_high"):
+                revenue = score(f"predicted_value_{horizon}{end}")
+                revenue += contract[f"revenue_{horizon}{end}"] if contract else 0.0
+                row[f"predicted_value_{horizon}{end}"] = revenue * rate
+        names = [] if own is None else [str(scores.model_name[own])]
+        status = "contract_ended" if own is None else str(scores.model_status[own])
+        if contract:
+            for name, other in (
+                ("probability_alive", "stays_out"),
+                ("probability_purchase_365d", "idle"),
+            ):
+                row[name] = 1 - (1 - row[name]) * contract[other]
+            for horizon in ("365d", "lifetime"):
+                row[f"expected_purchases_{horizon}"] += contract[f"payments_{horizon}"]
+            names.insert(0, "sbg")
+            status = contract["status"] if own is None or status == "ok" else status
+        rows[key] = row | {"model_name": "+".join(names) or "sbg", "model_status": status}
     return rows
 
 
@@ -376,6 +517,35 @@ def test_customer_value(exports: Exports, marts: duckdb.DuckDBPyConnection) -> N
     columns = ", ".join(next(iter(expected.values())))
     query = f"select customer_key, {columns} from marts.mart_customer_ltv"
     assert_table(marts, query, 1, expected)
+
+
+def test_contract_retention(exports: Exports, marts: duckdb.DuckDBPyConnection) -> None:
+    """Kaplan-Meier by hand: shares of decided renewals, multiplied up."""
+    payments, _ = contract_payments(exports)
+    decided = [row for row in payments if row.is_decided]
+    expected: dict[Any, Row] = {}
+    for plan in {row.plan for row in decided}:
+        cohorts = {row.cohort for row in decided if row.plan == plan}
+        for cohort in (None, *sorted(cohorts)):
+            own = [r for r in decided if r.plan == plan and cohort in (None, r.cohort)]
+            survival = 1.0
+            for number in range(1, max(row.number for row in own) + 1):
+                up = [row for row in own if row.number == number]
+                kept = sum(row.is_renewed for row in up)
+                survival *= kept / len(up)
+                expected[plan, cohort, number] = {
+                    "count_at_risk": len(up),
+                    "count_renewed": kept,
+                    "retention_rate": kept / len(up),
+                    "survival_rate": survival,
+                }
+    query = (
+        "select product_id, cohort_year, renewal_number, count_at_risk, count_renewed, "
+        "retention_rate, survival_rate from marts.mart_contract_retention "
+        "join marts.dim_products on plan_key = product_key"
+    )
+    assert_table(marts, query, 3, expected)
+    assert len(expected) > 10
 
 
 def month_of(day: date) -> date:
