@@ -22,3 +22,15 @@
 {% macro money(amount) -%}
     cast(cast({{ amount }} as decimal(18, 2)) as varchar)
 {%- endmacro %}
+
+
+{# A value of a KPI as text, in its unit; reads the columns kpi and measure. #}
+{% macro kpi_text(value) -%}
+    case
+        when measure = 'rate'
+            then cast(cast(100 * {{ value }} as decimal(9, 1)) as varchar) || ' %'
+        when measure = 'nps' then cast(cast({{ value }} as decimal(9, 1)) as varchar) || ' points'
+        when kpi in ('count_orders', 'new_customers') then {{ whole(value) }}
+        else {{ money(value) }}
+    end
+{%- endmacro %}

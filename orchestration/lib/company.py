@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from models.service.business_hours import weekly_hours
+from orchestration.lib.kpi_targets import KpiTarget, KpiTargetsError, read_kpi_targets
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -262,6 +263,16 @@ class CustomerValue(_Strict):
     referred_anyway_share: Share = 0.50
 
 
+class Care(_Strict):
+    """When the care calendar reminds of what."""
+
+    # A year would bring the same birthday twice.
+    horizon_days: Annotated[int, Field(ge=1, le=365)] = 30
+    follow_up_after_days: Annotated[int, Field(ge=0)] = 3
+    survey_after_days: Annotated[int, Field(ge=0)] = 7
+    survey_pause_days: Annotated[int, Field(ge=0)] = 90
+
+
 class Company(_Strict):
     """Every setting, with the default that holds where `company.yml` says nothing."""
 
@@ -291,13 +302,17 @@ class Company(_Strict):
     identity: Identity = Identity()
     service: Service = Service()
     journey: Journey = Journey()
+    care: Care = Care()
+    kpi_targets_file: Path | None = None
+    # Read from that file, so that a changed target is a changed setting.
+    kpi_targets: tuple[KpiTarget, ...] = ()
     quarantine_ceiling: Share = 0.01
     largest_shrink: Share = 0.50
     published_versions_kept: Annotated[int, Field(ge=2)] = 10
 
 
 def load_company(path: Path) -> Company:
-    """Read `company.yml`; a missing file or line means the default.
+    """Read `company.yml` and the targets it names; a missing file or line means the default.
 
     Raises CompanyError with one line per problem: file, key, what is wrong.
     """
@@ -309,8 +324,10 @@ def load_company(path: Path) -> Company:
         raise CompanyError(f"{path}: is not YAML: {error}") from error
     if not isinstance(content, dict):
         raise CompanyError(f"{path}: expected `setting: value` lines")
+    if "kpi_targets" in content:
+        raise CompanyError(f"{path}: kpi_targets: name their file in kpi_targets_file instead")
     try:
-        return Company.model_validate(content)
+        company = Company.model_validate(content)
     except ValidationError as error:
         raise CompanyError(
             "\n".join(
@@ -318,3 +335,10 @@ def load_company(path: Path) -> Company:
                 for problem in error.errors()
             )
         ) from error
+    if company.kpi_targets_file is None:
+        return company
+    try:
+        targets = read_kpi_targets(path.parent / company.kpi_targets_file)
+    except KpiTargetsError as error:
+        raise CompanyError(str(error)) from error
+    return company.model_copy(update={"kpi_targets": targets})

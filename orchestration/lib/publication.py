@@ -9,6 +9,7 @@ Does not: what the tables mean, which gates there are, who may write (`builds.ex
       v=<version>/
         customer_marts.duckdb       schemas marts and audit, with comments
         <table>.parquet             one per table of schema marts
+        care_calendar.csv           tables of CSV_FILES once more, for systems that import CSV
         manifest.json
       .tmp-…                        of a run at work, or killed; the next one removes it
 
@@ -39,6 +40,8 @@ DATABASE_NAME = "customer_marts.duckdb"
 MANIFEST_NAME = "manifest.json"
 CURRENT = "current"
 STORAGE_VERSION = "v1.4.0"  # The newest that every 1.x driver from 1.4 on and 2.0 can read.
+
+CSV_FILES = {"mart_care_calendar": "care_calendar.csv"}
 
 _CATALOG = "customer_marts"
 _TEMPORARY = ".tmp-"
@@ -158,10 +161,11 @@ def publish(
     tables that the build does not hold are ignored, a key that a table lacks is an error.
 
     `manifest` must be plain JSON values and is written with version, sequence (one more than the
-    highest so far), tables and audit_tables added. `version` must be new for every run, even for
-    one that repeats another: a killed run may leave a complete version behind that never became
-    current. Of all versions the `keep` newest stay, and the current one. Close every connection
-    to the build first: DuckDB does not open a file read-only that is open for writing.
+    highest so far), tables, csv_files (file by table) and audit_tables added. `version` must be new
+    for every run, even for one that repeats another: a killed run may leave a complete version
+    behind that never became current. Of all versions the `keep` newest stay, and the current one.
+    Close every connection to the build first: DuckDB does not open a file read-only that is open
+    for writing.
     """
     check_name("The version", version)
     if keep < 2:
@@ -169,7 +173,7 @@ def publish(
             f"keep is {keep}, but at least 2 versions must be kept: "
             "readers may be opening the one before while it is replaced"
         )
-    reserved = {"version", "sequence", "tables", "audit_tables"} & manifest.keys()
+    reserved = {"version", "sequence", "tables", "csv_files", "audit_tables"} & manifest.keys()
     if reserved:
         raise ValueError(f"The manifest must not set {', '.join(sorted(reserved))}")
     json.dumps(
@@ -200,6 +204,9 @@ def publish(
             "sequence": 1 + max((info.manifest["sequence"] for info in earlier), default=0),
             **manifest,
             "tables": [asdict(table) for table in marts],
+            "csv_files": {
+                table.name: CSV_FILES[table.name] for table in marts if table.name in CSV_FILES
+            },
             "audit_tables": [asdict(table) for table in audit],
         }
         text = json.dumps(full, indent=2, ensure_ascii=False) + "\n"
@@ -311,7 +318,7 @@ def _write_tables(
     documentation: Mapping[str, TableDocumentation],
     keys: Mapping[str, Sequence[str]],
 ) -> tuple[list[tuple[str, PublishedTable]], tuple[str, ...]]:
-    """Write database and Parquet files; return (schema, table) pairs and what lacks a comment."""
+    """Write database, Parquet and CSV files; return (schema, table) pairs and what lacks a comment."""
     database = folder / DATABASE_NAME
     # The build keeps its catalog name, by which its views refer to each other.
     source = _quote(build_database.stem)
@@ -346,6 +353,9 @@ def _write_tables(
                 parquet = folder / f"{table.name}.parquet"
                 con.execute(f"copy {reference} to {_text(parquet)} ({_PARQUET_OPTIONS})")
                 _expect_rows(con, f"read_parquet({_text(parquet)})", counts[table])
+                if table.name in CSV_FILES:
+                    file = _text(folder / CSV_FILES[table.name])
+                    con.execute(f"copy {reference} to {file} (format csv, header)")
             digest = _hash_rows(con, table, f"from {reference}")
             result.append((table.schema, PublishedTable(table.name, counts[table], digest)))
     _expect_no_log(database)

@@ -56,6 +56,7 @@ def write_settings(
             f"loyalty_weight_{name}": ("double", weight)
             for name, weight in company.loyalty_weights.model_dump().items()
         },
+        **{f"care_{name}": ("integer", days) for name, days in company.care.model_dump().items()},
         "segment_history_months": ("integer", company.segment_history_months),
         "key_account_count": ("integer", company.key_accounts.count),
         "key_account_period_days": ("integer", company.key_accounts.period_days),

@@ -6,6 +6,7 @@ import dagster as dg
 
 from orchestration.lib import project
 from orchestration.lib.dbt_project import read_manifest
+from orchestration.lib.kpi_targets import write_kpi_targets
 from orchestration.lib.release import drop_what_is_no_longer_made
 from orchestration.lib.service_settings import SERVICE_TABLES, write_service_settings
 from orchestration.lib.settings_table import write_settings
@@ -49,6 +50,15 @@ def settings() -> dg.Definitions:
                 for name, description in SERVICE_TABLES.items()
             ),
             dg.AssetSpec(
+                dg.AssetKey(["settings", "kpi_targets"]),
+                deps=raw,
+                group_name="intermediate",
+                description="One row per target of the scorecard, from the file of targets.",
+                owners=[OWNER],
+                kinds={"csv", "duckdb"},
+                metadata=source_metadata(manifest, "settings.kpi_targets"),
+            ),
+            dg.AssetSpec(
                 dg.AssetKey(["settings", "subscription_categories"]),
                 deps=raw,
                 group_name="intermediate",
@@ -84,6 +94,7 @@ def settings() -> dg.Definitions:
             drop_what_is_no_longer_made(con, project.systems())
             as_of = write_settings(con, warehouse.company, warehouse.asked_as_of)
             service_rows = write_service_settings(con, manifest, warehouse.company.service, as_of)
+            count_targets = write_kpi_targets(con, manifest, warehouse.company.kpi_targets)
             counts = dict(
                 con.execute(
                     "select 'input_files', count(*) from audit.input_files "
@@ -98,6 +109,9 @@ def settings() -> dg.Definitions:
             yield dg.MaterializeResult(
                 asset_key=["settings", table], metadata={"dagster/row_count": count}
             )
+        yield dg.MaterializeResult(
+            asset_key=["settings", "kpi_targets"], metadata={"dagster/row_count": count_targets}
+        )
         yield dg.MaterializeResult(
             asset_key=["settings", "subscription_categories"],
             metadata={"dagster/row_count": len(warehouse.company.subscriptions.categories)},

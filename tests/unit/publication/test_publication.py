@@ -145,6 +145,7 @@ def test_the_manifest_says_what_is_in_the_version(build: Path, published: Path) 
             }
             for table in result.tables
         ],
+        "csv_files": {},
         "audit_tables": [
             {
                 "name": "reconciliation",
@@ -569,3 +570,24 @@ def test_an_empty_table_has_a_hash_of_its_own() -> None:
         con.execute("create table t (a int, b text)")
         con.execute("create table u (a int)")
         assert content_hash(con, "t") != content_hash(con, "u")
+
+
+def test_the_care_calendar_is_published_as_csv_too(build: Path, published: Path) -> None:
+    """In the version's folder, so that who follows `current` never sees half a file."""
+    with duckdb.connect(build) as con:
+        con.execute(
+            "create table marts.mart_care_calendar as from (values "
+            "(date '2026-11-03', 'birthday', '刘薇, \"Vivi\"', null), "
+            "(date '2026-11-02', 'survey', 'Ann', true)) t(due_date, care_type, customer_name, x)"
+        )
+    record_validated(
+        build.parent, "marts", "all", passed=True, tables=["fct_orders", "mart_care_calendar"]
+    )
+    keys = {**KEYS, "mart_care_calendar": ["due_date", "care_type"]}
+    publish_build(build, published, "v1", keys=keys)
+    assert (published / "current/care_calendar.csv").read_text(encoding="utf-8") == (
+        "due_date,care_type,customer_name,x\n"
+        "2026-11-02,survey,Ann,true\n"
+        '2026-11-03,birthday,"刘薇, ""Vivi""",\n'
+    )
+    assert read_manifest(published)["csv_files"] == {"mart_care_calendar": "care_calendar.csv"}
