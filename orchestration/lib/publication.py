@@ -318,7 +318,7 @@ def _write_tables(
     documentation: Mapping[str, TableDocumentation],
     keys: Mapping[str, Sequence[str]],
 ) -> tuple[list[tuple[str, PublishedTable]], tuple[str, ...]]:
-    """Write database, Parquet and CSV files; return (schema, table) pairs and what lacks a comment."""
+    """Write the files of a version; return (schema, table) pairs and what lacks a comment."""
     database = folder / DATABASE_NAME
     # The build keeps its catalog name, by which its views refer to each other.
     source = _quote(build_database.stem)
