@@ -6,6 +6,8 @@ reading behaviour (`int_segments__customer_behaviour`), rules that a person sets
 A segmentation is a way to speak of customers, not a discovery of natural kinds: k-means also cuts a
 single cloud. What is asked of it is that another sample of the same customers would be cut the same
 way (Hennig 2007, Cluster-wise assessment of cluster stability); where none is, all stay together.
+The number of segments is the most stable one; of those within one standard error of it the largest
+(the rule of Breiman et al. 1984 for trees), since more segments say more.
 """
 
 from collections.abc import Sequence
@@ -16,7 +18,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-LARGEST_COUNT = 7  # more segments than that nobody keeps apart
+# Two halves, more and less of everything, are always stable and say little.
+SMALLEST_COUNT, LARGEST_COUNT = 3, 7  # more than seven nobody keeps apart
 # Hennig 2007: below .6 a cluster should not be trusted, from .75 on it is a valid pattern.
 STABLE = 0.75
 SMALLEST_SHARE = 0.03
@@ -110,7 +113,7 @@ class Needs:
 
 
 def needs_segments(behaviour: Floats, generator: np.random.Generator) -> Needs:
-    """Cut customers into the largest stable number of segments.
+    """Cut customers into the most stable number of segments.
 
     `behaviour` has a row per customer and a column per feature of FEATURES, NaN where a customer's
     is not known. A feature that is known for fewer than half of them, or the same for all, does not
@@ -126,24 +129,21 @@ def needs_segments(behaviour: Floats, generator: np.random.Generator) -> Needs:
     # One thread: the order of additions, and with it every border, stays the same everywhere.
     with threadpool_limits(1):
         tried = _stabilities(_sample(standardised, CHOICE_SAMPLE, generator), generator)
-        stable = [number for number, (score, share) in tried.items()
-                  if score >= STABLE and share >= SMALLEST_SHARE]  # fmt: skip
-        scores = {number: score for number, (score, _) in tried.items()}
-        if not stable:
+        number = _most_stable(tried)
+        scores = {count: stability.mean for count, stability in tried.items()}
+        if number is None:
             return _one_segment(count, scores)
-        model = _fit(_sample(standardised, FIT_SAMPLE, generator), max(stable), generator, 10)
+        model = _fit(_sample(standardised, FIT_SAMPLE, generator), number, generator)
         labels = model.predict(standardised)
     # The largest segment first; the centre decides between equals.
-    sizes = np.bincount(labels, minlength=max(stable))
-    order = sorted(
-        range(max(stable)), key=lambda label: (-sizes[label], *model.cluster_centers_[label])
-    )
+    sizes = np.bincount(labels, minlength=number)
+    order = sorted(range(number), key=lambda label: (-sizes[label], *model.cluster_centers_[label]))
     place = np.argsort(order)
     labels = place[labels]
     return Needs(
         labels=labels,
         segments=_describe(behaviour, standardised, labels, used),
-        stability=scores[max(stable)],
+        stability=scores[number],
         tried=scores,
     )
 
@@ -184,31 +184,55 @@ def _sample(rows: Floats, size: int, generator: np.random.Generator) -> Floats:
     return rows[np.sort(generator.choice(len(rows), size, replace=False))]
 
 
-def _fit(rows: Floats, count: int, generator: np.random.Generator, starts: int):  # type: ignore[no-untyped-def]  # scikit-learn is imported when it is needed
+def _fit(rows: Floats, count: int, generator: np.random.Generator):  # type: ignore[no-untyped-def]  # scikit-learn is imported when it is needed
     from sklearn.cluster import KMeans
 
     seed = int(generator.integers(2**31))
-    return KMeans(n_clusters=count, n_init=starts, random_state=seed).fit(rows)
+    return KMeans(n_clusters=count, n_init=10, random_state=seed).fit(rows)
 
 
-def _stabilities(
-    rows: Floats, generator: np.random.Generator
-) -> dict[int, tuple[float, float]]:  # fmt: skip
-    """Return, per number of segments, the mean adjusted Rand index and the smallest share."""
+@dataclass(frozen=True)
+class _Stability:
+    """Adjusted Rand index over bootstrap samples, its standard error, the smallest share."""
+
+    mean: float
+    error: float
+    smallest: float
+
+
+def _stabilities(rows: Floats, generator: np.random.Generator) -> dict[int, _Stability]:
+    """Return how far each number of segments comes out the same again (Hubert & Arabie 1985)."""
     from sklearn.metrics import adjusted_rand_score
 
     found = {}
     distinct = len(np.unique(rows, axis=0))
-    for count in range(2, min(LARGEST_COUNT, distinct) + 1):
-        reference = _fit(rows, count, generator, 10).labels_
+    for count in range(SMALLEST_COUNT, min(LARGEST_COUNT, distinct) + 1):
+        reference = _fit(rows, count, generator).labels_
         agreement = []
         for _ in range(BOOTSTRAPS):
             drawn = rows[generator.integers(len(rows), size=len(rows))]
-            again = _fit(drawn, count, generator, 10).predict(rows)
-            agreement.append(adjusted_rand_score(reference, again))
-        smallest = np.bincount(reference, minlength=count).min() / len(rows)
-        found[count] = (float(np.mean(agreement)), float(smallest))
+            agreement.append(
+                adjusted_rand_score(reference, _fit(drawn, count, generator).predict(rows))
+            )
+        found[count] = _Stability(
+            float(np.mean(agreement)),
+            float(np.std(agreement, ddof=1) / np.sqrt(BOOTSTRAPS)),
+            float(np.bincount(reference, minlength=count).min() / len(rows)),
+        )
     return found
+
+
+def _most_stable(tried: dict[int, _Stability]) -> int | None:
+    """Return the largest number within one standard error of the most stable; None if none is."""
+    usable = {
+        number: stability
+        for number, stability in tried.items()
+        if stability.mean >= STABLE and stability.smallest >= SMALLEST_SHARE
+    }
+    if not usable:
+        return None
+    best = max(usable.values(), key=lambda stability: stability.mean)
+    return max(n for n, stability in usable.items() if stability.mean >= best.mean - best.error)
 
 
 def _describe(
