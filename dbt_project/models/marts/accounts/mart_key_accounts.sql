@@ -7,23 +7,6 @@ settings as (
     select * from {{ source('settings', 'company') }}
 ),
 
--- Both periods are judged by what was known on their own last day.
-periods as (
-    select
-        'current' as period_name,
-        as_of_date as period_end,
-        as_of_date - key_account_period_days as after_date,
-        as_of_date - 2 * key_account_period_days as previous_after_date
-    from settings
-    union all
-    select
-        'previous' as period_name,
-        as_of_date - key_account_period_days as period_end,
-        as_of_date - 2 * key_account_period_days as after_date,
-        as_of_date - 3 * key_account_period_days as previous_after_date
-    from settings
-),
-
 orders as (
     select
         order_key,
@@ -36,6 +19,38 @@ orders as (
         units
     from {{ ref('fct_orders') }}
     where is_sale and customer_key is not null
+),
+
+first_orders as (
+    select min(order_date) as first_order_date
+    from orders
+),
+
+-- Both periods are judged by what was known on their own last day. There is no period before where
+-- the sales do not reach back over all of it: against a truncated one everybody has moved.
+periods as (
+    select
+        'current' as period_name,
+        as_of_date as period_end,
+        as_of_date - key_account_period_days as after_date,
+        as_of_date - 2 * key_account_period_days as previous_after_date
+    from settings
+    union all
+    select
+        'previous' as period_name,
+        settings.as_of_date - settings.key_account_period_days as period_end,
+        settings.as_of_date - 2 * settings.key_account_period_days as after_date,
+        settings.as_of_date - 3 * settings.key_account_period_days as previous_after_date
+    from settings
+    cross join first_orders
+    where
+        first_orders.first_order_date
+        <= settings.as_of_date - 2 * settings.key_account_period_days + 1
+),
+
+has_previous as (
+    select count(*) > 1 as is_known
+    from periods
 ),
 
 sales as (
@@ -88,7 +103,8 @@ category_sales as (
         periods.period_name,
         order_lines.customer_key,
         order_lines.product_category,
-        cast(sum(greatest(order_lines.net_revenue, 0)) as decimal(18, 4)) as net_revenue
+        -- 19 digits: the square of a wholesaler's 116,407.43 does not fit into 18.
+        cast(sum(greatest(order_lines.net_revenue, 0)) as decimal(19, 4)) as net_revenue
     from {{ ref('fct_order_lines') }} as order_lines
     inner join periods -- lines within the period
         on
@@ -259,6 +275,7 @@ accounts as (
 select
     accounts.customer_key,
     case
+        when not has_previous.is_known then 'first'
         when not accounts.is_key_account then 'lost'
         when not accounts.was_key_account then 'new'
         else 'kept'
@@ -285,7 +302,9 @@ select
     measures.concentration,
     cast(measures.sales_amount as double) / cast(current_period.total_sales_amount as double)
         as share_of_sales,
-    accounts.is_key_account and not accounts.was_key_account as is_new,
+    has_previous.is_known
+    and accounts.is_key_account
+    and not accounts.was_key_account as is_new,
     not accounts.is_key_account as is_lost,
     accounts.is_key_account
     and accounts.was_key_account
@@ -299,6 +318,7 @@ select
     coalesce(measures.cost_to_serve > measures.margin, false) as is_unprofitable
 from accounts
 cross join settings
+cross join has_previous
 left join current_period on accounts.customer_key = current_period.customer_key
 left join measures
     on accounts.customer_key = measures.customer_key and measures.period_name = 'current'

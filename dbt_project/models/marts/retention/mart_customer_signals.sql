@@ -7,8 +7,15 @@ settings as (
     from {{ source('settings', 'company') }}
 ),
 
+-- Contract payments count here: who stops renewing falls silent too.
 purchase_days as (
-    select * from {{ ref('int_value__purchase_days') }}
+    select
+        customer_key,
+        cast(ordered_at as date) as purchase_date,
+        sum(net_revenue - refund_amount) as spend
+    from {{ ref('fct_orders') }}
+    where is_sale and customer_key is not null
+    group by customer_key, cast(ordered_at as date)
 ),
 
 purchases as (

@@ -51,8 +51,9 @@ pairs as (
         before.customer_key is not null as is_start,
         now.customer_key is not null as is_end,
         now.customer_key is not null and now.first_period = now.period_start_date as is_new,
-        cast(coalesce(before.net_revenue, 0) as decimal(18, 4)) as start_revenue,
-        cast(coalesce(now.net_revenue, 0) as decimal(18, 4)) as end_revenue
+        -- 19 digits: the square of a wholesaler's 113,069.44 does not fit into 18.
+        cast(coalesce(before.net_revenue, 0) as decimal(19, 4)) as start_revenue,
+        cast(coalesce(now.net_revenue, 0) as decimal(19, 4)) as end_revenue
     from purchases as now
     full outer join purchases as before
         on

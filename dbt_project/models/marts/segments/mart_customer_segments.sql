@@ -168,6 +168,7 @@ select
     case
         when profiles.country_code is null then null
         when profiles.country_code != home_country.country_code then 'abroad'
+        when profiles.region is null then 'home'
         when regions.is_core then 'home_core'
         else 'home_other'
     end as market_class,

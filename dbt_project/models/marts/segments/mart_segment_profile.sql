@@ -42,6 +42,14 @@ sales as (
     group by orders.customer_key
 ),
 
+-- Growth needs two whole years: against a truncated one every company grows.
+coverage as (
+    select min(cast(orders.ordered_at as date)) <= max(settings.as_of_date) - 729 as has_two_years
+    from {{ ref('fct_orders') }} as orders
+    cross join settings
+    where orders.is_sale
+),
+
 -- One satisfaction per customer, the latest overall answer of each kind.
 answers as (
     select
@@ -207,7 +215,7 @@ select
     cast(measured.spend_365d as decimal(18, 4)) as spend_365d,
     cast(measured.spend_previous_365d as decimal(18, 4)) as spend_previous_365d,
     case
-        when measured.spend_previous_365d > 0
+        when measured.spend_previous_365d > 0 and coverage.has_two_years
             then
                 cast(measured.spend_365d as double) / cast(measured.spend_previous_365d as double)
                 - 1
@@ -256,6 +264,7 @@ select
     measured.count_customers < settings.small_sample_size as is_small_sample
 from measured
 cross join settings
+cross join coverage
 left join {{ source('statistics', 'needs_segments') }} as needs
     on
         measured.dimension_name = 'needs_segment'
