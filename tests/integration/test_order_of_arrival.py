@@ -1,0 +1,171 @@
+"""Order does not matter: files that arrive in any order, in any number of runs, end the same.
+
+Full and delta exports, files that come late, are sent again, overlap others or correct old rows, in
+random orders with fixed seeds. All pipeline runs of this module are on homes of 80 customers.
+"""
+
+import csv
+import datetime as dt
+import itertools
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from orchestration.lib import project
+from orchestration.lib.reading.landing import land_system
+from orchestration.lib.reading.views import create_raw_views
+from samples import write_exports
+from tests.integration.deliveries import as_csv, deliver, exported_rows, mart_hashes
+from tests.running import TEST_DATA, crm_warehouse, published
+from tests.staging_layer import stage
+
+LAST = dt.date(2026, 11, 1)
+CONTACTS = "hubspot-crm-exports-all-contacts"
+CORRECTED = "corrected_channel"
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days of changes behind a full export, and four files that nobody planned.
+
+    One corrects old orders, one repeats rows of other files, one is a late export of an old state,
+    one is a file sent again under a later day.
+    """
+    out = tmp_path_factory.mktemp("arrival") / "exports"
+    write_exports(out, customers=80, seed=5, as_of=LAST, days_of_deltas=2, report=lambda _: None)
+    rows = exported_rows(out, "orders")
+    correction = {"channel": CORRECTED, "updated_at": "2026-11-01 22:00:00"}
+    outdated = {"channel": "outdated", "updated_at": "2019-01-01 00:00:00"}
+    deliver(
+        out, "canonical/orders_2026-11-01_230000.csv", as_csv([r | correction for r in rows[:9]])
+    )
+    deliver(out, "canonical/orders_2026-10-31_120000.csv", as_csv(rows[5:60]))
+    deliver(out, "canonical/orders_2026-10-29.csv", as_csv([r | outdated for r in rows[40:80]]))
+    full = min((out / "canonical").glob("customers_[0-9]*"))
+    shutil.copy(full, out / "canonical/customers_2026-11-01_235900.csv")
+    return out
+
+
+def files_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def split(files: list[Path], seed: int, parts: int) -> list[list[Path]]:
+    """Shuffle files and cut them into parts, none of them empty."""
+    chance = random.Random(seed)
+    shuffled = chance.sample(files, len(files))
+    cuts = [0, *sorted(chance.sample(range(1, len(files)), parts - 1)), len(files)]
+    return [shuffled[start:end] for start, end in itertools.pairwise(cuts)]
+
+
+def test_a_random_order_in_random_runs_publishes_the_same_marts(
+    exports: Path, tmp_path: Path
+) -> None:
+    files = files_in(exports / "canonical")
+    homes = {"in order": [files], "shuffled": split(files, seed=11, parts=2)}
+    hashes: dict[str, dict[str, str]] = {}
+
+    for name, runs in homes.items():
+        for arriving in runs:
+            landing = tmp_path / name / "landing/canonical"
+            landing.mkdir(parents=True, exist_ok=True)
+            for path in arriving:
+                shutil.copy(path, landing)
+            run = crm_warehouse("run", "--home", tmp_path / name)
+            # Half of the files may be stopped by a gate, such as lines whose orders are to come.
+            assert run.exit_code in ((0,) if arriving is runs[-1] else (0, 2)), run.stderr
+        hashes[name] = mart_hashes(tmp_path / name)
+
+    assert hashes["shuffled"] == hashes["in order"]
+    with published(tmp_path / "shuffled") as con:
+        channels = con.execute(
+            "select count(*) filter (where channel = $1), "
+            "count(*) filter (where channel = 'outdated') from marts.fct_orders",
+            [CORRECTED],
+        ).fetchone()
+    assert channels == (9, 0), "the correction holds, the late export of an old state does not"
+
+
+@pytest.fixture(scope="module")
+def full_exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """HubSpot's exports of all records, with one between the two days that came with less.
+
+    A contact that is missing in it alone is no deletion: the last full export has it again.
+    """
+    folder = tmp_path_factory.mktemp("full") / "hubspot"
+    shutil.copytree(TEST_DATA / "hubspot", folder)
+    newest = folder / f"{CONTACTS}-2026-11-01.csv"
+    header, *rows = newest.read_text("utf-8-sig").splitlines(keepends=True)
+    between = folder / f"{CONTACTS}-2026-10-28.csv"
+    between.write_text("".join([header, *rows[1:]]), encoding="utf-8")
+    shutil.copy(folder / f"{CONTACTS}-2026-10-25.csv", folder / f"{CONTACTS}-2026-11-05.csv")
+    return folder
+
+
+def arrive(runs: list[list[Path]], work: Path) -> None:
+    """Land the files run by run."""
+    contract = project.contracts()["hubspot"]
+    landing = work / "landing/hubspot"
+    landing.mkdir(parents=True)
+    for arriving in runs:
+        for path in arriving:
+            shutil.copy(path, landing)
+        land_system(contract, work / "landing", work / "raw", frozenset(), lambda _: None)
+
+
+def raw_rows(work: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows of the raw tables, with where they come from and whether they are deleted."""
+    contract = project.contracts()["hubspot"]
+    records = land_system(contract, work / "landing", work / "raw", frozenset(), lambda _: None)
+    with duckdb.connect() as con:
+        create_raw_views(con, contract, records, work / "raw", None)
+        return {
+            exported.name: con.execute(
+                f"from raw.hubspot__{exported.name} order by _exported_at, _content_hash, "
+                "_row_number"
+            ).fetchall()
+            for exported in contract.objects
+        }
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_full_exports_in_any_order_give_the_same_raw_tables(
+    seed: int, full_exports: Path, tmp_path: Path
+) -> None:
+    files = files_in(full_exports)
+
+    arrive([files], tmp_path / "in order")
+    arrive(split(files, seed, parts=1 + seed % 4), tmp_path / "shuffled")
+
+    expected = raw_rows(tmp_path / "in order")
+    assert raw_rows(tmp_path / "shuffled") == expected
+    assert sum(len(rows) for rows in expected.values()) > 30
+
+
+def test_full_exports_in_any_order_are_staged_the_same(full_exports: Path, tmp_path: Path) -> None:
+    files = files_in(full_exports)
+    staged: dict[str, dict[str, list[tuple[Any, ...]]]] = {}
+
+    for name, runs in {"in order": [files], "shuffled": split(files, 23, parts=3)}.items():
+        arrive(runs, tmp_path / name)
+        database = stage("hubspot", tmp_path / name / "landing", tmp_path / name)
+        with duckdb.connect(str(database), read_only=True) as con:
+            tables = con.execute(
+                "select schema_name, table_name from duckdb_tables() "
+                "where table_name like 'stg_hubspot__%' union all "
+                "select schema_name, view_name from duckdb_views() "
+                "where view_name like 'stg_hubspot__%' order by all"
+            ).fetchall()
+            staged[name] = {
+                table: con.execute(f"from {schema}.{table} order by all").fetchall()
+                for schema, table in tables
+            }
+
+    assert staged["shuffled"] == staged["in order"]
+    contacts = staged["in order"]["stg_hubspot__customers"]
+    with (full_exports / f"{CONTACTS}-2026-11-01.csv").open("r", encoding="utf-8-sig") as file:
+        assert 0 < len(list(csv.DictReader(file))) <= len(contacts)
