@@ -122,7 +122,8 @@ def _files_suite(
         _critical(
             "expect_rows_to_satisfy",
             {
-                "condition": f"rows_quarantined <= {quarantine_ceiling} * rows_in_file",
+                "condition": f"rows_quarantined - rows_released <= {quarantine_ceiling}"
+                " * rows_in_file",
                 "sample_query": bad_rows.format(least=f"{quarantine_ceiling} * f.rows_in_file"),
             },
             f"More than {100 * quarantine_ceiling:g} % of a file's rows cannot be used.",
@@ -132,10 +133,31 @@ def _files_suite(
         ),
         _warning(
             "expect_rows_to_satisfy",
-            {"condition": "rows_quarantined = 0", "sample_query": bad_rows.format(least="0")},
+            {
+                "condition": "rows_quarantined = rows_released",
+                "sample_query": bad_rows.format(least="0"),
+            },
             "Some rows cannot be used; the ceiling decides when that stops the run.",
             "All of them are in audit.quarantine: have them corrected at the source.",
             name=f"no_row_is_quarantined({system})",
+        ),
+        _warning(
+            "expect_rows_to_satisfy",
+            {"condition": "status <> 'loaded' OR message IS NULL", "show": [*file, "message"]},
+            "What was decided on a file may be wrong: it was likely, not certain.",
+            "Look at the message and declare in the contract what it names.",
+            name=f"no_file_is_read_by_guess({system})",
+        ),
+        _warning(
+            "expect_rows_to_satisfy",
+            {
+                "condition": "len(columns_added) = 0 AND len(columns_missing) = 0",
+                "show": [*file, "columns_added", "columns_missing"],
+            },
+            "A file has other columns than the contract: added ones are kept in source_metadata, "
+            "missing ones are NULL.",
+            "If a column was renamed add its name to the aliases in the contract.",
+            name=f"every_file_has_the_columns_of_the_contract({system})",
         ),
     ]
     required = [o.name for o in objects if o.required]
@@ -208,7 +230,8 @@ def _first_bad_rows(system: str, objects: Sequence[RawObject]) -> str:
         " ELSE q.message END AS message"
         " FROM audit.quarantine AS q JOIN audit.input_files AS f"
         " ON f.system = q.system AND f.object = q.object AND f.file_name = q.file_name"
-        f" WHERE f.system = {literal(system)} AND f.rows_quarantined > {{least}}"
+        f" WHERE f.system = {literal(system)} AND q.released_by IS NULL"
+        " AND f.rows_quarantined - f.rows_released > {least}"
     )
 
 

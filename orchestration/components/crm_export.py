@@ -81,7 +81,7 @@ def raw_layer(contract: ExportContract) -> dg.Definitions:
         with warehouse.connect() as con:
             create_raw_views(con, contract, records, warehouse.home.raw, warehouse.asked_as_of)
             write_input_files(con, contract.system, records)
-            write_quarantine(con, contract.system, records, warehouse.home.raw)
+            write_quarantine(con, contract, records, warehouse.home.raw)
         for exported in contract.objects:
             own = [record for record in records if record.object == exported.name]
             loaded = [record for record in own if record.status == "loaded"]

@@ -307,7 +307,9 @@ def _cut(
     """Cut off what stands before the rows and behind them."""
     footer = _footer(text, exported, layout)
     if footer:
-        shown = tuple(line.strip()[:80] for line in footer.lines)
+        # no more than the words that gave it away: the rest may be about a person
+        phrases = [FOOTER.match(line) for line in footer.lines]
+        shown = [p.group().strip(" \"'(*") if p else "a note" for p in phrases]
         layout = replace(
             layout,
             footer_lines=len(footer.lines),

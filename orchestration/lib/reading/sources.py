@@ -188,6 +188,11 @@ def export_time(name: str) -> datetime | None:
     return None
 
 
+def name_without_time(name: str) -> str:
+    """Return what two exports of one object have in common in their names: all but the time."""
+    return _EXPORT_TIME.sub("", name)
+
+
 _AGAIN = "the file is damaged or was still being written: copy it to landing again"
 
 

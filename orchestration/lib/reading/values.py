@@ -655,7 +655,7 @@ def _decide_time(reading: Reading, values: Sequence[Shape], exported: ExportObje
 
     counted = _counted(values)
     if counted:
-        warning = f"numbers were read as {counted}: {values[0].example} is a time"
+        warning = f"numbers were read as {counted}"
         return replace(
             reading,
             spellings=(counted,),

@@ -15,6 +15,7 @@ import duckdb
 from orchestration.lib.contracts import PROVENANCE, SOURCE_METADATA, ExportContract, ExportObject
 from orchestration.lib.reading.landing import quarantine_path
 from orchestration.lib.reading.records import FileRecord
+from orchestration.lib.reading.sources import name_without_time
 from orchestration.lib.reading.sql import quoted, text_list
 
 # What the landed files do not say themselves.
@@ -59,6 +60,7 @@ def write_input_files(
             decisions varchar,
             exported_at timestamp, exported_at_source varchar, max_watermark timestamp,
             rows_in_file bigint, rows_loaded bigint, rows_quarantined bigint,
+            rows_released bigint default 0,
             columns_missing varchar[], columns_added varchar[], message varchar, remedy varchar,
             parquet_path varchar, size_bytes bigint, contract_hash varchar
         )
@@ -93,9 +95,17 @@ def _as_tuple(value: Any) -> Any:
 
 
 def write_quarantine(
-    con: duckdb.DuckDBPyConnection, system: str, records: Iterable[FileRecord], raw: Path
+    con: duckdb.DuckDBPyConnection,
+    contract: ExportContract,
+    records: Sequence[FileRecord],
+    raw: Path,
 ) -> None:
     """Write a system's rows of `audit.quarantine`, as QuarantinedRow has them.
+
+    A row is released once another file, exported no earlier, has brought its record: `released_by`
+    names that file, and `audit.input_files` counts the row. Rows that do not say their key are
+    released by a later file of the same name, dates aside, that does not hold them any more.
+    Expects the system's raw views and its rows of `audit.input_files`.
 
     What a row said may be personal data. It stands in columns that begin with an underscore, which
     stay behind when `audit` is published.
@@ -106,20 +116,114 @@ def write_quarantine(
         create table if not exists audit.quarantine (
             system varchar, object varchar, file_name varchar, content_hash varchar,
             row_number bigint, line_number bigint, column_name varchar, reason varchar,
-            message varchar, _value varchar, _raw_row varchar, _key_values varchar
+            message varchar, released_by varchar, _value varchar, _raw_row varchar,
+            _key_values varchar
         )
         """
     )
-    con.execute("delete from audit.quarantine where system = ?", [system])
-    paths = [quarantine_path(r, raw) for r in records if r.status == "loaded"]
-    found = text_list(str(path) for path in paths if path is not None)
-    if found != "[]":
-        con.execute(
-            f"insert into audit.quarantine by name "
-            "select * rename (value as _value, raw_row as _raw_row, key_values as _key_values) "
-            f"from read_parquet({found}) "
-            "order by system, object, file_name, row_number"
+    con.execute("delete from audit.quarantine where system = ?", [contract.system])
+    loaded = [record for record in records if record.status == "loaded"]
+    bad = [record for record in loaded if record.rows_quarantined]
+    if not bad:
+        return
+    found = text_list(str(quarantine_path(record, raw)) for record in bad)
+    con.execute(
+        f"insert into audit.quarantine by name "
+        "select * rename (value as _value, raw_row as _raw_row, key_values as _key_values) "
+        # files that were landed by an earlier reader lack the key
+        f"from read_parquet({found}, union_by_name = true) "
+        "order by system, object, file_name, row_number"
+    )
+    for exported in contract.objects:
+        if exported.key and any(record.object == exported.name for record in bad):
+            _release_by_key(con, contract.system, exported)
+    for record in bad:
+        _release_by_name(con, record, loaded)
+    con.execute(
+        """
+        update audit.input_files as f
+        set rows_released = (
+            select count(distinct q.row_number) from audit.quarantine as q
+            where q.content_hash = f.sha256 and q.object = f.object and q.system = f.system
+                and q.released_by is not null
         )
+        where f.system = ?
+        """,
+        [contract.system],
+    )
+
+
+def _release_by_key(con: duckdb.DuckDBPyConnection, system: str, exported: ExportObject) -> None:
+    view = f"raw.{quoted(f'{system}__{exported.name}')}"
+    key = f"to_json([{', '.join(quoted(name) for name in exported.key)}])::varchar"
+    con.execute(
+        f"""
+        update audit.quarantine as q
+        set released_by = fixed.file_name
+        from (
+            select
+                bad.content_hash, bad._key_values,
+                arg_min(good.file_name, (good.exported_at, good.content_hash)) as file_name
+            from (
+                select distinct content_hash, file_name, exported_at, _key_values
+                from audit.quarantine
+                join audit.input_files using (system, object, file_name)
+                where system = $system and object = $object and _key_values is not null
+            ) as bad
+            join (
+                select distinct
+                    {key} as key_values, _file_name as file_name, _content_hash as content_hash,
+                    _exported_at as exported_at
+                from {view}
+                where {key} in (
+                    select _key_values from audit.quarantine
+                    where system = $system and object = $object
+                )
+            ) as good on good.key_values = bad._key_values
+            where good.content_hash <> bad.content_hash
+                and (good.exported_at >= bad.exported_at or good.file_name = bad.file_name)
+            group by bad.content_hash, bad._key_values
+        ) as fixed
+        where q.system = $system and q.object = $object and q.content_hash = fixed.content_hash
+            and q._key_values = fixed._key_values
+        """,
+        {"system": system, "object": exported.name},
+    )
+
+
+def _release_by_name(
+    con: duckdb.DuckDBPyConnection, bad: FileRecord, loaded: Sequence[FileRecord]
+) -> None:
+    """Release the keyless rows of a file that its newest successor does not hold any more."""
+    name = name_without_time(bad.file_name)
+    successors = [
+        record
+        for record in loaded
+        if record.object == bad.object
+        and record.sha256 != bad.sha256
+        and (record.exported_at, record.sha256) > (bad.exported_at, bad.sha256)
+        and name_without_time(record.file_name) == name
+    ]
+    if not successors:
+        return
+    newest = max(successors, key=lambda record: (record.exported_at, record.sha256))
+    con.execute(
+        """
+        update audit.quarantine as q
+        set released_by = $newest
+        where q.system = $system and q.content_hash = $bad and q._key_values is null
+            and q._raw_row not in (
+                select other._raw_row from audit.quarantine as other
+                where other.system = $system and other.content_hash = $newest_hash
+            )
+        """,
+        {
+            "newest": newest.file_name,
+            "system": bad.system,
+            "bad": bad.sha256,
+            "newest_hash": newest.sha256,
+        },
+    )
 
 
 def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> str:

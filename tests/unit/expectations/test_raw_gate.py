@@ -33,6 +33,9 @@ GOOD_FILE: dict[str, Any] = {
     "message": None,
     "remedy": None,
     "exported_at": "2024-01-02",
+    "rows_released": 0,
+    "columns_added": [],
+    "columns_missing": [],
 }
 
 
@@ -45,20 +48,23 @@ def gate(
         con.execute(
             "CREATE TABLE audit.input_files (system TEXT, object TEXT, file_name TEXT,"
             " status TEXT, rows_in_file BIGINT, rows_loaded BIGINT, rows_quarantined BIGINT,"
-            " message TEXT, remedy TEXT, exported_at TIMESTAMP)"
+            " message TEXT, remedy TEXT, exported_at TIMESTAMP, rows_released BIGINT,"
+            " columns_added TEXT[], columns_missing TEXT[])"
         )
         for file in files:
             con.execute(
-                "INSERT INTO audit.input_files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO audit.input_files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 list((GOOD_FILE | file).values()),
             )
         con.execute(
             "CREATE TABLE audit.quarantine (system TEXT, object TEXT, file_name TEXT,"
             " row_number BIGINT, line_number BIGINT, column_name TEXT, _value TEXT, reason TEXT,"
-            " message TEXT)"
+            " message TEXT, released_by TEXT)"
         )
         for row in bad_rows:
-            con.execute("INSERT INTO audit.quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            con.execute(
+                "INSERT INTO audit.quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", row
+            )
         con.execute(
             "CREATE VIEW raw.shop__customers AS SELECT 'C' || i AS customer_id,"
             " '2024-01-01' AS created_at, 'customers_2.csv' AS _file_name, i AS _row_number"

@@ -76,7 +76,8 @@ class Shop:
     def quarantine(self, records: list[FileRecord]) -> list[dict[str, Any]]:
         with duckdb.connect() as con:
             write_input_files(con, self.contract().system, records)
-            write_quarantine(con, self.contract().system, records, self.raw)
+            create_raw_views(con, self.contract(), records, self.raw, None)
+            write_quarantine(con, self.contract(), records, self.raw)
             result = con.execute("from audit.quarantine")
             names = [column[0].lstrip("_") for column in result.description or []]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

@@ -5,6 +5,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from orchestration.lib.reading.records import FileRecord
+from orchestration.lib.reading.views import create_raw_views, write_input_files, write_quarantine
 from tests.unit.reading.conftest import ORDERS, Shop
 
 HEADER = "order_id,amount,note,quantity,is_paid,due_date,updated_at\n"
@@ -178,3 +180,60 @@ def test_bad_rows_of_parquet_have_a_number_and_no_line(shop: Shop) -> None:
 def test_the_next_reading_takes_the_quarantine_from_the_sidecar(shop: Shop) -> None:
     first = bad_rows(shop, "order_id,amount\n1,1\n2,x\n")
     assert shop.quarantine(shop.land()) == first
+
+
+# --- release
+
+
+def released(shop: Shop, records: list[FileRecord]) -> list[tuple[Any, ...]]:
+    return [
+        (row["file_name"], row["row_number"], row["released_by"])
+        for row in sorted(shop.quarantine(records), key=lambda r: (r["file_name"], r["row_number"]))
+    ]
+
+
+def test_rows_are_released_when_a_later_file_brings_their_records(shop: Shop) -> None:
+    bad = "orders_2026-01-02.csv"
+    shop.put(bad, "order_id,amount\n1,x\n2,y\n3,1\n")
+    shop.put("orders_2026-01-01.csv", "order_id,amount\n1,1\n2,1\n")
+    assert released(shop, shop.land()) == [(bad, 1, None), (bad, 2, None)]
+    shop.put("orders_2026-01-03.csv", "order_id,amount\n2,7\n9,9\n")
+    records = shop.land()
+    assert released(shop, records) == [(bad, 1, None), (bad, 2, "orders_2026-01-03.csv")]
+    with duckdb.connect() as con:
+        create_raw_views(con, shop.contract(), records, shop.raw, None)
+        write_input_files(con, "shop", records)
+        write_quarantine(con, shop.contract(), records, shop.raw)
+        counts = con.execute(
+            "select rows_quarantined, rows_released from audit.input_files order by file_name"
+        ).fetchall()
+    assert counts == [(0, 0), (2, 1), (0, 0)]
+
+
+def test_rows_that_do_not_say_their_key_are_released_by_the_next_file_of_that_name(
+    shop: Shop,
+) -> None:
+    bad = "orders_2026-01-02.csv"
+    shop.put(bad, "order_id,amount\n1\n2,2\n3,3,3\n")
+    shop.put("orders_late_2026-01-03.csv", "order_id,amount\n1,1\n")
+    assert released(shop, shop.land()) == [(bad, 1, None), (bad, 3, None)]
+    shop.put("orders_2026-01-03.csv", "order_id,amount\n1,1\n3,3,3\n")
+    assert released(shop, shop.land()) == [
+        (bad, 1, "orders_2026-01-03.csv"),
+        (bad, 3, None),
+        ("orders_2026-01-03.csv", 2, None),
+    ]
+
+
+def test_two_versions_of_a_record_in_one_file_both_land_when_their_times_differ(
+    shop: Shop,
+) -> None:
+    found = bad_rows(
+        shop,
+        "order_id,amount,updated_at\n1,1,2026-01-01\n1,2,2026-01-02\n2,1,2026-01-01\n"
+        "2,2,2026-01-01\n",
+    )
+    assert [(r["row_number"], r["reason"]) for r in found] == [
+        (3, "duplicate_key"),
+        (4, "duplicate_key"),
+    ]
