@@ -155,6 +155,47 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
     )
 
 
+def sniff_headers(text: Path) -> list[str]:
+    """Return what is likely the header of a text that no contract describes.
+
+    The dialect is the one under which most records have as many cells as most others, and several;
+    the header is the first of these records that is all names: filled, different, no numbers.
+    """
+    sample = _sample(text)
+    best: tuple[float, list[str]] = (0, [])
+    for delimiter in DELIMITERS:
+        for quote, handicap in _QUOTES.items():
+            try:
+                records = _records(sample, Dialect(delimiter, quote, quote), None)
+            except RefusedError:
+                continue
+            widths = Counter(len(r.cells) for r in records if r.cells)
+            if not widths:
+                continue
+            width, count = max(widths.items(), key=lambda item: item[1] * (item[0] > 1))
+            regular = [r.cells for r in records if r.cells and len(r.cells) == width]
+            names = next((cells for cells in regular if _are_names(cells)), regular[0])
+            wrapped = sum(c[:1] in _QUOTES and c[:1] == c[-1:] != "" for c in names) / width
+            score = count / len(records) * (width > 1) - handicap - wrapped
+            if score > best[0]:
+                best = (score, names)
+    if best[1]:
+        return best[1]
+    first = next((line for line in sample if line.strip()), "")
+    if not first:
+        raise RefusedError("the file holds empty lines only", "export it again")
+    return [first.strip(' "\r\n')]
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return (
+        len(filled) == len(cells)
+        and len(set(filled)) == len(filled)
+        and not any(re.fullmatch(r"[\d.,:/ +-]+", cell) for cell in filled)
+    )
+
+
 @dataclass(frozen=True)
 class _Candidate:
     """A dialect with what the beginning of the file looks like in it."""
@@ -220,7 +261,7 @@ def _looked_at(
     sample: Sequence[str], dialect: Dialect, exported: ExportObject
 ) -> _Candidate | None:
     try:
-        records = _first_records(sample, dialect, exported)
+        records = _records(sample, dialect, None if exported.header else len(exported.columns))
     except RefusedError:
         return None
     if not records:
@@ -249,11 +290,8 @@ def _looked_at(
     )
 
 
-def _first_records(
-    sample: Sequence[str], dialect: Dialect, exported: ExportObject
-) -> list[TextRecord]:
-    """Parse the sample, whose last line may end anywhere; empty lines are left out."""
-    width = None if exported.header else len(exported.columns)
+def _records(sample: Sequence[str], dialect: Dialect, width: int | None) -> list[TextRecord]:
+    """Parse the sample, which may end within a record; empty lines are left out."""
     records = []
     try:
         for record in islice(parse_records(sample, dialect, width), _SAMPLE_RECORDS):

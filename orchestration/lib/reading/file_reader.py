@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 
@@ -35,11 +35,8 @@ from orchestration.lib.reading.sorting import (
     Relation,
     copy_clean,
     copy_sorted,
-    has_conflicting_keys,
-    landed,
-    max_watermark,
+    looked_over,
     sort_rows,
-    without_quarantined,
 )
 from orchestration.lib.reading.sources import Source, export_time, unpacked
 from orchestration.lib.reading.sql import literal, quoted, sql_strings, text_list
@@ -52,10 +49,12 @@ from orchestration.lib.reading.staging import (
 from orchestration.lib.reading.values import (
     TEXT_NULLS,
     decide,
-    read_as_declared,
     refuse_open_dates,
     shapes_of,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _FORMATS: Mapping[str, FileFormat] = {
     ".csv": "csv",
@@ -108,12 +107,7 @@ def read_file(
     """
     if size == 0:
         raise RefusedError("the file is empty (0 bytes)", "export it again")
-    file_format = exported.format or _FORMATS.get(PurePosixPath(source.plain_name).suffix.lower())
-    if file_format is None:
-        raise RefusedError(
-            f"the name does not say the format; known are {', '.join(_FORMATS)}",
-            f"declare `format:` for {exported.name} in the contract, or save the export as CSV",
-        )
+    file_format = format_of(source, exported)
     # A link with a name of our own, because DuckDB would take brackets in a name for a pattern.
     content = work / "content"
     plain = unpacked(source, content)
@@ -144,6 +138,18 @@ def read_file(
     return _read_delimited(job, text, record, damaged=damaged)
 
 
+def format_of(source: Source, exported: ExportObject | None) -> FileFormat:
+    """Return the format of a file: what the contract declares, else what its name says."""
+    declared = exported.format if exported else None
+    file_format = declared or _FORMATS.get(PurePosixPath(source.plain_name).suffix.lower())
+    if file_format is None:
+        raise RefusedError(
+            f"the name does not say the format; known are {', '.join(_FORMATS)}",
+            "declare `format:` in the contract, or save the export as CSV",
+        )
+    return file_format
+
+
 def utf8_text(source: Source, exported: ExportObject, work: Path) -> Path:
     """Return the content of a text file as UTF-8, decided as it was when the file was read."""
     path = unpacked(source, work / "content")
@@ -166,7 +172,9 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
     layout = delimited_layout(text, exported, job.work, str(record.format))
     columns = match_columns(layout.headers, exported)
     require_columns(layout.headers, columns, exported, layout.header_line or 1)
-    nulls = ["", *exported.null_values, *_text_nulls(layout)]
+    quotes = look_at_quotes(layout.path, layout.dialect)
+    unquoted = [text for text in TEXT_NULLS if text not in quotes.written_nulls]
+    nulls = list(dict.fromkeys(["", *exported.null_values, *unquoted]))
     dialect = layout.dialect
     record = dataclasses.replace(
         _with_columns(record, columns, exported),
@@ -178,11 +186,17 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
         preamble_lines=layout.preamble_lines,
         footer_lines=layout.footer_lines,
     )
-    record = _noting(record, layout.warnings, layout=layout.how, null_values=nulls[1:])
+    record = _noting(
+        record,
+        layout.warnings,
+        layout=layout.how,
+        headers=_headers(layout.headers, columns),
+        null_values=nulls[1:],
+    )
     relation = delimited_relation(layout, columns, nulls, exported)
     lines_of: Callable[[list[int]], Mapping[int, int]] | None = layout.line_numbers
     staged = None
-    if not damaged and not may_be_misread(layout.path, dialect):
+    if not damaged and not quotes.may_be_misread:
         try:
             clean = _copy_if_clean(job, relation, columns, record)
             if clean is not None:
@@ -259,7 +273,13 @@ def _read_sheet(job: Job, content: Path, record: FileRecord) -> FileRecord:
     warnings = []
     if sheet.footer_rows:
         warnings.append(f"{sheet.footer_rows} rows behind the last record were left out")
-    record = _noting(record, warnings, sheet=sheet.sheet, other_sheets=list(sheet.other_sheets))
+    record = _noting(
+        record,
+        warnings,
+        sheet=sheet.sheet,
+        other_sheets=list(sheet.other_sheets),
+        headers=_headers(sheet.headers, columns),
+    )
     width = len(sheet.headers)
     staged = stage_sheet(job.con, sheet.records(), width, job.work / _STAGED)
     nulls = text_list([*exported.null_values, "#N/A"])
@@ -340,18 +360,13 @@ def _copy_if_clean(
     readings = decide(exported, shapes_of(con, "sample", relation.cells, exported))
     if any(r.is_open or r.strict for r in readings.values()) or columns.repeated:
         return None
-    time, source = _time(con, relation, readings, exported, record)
-    rows = copy_clean(con, relation, readings, exported, job.provenance, time, target)
-    if has_conflicting_keys(con, target, exported):
+    named = export_time(record.file_name)
+    rows = copy_clean(con, relation, readings, exported, job.provenance, named, target)
+    conflicts, latest = looked_over(con, target, exported)
+    if conflicts:
         return None
-    return dataclasses.replace(
-        _noting_values(record, readings),
-        exported_at=time,
-        exported_at_source=source,
-        max_watermark=_watermark_of(con, target, exported),
-        rows_in_file=rows,
-        rows_loaded=rows,
-    )
+    record = _timed(_noting_values(record, readings), named, latest)
+    return dataclasses.replace(record, rows_in_file=rows, rows_loaded=rows)
 
 
 def _sort(
@@ -369,17 +384,14 @@ def _sort(
     aside, empty = sort_rows(
         con, relation, readings, exported, job.provenance, lines_of, job.work / ASIDE
     )
-    good = without_quarantined(relation)
-    time, source = _time(con, good, readings, exported, record)
-    rows = copy_sorted(con, relation, readings, exported, job.provenance, time, target)
-    record = _noting_values(record, readings)
+    named = export_time(record.file_name)
+    rows = copy_sorted(con, relation, readings, exported, job.provenance, named, target)
+    _, latest = looked_over(con, target, exported)
+    record = _timed(_noting_values(record, readings), named, latest)
     if empty:
         record = _noting(record, (), rows_without_text=empty)
     return dataclasses.replace(
         record,
-        exported_at=time,
-        exported_at_source=source,
-        max_watermark=_watermark_of(con, target, exported),
         rows_in_file=rows + aside,
         rows_loaded=rows,
         rows_quarantined=aside,
@@ -403,29 +415,18 @@ def _repeated_columns(
     return warnings
 
 
-def _watermark_of(
-    con: duckdb.DuckDBPyConnection, target: Path, exported: ExportObject
-) -> datetime | None:
-    """Return the latest watermark of the rows that were landed, which are canonical text."""
-    return max_watermark(con, landed(target, exported), read_as_declared(exported), exported)
-
-
-def _time(
-    con: duckdb.DuckDBPyConnection,
-    relation: Relation,
-    readings: Readings,
-    exported: ExportObject,
-    record: FileRecord,
-) -> tuple[datetime, TimeSource]:
-    """Decide the export time: from the name, else the latest watermark, else unknown.
+def _timed(record: FileRecord, named: datetime | None, latest: datetime | None) -> FileRecord:
+    """Note the export time: from the name, else the latest watermark, else unknown.
 
     Never from the file system, which says when a file was copied.
     """
-    named = export_time(record.file_name)
-    if named is not None:
-        return named, "file_name"
-    latest = max_watermark(con, relation, readings, exported)
-    return (latest, "watermark") if latest is not None else (NO_EXPORT_TIME, "none")
+    source: TimeSource = "file_name" if named else "watermark" if latest else "none"
+    return dataclasses.replace(
+        record,
+        exported_at=named or latest or NO_EXPORT_TIME,
+        exported_at_source=source,
+        max_watermark=latest,
+    )
 
 
 # --- what is noted
@@ -473,86 +474,97 @@ def _metadata(cells: Mapping[str, str]) -> str:
 # --- what DuckDB's reader must not see
 
 
-def _text_nulls(layout: TextLayout) -> list[str]:
-    """Return the spellings of "nothing" that hold in text columns of this file.
+@dataclass(frozen=True)
+class _Quotes:
+    """What was found on the quotes of a text file.
 
-    Where one of them occurs in quotes, it is a text that somebody wrote.
+    `may_be_misread` tells whether the file may hold what DuckDB accepts in silence but reads
+    otherwise. Of spaces between a delimiter and a quote it drops one and keeps three; it takes an
+    escape character at the very end for the end of a quoted cell; it reads over zero bytes; and
+    quotes inside unquoted cells, which may come from a lost delimiter, are nothing to it. May be
+    true of text inside quoted cells, which costs time only.
+
+    `written_nulls` are spellings of "nothing" that stand in quotes somewhere in the file: texts
+    that somebody wrote.
     """
-    quote = layout.dialect.quote
-    if not quote:
-        return list(TEXT_NULLS)
-    return [
-        text for text in TEXT_NULLS if not _holds(layout.path, f"{quote}{text}{quote}".encode())
-    ]
+
+    may_be_misread: bool
+    written_nulls: frozenset[str]
 
 
-def _holds(path: Path, searched: bytes) -> bool:
-    if path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        # one character first, which is much faster than to look for several
-        return data.find(searched[:1]) >= 0 and data.find(searched) >= 0
-
-
-def may_be_misread(path: Path, dialect: Dialect) -> bool:
-    """Tell whether the file may hold what DuckDB accepts in silence but reads otherwise.
-
-    Of spaces between a delimiter and a quote it drops one and keeps three; it takes an escape
-    character at the very end for the end of a quoted cell; it reads over zero bytes; and quotes
-    inside unquoted cells, which may come from a lost delimiter, are nothing to it. May be true of
-    text inside quoted cells, which costs time only.
-    """
+def look_at_quotes(path: Path, dialect: Dialect) -> _Quotes:
+    """Look at every quote of a file with its neighbours."""
     size = path.stat().st_size
     if size == 0:
-        return False
+        return _Quotes(False, frozenset())
     quote = dialect.quote.encode()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data.find(b"\0") >= 0:
-            return True
+        misread = data.find(b"\0") >= 0
         if not quote or data.find(quote) < 0:
-            return False
-        if len(dialect.delimiter) > 1 or (
-            dialect.escape != dialect.quote and data[-1:] == dialect.escape.encode()
-        ):
-            return True
-        within, start = False, 3 if data[:3] == codecs.BOM_UTF8 else 0
-        while start < size:
+            return _Quotes(misread, frozenset())
+        misread = misread or len(dialect.delimiter) > 1
+        if dialect.escape != dialect.quote:
+            misread = misread or data[-1:] == dialect.escape.encode()
+        written: set[str] = set()
+        within = False
+        start = len(codecs.BOM_UTF8) if data[:3] == codecs.BOM_UTF8 else 0
+        while start < size and not misread:
             end = min(start + _CHUNK, size)
             if end < size:
-                end = data.find(b"\n", end) + 1  # so that no run of quotes is cut
-                if end == 0:
-                    return True
-            expected = _within_quotes(data[start:end], dialect, within)
-            if expected is None:
-                return True
-            within, start = expected, end
-        return False
+                end = data.find(b"\n", end) + 1 or size  # so that no run of quotes is cut
+            chunk = _Chunk.of(data[start:end], dialect)
+            written.update(text for text in TEXT_NULLS if chunk.quotes_text(text))
+            behind = chunk.within_quotes(within)
+            misread = behind is None
+            within, start = bool(behind), end
+        if misread:
+            written = {t for t in TEXT_NULLS if data.find(quote + t.encode() + quote) >= 0}
+        return _Quotes(misread, frozenset(written))
 
 
-def _within_quotes(chunk: bytes, dialect: Dialect, within: bool) -> bool | None:
-    """Tell whether a quoted cell goes on behind a piece of text; None where quotes are misplaced.
+class _Chunk(NamedTuple):
+    """The quotes of a piece of text, all at once, because there may be millions."""
 
-    Of quotes in a row an even number is text. The one left over must open a cell behind a
-    delimiter or close it before one, by turns. All quotes at once, because there may be millions.
-    """
-    import numpy as np
+    code: "np.ndarray[Any, np.dtype[np.uint8]]"
+    starts: "np.ndarray[Any, np.dtype[np.intp]]"
+    ends: "np.ndarray[Any, np.dtype[np.intp]]"
+    dialect: Dialect
 
-    code = np.frombuffer(b"\n" + chunk + b"\n", dtype=np.uint8)
-    at = np.flatnonzero(code == ord(dialect.quote))
-    if dialect.escape != dialect.quote:
-        at = at[code[at - 1] != ord(dialect.escape)]
-    if len(at) == 0:
-        return within
-    first = np.concatenate(([True], np.diff(at) > 1))
-    last = np.concatenate((first[1:], [True]))
-    starts, ends = at[first], at[last]
-    left, right = code[starts - 1], code[ends + 1]
-    edge = np.zeros(256, dtype=bool)
-    edge[[ord(dialect.delimiter), 10, 13]] = True
-    single = (ends - starts) % 2 == 0
-    padded = ~single & (((left == 32) & edge[right]) | ((right == 32) & edge[left]))
-    opens, closes = edge[left[single]], edge[right[single]]
-    turns = np.arange(len(opens)) % 2 == int(within)
-    if padded.any() or (opens == closes).any() or (opens != turns).any():
-        return None
-    return within ^ bool(len(opens) % 2)
+    @classmethod
+    def of(cls, text: bytes, dialect: Dialect) -> "_Chunk":
+        """Find the runs of quotes: where each begins and ends."""
+        import numpy as np
+
+        code = np.frombuffer(b"\n" + text + b"\n" * 8, dtype=np.uint8)
+        at = np.flatnonzero(code == ord(dialect.quote))
+        if dialect.escape != dialect.quote:
+            at = at[code[at - 1] != ord(dialect.escape)]
+        first = np.concatenate(([True], np.diff(at) > 1))[: len(at)]
+        last = np.concatenate((first[1:], [True]))[: len(at)]
+        return cls(code, at[first], at[last], dialect)
+
+    def quotes_text(self, text: str) -> bool:
+        """Tell whether a text stands in quotes."""
+        found = self.ends
+        for offset, letter in enumerate(text.encode() + self.dialect.quote.encode(), 1):
+            found = found[self.code[found + offset] == letter]
+        return len(found) > 0
+
+    def within_quotes(self, within: bool) -> bool | None:
+        """Tell whether a quoted cell goes on behind the text; None where quotes are misplaced.
+
+        Of quotes in a row an even number is text. The one left over must open a cell behind a
+        delimiter or close it before one, by turns.
+        """
+        import numpy as np
+
+        left, right = self.code[self.starts - 1], self.code[self.ends + 1]
+        edge = np.zeros(256, dtype=bool)
+        edge[[ord(self.dialect.delimiter), 10, 13]] = True
+        single = (self.ends - self.starts) % 2 == 0
+        padded = ~single & (((left == 32) & edge[right]) | ((right == 32) & edge[left]))
+        opens, closes = edge[left[single]], edge[right[single]]
+        turns = np.arange(len(opens)) % 2 == int(within)
+        if padded.any() or (opens == closes).any() or (opens != turns).any():
+            return None
+        return within ^ bool(len(opens) % 2)

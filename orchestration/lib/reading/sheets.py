@@ -42,20 +42,7 @@ def decide_sheet(path: Path, exported: ExportObject) -> SheetLayout:
 
     Raises RefusedError when the file is no workbook or no sheet has a header that is known.
     """
-    # Imported here, because few exports are workbooks.
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        workbook = CalamineWorkbook.from_path(str(path))
-        sheets = {
-            name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            for name in workbook.sheet_names
-        }
-    except (CalamineError, OSError, ValueError) as error:
-        raise RefusedError(
-            f"the workbook cannot be opened: {error}",
-            "it is damaged or protected by a password: save it again, or as CSV",
-        ) from error
+    sheets = _sheets(path)
     best: tuple[int, str, int] = (0, "", 0)
     for name, rows in sheets.items():
         for position, row in enumerate(rows[:PREAMBLE]):
@@ -81,6 +68,34 @@ def decide_sheet(path: Path, exported: ExportObject) -> SheetLayout:
         footer_rows=footer,
         other_sheets=tuple(other for other in sheets if other != name),
     )
+
+
+def sniff_sheet(path: Path) -> list[str]:
+    """Return what is likely the header of a workbook: its first row with most texts."""
+    found: list[str] = []
+    for rows in _sheets(path).values():
+        for row in rows[:PREAMBLE]:
+            texts = [value for value in row if isinstance(value, str) and value.strip()]
+            if len(texts) > len([text for text in found if text]):
+                found = [text_of_cell(value) for value in row]
+    return found
+
+
+def _sheets(path: Path) -> dict[str, list[list[Any]]]:
+    # Imported here, because few exports are workbooks.
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        workbook = CalamineWorkbook.from_path(str(path))
+        return {
+            name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            for name in workbook.sheet_names
+        }
+    except (CalamineError, OSError, ValueError) as error:
+        raise RefusedError(
+            f"the workbook cannot be opened: {error}",
+            "it is damaged or protected by a password: save it again, or as CSV",
+        ) from error
 
 
 def text_of_cell(value: Any) -> str:

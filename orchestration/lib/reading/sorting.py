@@ -71,7 +71,7 @@ def copy_clean(
     readings: Readings,
     exported: ExportObject,
     provenance: Provenance,
-    exported_at: datetime,
+    exported_at: datetime | None,
     target: Path,
 ) -> int:
     """Write all rows to Parquet in one pass and return their number.
@@ -91,40 +91,28 @@ def copy_clean(
     )
 
 
-def max_watermark(
-    con: duckdb.DuckDBPyConnection, relation: Relation, readings: Readings, exported: ExportObject
-) -> datetime | None:
-    """Return the latest watermark of the rows, None when there is none."""
-    cell = relation.cells.get(exported.watermark) if exported.watermark else None
-    if cell is None:
-        return None
-    assert exported.watermark is not None
-    text = _landing(readings[exported.watermark], cell)
-    row = con.execute(
-        f"select max(try_cast({text} as timestamp)) from {relation.source}"
-    ).fetchone()
-    value = row[0] if row else None
-    return value if isinstance(value, datetime) else None
-
-
-def has_conflicting_keys(
+def looked_over(
     con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObject
-) -> bool:
-    """Tell whether a landed file holds two rows of one key that differ.
+) -> tuple[bool, datetime | None]:
+    """Tell of a landed file whether two rows of one key differ, and its latest watermark.
 
-    Counting distinct hashes first is much cheaper than comparing rows, and settles nearly every
-    file: different hashes are different keys.
+    Both in one pass. Counting distinct hashes first is much cheaper than comparing rows, and
+    settles nearly every file: different hashes are different keys. Canonical times sort as text.
     """
-    if not exported.key:
-        return False
-    source = f"read_parquet({literal(str(parquet))})"
     keys = ", ".join(quoted(name) for name in exported.key)
-    row = con.execute(f"select count(*) = count(distinct hash({keys})) from {source}").fetchone()
-    if row is not None and row[0]:
-        return False
+    distinct = f"count(*) = count(distinct hash({keys}))" if keys else "true"
+    latest = f"max({quoted(exported.watermark)})" if exported.watermark else "null"
+    row = con.execute(
+        f"select {distinct}, try_cast({latest} as timestamp) "
+        f"from read_parquet({literal(str(parquet))})"
+    ).fetchone()
+    assert row is not None  # an aggregate has a row
+    are_distinct, watermark = row
+    if are_distinct:
+        return False, watermark
     relation = landed(parquet, exported)
     conflicts = _conflicting_keys(relation, relation.cells, exported)
-    return con.execute(f"select 1 from ({conflicts}) limit 1").fetchone() is not None
+    return con.execute(f"select 1 from ({conflicts}) limit 1").fetchone() is not None, watermark
 
 
 def sort_rows(
@@ -238,7 +226,7 @@ def copy_sorted(
     readings: Readings,
     exported: ExportObject,
     provenance: Provenance,
-    exported_at: datetime,
+    exported_at: datetime | None,
     target: Path,
 ) -> int:
     """Write the rows that `sort_rows` left, under the numbers they have in the file."""
@@ -273,7 +261,7 @@ def _columns(
     relation: Relation,
     exported: ExportObject,
     provenance: Provenance,
-    exported_at: datetime,
+    exported_at: datetime | None,
 ) -> str:
     """List the columns of a raw file up to the row number."""
     return ", ".join(
@@ -285,9 +273,13 @@ def _columns(
             f"{relation.metadata} as {SOURCE_METADATA}",
             f"{literal(provenance.file_name)} as _file_name",
             f"{literal(provenance.sha256)} as _content_hash",
-            f"timestamp {literal(exported_at.isoformat(' '))} as _exported_at",
+            f"{_timestamp(exported_at)} as _exported_at",
         ]
     )
+
+
+def _timestamp(time: datetime | None) -> str:
+    return f"timestamp {literal(time.isoformat(' '))}" if time else "null::timestamp"
 
 
 def _landing(reading: Reading, cell: str) -> str:

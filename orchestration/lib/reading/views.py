@@ -16,10 +16,10 @@ from orchestration.lib.contracts import PROVENANCE, SOURCE_METADATA, ExportContr
 from orchestration.lib.reading.landing import quarantine_path
 from orchestration.lib.reading.records import FileRecord
 from orchestration.lib.reading.sources import name_without_time
-from orchestration.lib.reading.sql import quoted, text_list
+from orchestration.lib.reading.sql import literal, quoted, text_list
 
 # What the landed files do not say themselves.
-_OF_THE_VIEW = ("_row_number", "_is_deleted")
+_OF_THE_VIEW = ("_exported_at", "_row_number", "_is_deleted")
 
 
 def create_raw_views(
@@ -88,6 +88,16 @@ def read_input_files(con: duckdb.DuckDBPyConnection, system: str) -> list[FileRe
         [system],
     )
     return [FileRecord(*map(_as_tuple, row)) for row in found.fetchall()]
+
+
+def _exported_at(files: Sequence[FileRecord]) -> str:
+    """Write the export time; one that the file's rows tell was not known before they were read."""
+    whens = "".join(
+        f" when {literal(r.sha256)} then timestamp {literal(r.exported_at.isoformat(' '))}"
+        for r in files
+        if r.exported_at_source != "file_name"
+    )
+    return f"coalesce(_exported_at, case _content_hash{whens} end)" if whens else "_exported_at"
 
 
 def _as_tuple(value: Any) -> Any:
@@ -241,6 +251,7 @@ def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> s
         [
             *(quoted(name) for name in names),
             *(name for name in PROVENANCE if name not in _OF_THE_VIEW),
+            f"{_exported_at(files)} as _exported_at",
             "coalesce(_row_number, file_row_number + 1) as _row_number",
             f"{_is_deleted(exported, files)} as _is_deleted",
         ]
@@ -273,5 +284,5 @@ def _is_deleted(exported: ExportObject, files: Sequence[FileRecord]) -> str:
         if r.exported_at_source == "file_name" and exported.is_full(r.file_name)
     ]
     if full:
-        conditions.append(f"_exported_at < timestamp '{max(full)}'")
+        conditions.append(f"{_exported_at(files)} < timestamp '{max(full)}'")
     return " or ".join(conditions) or "false"
