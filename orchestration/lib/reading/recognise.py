@@ -1,0 +1,200 @@
+"""What a file is and what would become of its rows, without landing it.
+
+The same code reads the file as when it lands, into a folder that is thrown away. Without a contract
+one is drafted: the header is found by regularity, and every column gets the type that all its
+values have. Belongs here: the dry run, the draft. Does not: how files are read, what is printed.
+"""
+
+import json
+import re
+import tempfile
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import duckdb
+
+from orchestration.lib.contracts import CellType, Column, ExportObject
+from orchestration.lib.reading.dialect import sniff_headers
+from orchestration.lib.reading.encoding import as_utf8, decide_encoding
+from orchestration.lib.reading.file_reader import ASIDE, CLEAN, format_of, read_file
+from orchestration.lib.reading.json_text import json_records
+from orchestration.lib.reading.records import FileRecord, RefusedError
+from orchestration.lib.reading.sheets import sniff_sheet
+from orchestration.lib.reading.sources import Source, digest, unpacked
+from orchestration.lib.reading.sql import literal, quoted
+from orchestration.lib.reading.values import decide, shapes_of
+
+_JSON_RECORDS = 200  # from which the keys of a JSON file are collected
+_SHOWN = 20  # quarantined rows that are shown
+
+# The narrower type first. 0 and 1 are taken for numbers, not for yes and no.
+_KINDS: tuple[CellType, ...] = ("integer", "decimal", "boolean", "date", "timestamp")
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """One row that would go to quarantine."""
+
+    row_number: int
+    line_number: int | None
+    column_name: str | None
+    value: str | None
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What a file was recognised as.
+
+    `record` has the counts and every decision as it would be recorded. `columns` has the header in
+    the file of every column that was found, by its name in the contract (or the draft). `drafted`
+    is a contract for a file without one. `bad_rows` are the first of `record.rows_quarantined`.
+    """
+
+    record: FileRecord
+    exported: ExportObject | None
+    is_draft: bool
+    decisions: Mapping[str, Any]
+    columns: Mapping[str, str]
+    bad_rows: tuple[BadRow, ...]
+
+
+def recognise(source: Source, exported: ExportObject | None, system: str = "") -> Recognition:
+    """Read a file as it would land and say what was found; nothing is kept.
+
+    `exported` is the object its name stands for, None for an unknown layout. A file that would be
+    refused is described by the message and remedy of its record.
+    """
+    is_draft = exported is None
+    sha256, size = "", 0
+    try:
+        sha256, size = digest(source)
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
+            con.execute("set enable_progress_bar = false")
+            if exported is None:
+                (Path(folder) / "draft").mkdir()
+                exported = _drafted(con, source, Path(folder) / "draft")
+            (Path(folder) / "read").mkdir()
+            work = Path(folder) / "read"
+            record = read_file(con, system, exported, source, sha256, size, work)
+            bad_rows = _bad_rows(con, work) if record.rows_quarantined else ()
+    except RefusedError as error:
+        record = FileRecord(
+            system=system,
+            object=exported.name if exported else None,
+            file_name=source.name,
+            sha256=sha256,
+            status="refused",
+            message=error.message,
+            remedy=error.remedy,
+            size_bytes=size,
+        )
+        bad_rows = ()
+    decisions = json.loads(record.decisions)
+    return Recognition(
+        record, exported, is_draft, decisions, decisions.pop("headers", {}), bad_rows
+    )
+
+
+def _bad_rows(con: duckdb.DuckDBPyConnection, work: Path) -> tuple[BadRow, ...]:
+    rows = con.execute(
+        "select row_number, line_number, column_name, value, reason, message "
+        f"from read_parquet({literal(str(work / ASIDE))}) order by row_number limit {_SHOWN}"
+    )
+    return tuple(BadRow(*row) for row in rows.fetchall())
+
+
+def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> ExportObject:
+    """Draft a contract: the columns of the file, each with the type that all its values have."""
+    name = _slug(PurePosixPath(source.plain_name).stem.split(".")[0]) or "records"
+    as_text = _object(name, source, _headers(source, work))
+    read_file(con, "", as_text, source, "", 1, work)
+    landed = f"read_parquet({literal(str(work / CLEAN))})"
+    cells: dict[str, str | None] = {c.name: quoted(c.name) for c in as_text.columns}
+    kinds: dict[str, CellType] = {}
+    for kind in _KINDS:
+        typed = as_text.model_copy(
+            update={"columns": tuple(c.model_copy(update={"type": kind}) for c in as_text.columns)}
+        )
+        readings = decide(typed, shapes_of(con, landed, cells, typed))
+        counts = ", ".join(
+            f"count(*) filter ({r.is_filled(str(cells[n]))}), "
+            f"count(*) filter ({r.is_filled(str(cells[n]))} and {r.sql(str(cells[n]))} is null)"
+            for n, r in readings.items()
+        )
+        found = con.execute(f"select {counts} from {landed}").fetchone()
+        assert found is not None  # an aggregate has a row
+        for position, column in enumerate(readings):
+            filled, wrong = found[2 * position : 2 * position + 2]
+            if filled and not wrong and column not in kinds:
+                kinds[column] = kind
+    for column in [c for c, kind in kinds.items() if kind == "date"]:
+        # What is a date to one value and a time to another is a time.
+        timed = con.execute(
+            f"select 1 from {landed} where regexp_matches({quoted(column)}, '[0-9]:[0-9]') limit 1"
+        ).fetchone()
+        if timed:
+            kinds[column] = "timestamp"
+    for column in [c for c, kind in kinds.items() if kind == "integer"]:
+        leading = con.execute(
+            f"select 1 from {landed} where regexp_matches({quoted(column)}, '^0[0-9]') limit 1"
+        ).fetchone()
+        if leading or re.search(r"(_|^)(id|phone|zip|postcode|postal_code)$", column):
+            kinds[column] = "identifier"
+    columns = tuple(
+        c.model_copy(update={"type": kinds.get(c.name, "text")}) for c in as_text.columns
+    )
+    return as_text.model_copy(update={"columns": columns})
+
+
+def _headers(source: Source, work: Path) -> list[str]:
+    """Find the names of the columns of a file that no contract describes."""
+    file_format = format_of(source, None)
+    path = unpacked(source, work / "sniffed")
+    if file_format == "parquet":
+        with duckdb.connect() as con:
+            described = con.execute(f"describe from read_parquet({literal(str(path))})")
+            return [str(row[0]) for row in described.fetchall()]
+    if file_format == "xlsx":
+        return sniff_sheet(path)
+    anything = _object("anything", source, ["anything"])
+    text, _ = as_utf8(path, decide_encoding(path, anything), work / "sniffed.utf8")
+    if file_format in ("json", "ndjson"):
+        records = json_records(text, anything, by_line=file_format == "ndjson")
+        keys = (key for r in islice(records, _JSON_RECORDS) for key in r.value or {})
+        return list(dict.fromkeys(keys))
+    return sniff_headers(text)
+
+
+def _object(name: str, source: Source, headers: Sequence[str]) -> ExportObject:
+    columns: dict[str, Column] = {}
+    seen: set[str] = set()
+    for position, header in enumerate(headers, 1):
+        folded = header.strip().casefold()
+        if folded in seen:
+            continue
+        seen.add(folded)
+        slug = _slug(header) or f"column_{position}"
+        if slug in columns or slug == "source_metadata":
+            slug = f"{slug}_{position}"
+        aliases = (header.strip(),) if folded and folded != slug else ()
+        seen.add(slug)
+        columns[slug] = Column(name=slug, aliases=aliases)
+    return ExportObject(
+        name=name,
+        files=(PurePosixPath(source.name).name,),
+        mode="delta",
+        key=(),
+        columns=tuple(columns.values()) or (Column(name="anything"),),
+    )
+
+
+def _slug(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+    return slug if re.match("[a-z]", slug) else ""
