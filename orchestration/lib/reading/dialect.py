@@ -36,6 +36,8 @@ PREAMBLE = 60  # records among which a header is looked for
 _TAIL = 1 << 16
 
 _SEPARATOR_LINE = re.compile(r"""\ufeff?"?sep=(.|\\t)"?[\r\n]*""", re.IGNORECASE)
+# The first cell of a row of totals, which has as many cells as the others.
+_TOTAL = re.compile("(grand |report )?totals?:?|sum|summe|gesamt|合计|总计", re.IGNORECASE)
 # What reports and query tools write behind the last row.
 FOOTER = re.compile(
     r"""(?ix) [\s"'(*-]* (
@@ -79,7 +81,9 @@ class TextLayout:
         Where a record has one cell only, an empty line is an empty cell.
         """
         skip = self.skip
-        with self.path.open(encoding="utf-8-sig", newline="") as lines:
+        with self.path.open(encoding="utf-8", newline="") as file:
+            # One more byte order mark begins every file that was appended to another.
+            lines = (line.removeprefix("\ufeff") for line in file)
             for record in parse_records(lines, self.dialect, self.width, self.first_line):
                 if record.cells == [] and self.width > 1:
                     continue
@@ -88,12 +92,21 @@ class TextLayout:
                     continue
                 yield record._replace(cells=[""]) if record.cells == [] else record
 
+    def may_have_empty_lines(self) -> bool:
+        """Tell whether lines may be empty, within quoted cells or between records."""
+        if self.path.stat().st_size == 0:
+            return False
+        with (
+            self.path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
+            starts = data[:1] in (b"\n", b"\r")
+            return starts or data.find(b"\n\n") >= 0 or data.find(b"\n\r") >= 0
+
     def line_numbers(self, rows: Sequence[int]) -> dict[int, int]:
         """Return the lines of the export on which records begin, by their numbers from 1."""
         wanted = set(rows)
-        if not _may_hold(self.path, [self.dialect.quote, "\n\n", "\n\r", "\r\r"]):
-            return {row: self.first_line + self.skip + row - 1 for row in wanted}
-        found = {}
+        found: dict[int, int] = {}
         for number, record in enumerate(self.records(), 1):
             if number in wanted:
                 found[number] = record.line_number
@@ -269,24 +282,28 @@ def _looked_at(
     if exported.header:
         matches = [count_matches(r.cells or [], exported) for r in records[:PREAMBLE]]
         header = max(range(len(matches)), key=lambda i: matches[i])
-        width, rows = len(records[header].cells or []), records[header + 1 :]
+        names, rows = records[header].cells or [], records[header + 1 :]
+        width = len(names)
         found = matches[header]
     else:
-        header, found, width = None, 0, len(exported.columns)
+        header, found, names, width = None, 0, [], len(exported.columns)
         rows = records
     regular = [r for r in rows if r.cells is not None and len(r.cells) == width]
     cells = [cell for r in regular for cell in r.cells or [] if cell]
     other = [q for q in _QUOTES if q and q != dialect.quote]
     wrapped = sum(len(c) > 1 and c[0] == c[-1] and c[0] in other for c in cells)
-    # Cells behind ", " look regular under "," as well, but all begin with a space.
-    indented = sum(cell.startswith(" ") for cell in cells)
+    # Behind ", " names look right under "," as well, but begin with a space.
+    indented = len(names) > 1 and all(name.startswith(" ") for name in names[1:])
     return _Candidate(
         dialect,
         records,
         header,
         found,
         regular=len(regular) / len(rows) if rows else 1.0,
-        bare=1 - max(wrapped, indented if indented * 2 > len(cells) else 0) / max(len(cells), 1),
+        bare=1
+        - wrapped / max(len(cells), 1)
+        - 0.5 * indented
+        - sum(not name.strip() for name in names) / max(len(names), 1),
     )
 
 
@@ -395,25 +412,19 @@ def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer |
             continue
         cells = line.rstrip("\r\n").split(layout.dialect.delimiter)
         first = next((c.strip(" \"'") for c in cells if c.strip(" \"'")), "")
-        if exported.footer:
-            if not any(fnmatch.fnmatch(first.lower(), p.lower()) for p in exported.footer):
+        declared = any(fnmatch.fnmatch(first.lower(), p.lower()) for p in exported.footer)
+        is_footer = declared or bool(_TOTAL.fullmatch(first) and "" in cells)
+        if not is_footer:
+            if width_alone(line, layout.dialect) in (layout.width, None):
+                break  # a row, or the end of one
+            is_footer = bool(FOOTER.match(line))
+            if not is_footer and not waiting and len(cells) > 1:
                 break
-        elif width_alone(line, layout.dialect) in (layout.width, None) or (
-            not FOOTER.match(line) and not waiting and len(cells) > 1
-        ):
-            break
-        if exported.footer or FOOTER.match(line):
+        if is_footer:
             footer, waiting, footer_at = [line, *waiting, *footer], [], end
         else:
             waiting = [line, *waiting]
     return _Footer(tuple(footer), footer_at) if footer else None
-
-
-def _may_hold(text: Path, searched: Sequence[str]) -> bool:
-    if text.stat().st_size == 0:
-        return False
-    with text.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return any(data.find(s.encode()) >= 0 for s in searched if s)
 
 
 def _sample(text: Path) -> list[str]:

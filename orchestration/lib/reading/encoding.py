@@ -37,6 +37,7 @@ _EVIDENCE = 1 << 17  # bytes of lines beyond ASCII that a code page is judged by
 # Of UTF-8 that is damaged in places, the valid sequences by far outnumber the others; text in a
 # code page has hardly any (GBK the most: of random pairs of its letters a fifth).
 _VALID_PER_BAD = 4
+_CONCLUSIVE = 1000  # bytes that are not UTF-8, after which there is no need to read on
 
 _LATIN = "áàâäãåæçéèêëíìîïñóòôöõøœúùûüýßÁÀÂÄÃÅÆÇÉÈÊËÍÎÑÓÔÖÕØŒÚÜ"
 _CENTRAL = "áâäąăćčçďđéęěëíîĺľłńňóôöőřŕśšşßťţúůüűýźžżÁĄĆČĎÉĘĚÍŁŃŇÓÖŐŘŚŠŤÚŮÜŰÝŹŽŻ"
@@ -85,6 +86,8 @@ _HANDICAP = {"cp874": 0.3, "cp1258": 0.2, "cp850": 0.35, "mac-roman": 0.35, "cp8
 # Below this mean a code page does not explain the text: see `_likelihood`.
 _PLAUSIBLE = 0.4
 _CLOSE = 0.15
+# With fewer bytes beyond ASCII any code page explains them: only the most common one is considered.
+_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,10 @@ def _decoded(source: BinaryIO, name: str) -> Iterator[str]:
 
 
 def _utf8_sequences(path: Path) -> tuple[int, int]:
-    """Count what is beyond ASCII in a file: valid sequences of UTF-8, and bytes that are not."""
+    """Count what is beyond ASCII in a file: valid sequences of UTF-8, and bytes that are not.
+
+    Counting ends early when the text is clearly not UTF-8.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")("mark")
     valid = bad = 0
     pending = False
@@ -175,7 +181,7 @@ def _utf8_sequences(path: Path) -> tuple[int, int]:
             bad += marks
             # Each mark stands before four characters of its own.
             valid += (len(text.encode()) - len(text) - 2 * marks + 1) // 2
-            if not chunk:
+            if not chunk or (bad > _CONCLUSIVE and valid < _VALID_PER_BAD * bad):
                 return valid, bad
 
 
@@ -201,11 +207,10 @@ def _by_zero_bytes(head: bytes) -> str | None:
 
 def _by_likelihood(path: Path, exported: ExportObject) -> Encoding:
     lines, count = _lines_beyond_ascii(path)
+    beyond = sum(len(re.findall(rb"[\x80-\xff]", line)) for line in lines[:_FEW])
+    names = (*_SINGLE_BYTE, *_DOUBLE_BYTE) if beyond >= _FEW else ("cp1252",)
     ranked = sorted(
-        (
-            (_likelihood(lines, name) - _HANDICAP.get(name, 0), name)
-            for name in (*_SINGLE_BYTE, *_DOUBLE_BYTE)
-        ),
+        ((_likelihood(lines, name) - _HANDICAP.get(name, 0), name) for name in names),
         key=lambda item: -item[0],  # stable: the likelier first
     )
     score, best = ranked[0]
@@ -255,21 +260,17 @@ def _damaged_utf8(path: Path, how: str) -> Encoding:
 
 
 def _lines_beyond_ascii(path: Path) -> tuple[list[bytes], int]:
-    """Return some lines that are not ASCII, spread over the file's beginning, and their number."""
+    """Return the first lines that are not ASCII, as many as are needed, and their number."""
     lines: list[bytes] = []
-    size = count = 0
+    size = 0
     with path.open("rb") as file:
-        rest = b""
-        while chunk := file.read(_CHUNK):
-            found = re.findall(rb"[^\r\n]*[\x80-\xff][^\r\n]*", rest + chunk)
-            count += len(found)
-            for line in found:
-                if size < _EVIDENCE:
-                    lines.append(line)
-                    size += len(line)
-            cut = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
-            rest = chunk[cut:] if chunk[cut:].isascii() else b""
-    return lines, count
+        for line in file:
+            if not line.isascii():
+                lines.append(line.rstrip(b"\r\n"))
+                size += len(line)
+                if size > _EVIDENCE:
+                    break
+    return lines, len(lines)
 
 
 def _count_lines(path: Path) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import duckdb
 
@@ -52,9 +52,6 @@ from orchestration.lib.reading.values import (
     refuse_open_dates,
     shapes_of,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
 
 _FORMATS: Mapping[str, FileFormat] = {
     ".csv": "csv",
@@ -172,9 +169,8 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
     layout = delimited_layout(text, exported, job.work, str(record.format))
     columns = match_columns(layout.headers, exported)
     require_columns(layout.headers, columns, exported, layout.header_line or 1)
-    quotes = look_at_quotes(layout.path, layout.dialect)
-    unquoted = [text for text in TEXT_NULLS if text not in quotes.written_nulls]
-    nulls = list(dict.fromkeys(["", *exported.null_values, *unquoted]))
+    facts = look_at_text(layout.path, layout.dialect)
+    nulls = list(dict.fromkeys(["", *exported.null_values, *facts.nulls]))
     dialect = layout.dialect
     record = dataclasses.replace(
         _with_columns(record, columns, exported),
@@ -194,9 +190,9 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
         null_values=nulls[1:],
     )
     relation = delimited_relation(layout, columns, nulls, exported)
-    lines_of: Callable[[list[int]], Mapping[int, int]] | None = layout.line_numbers
     staged = None
-    if not damaged and not quotes.may_be_misread:
+    by_duckdb = True
+    if not damaged and not facts.may_be_misread:
         try:
             clean = _copy_if_clean(job, relation, columns, record)
             if clean is not None:
@@ -206,9 +202,46 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
             if UNUSABLE_ROW in str(error):
                 staged = _staged_or_none(job, relation, layout)
     if staged is None:
-        lines_of = None
+        by_duckdb = False
         staged = stage_delimited(con, layout, frozenset(nulls), job.work / _STAGED)
-    return _sort(job, dataclasses.replace(relation, source=staged), columns, record, lines_of)
+    relation = dataclasses.replace(relation, source=staged)
+
+    def lines_of(rows: list[int]) -> Mapping[int, int]:
+        return _lines_of(con, layout, staged, rows)
+
+    return _sort(job, relation, columns, record, lines_of if by_duckdb else None)
+
+
+def _lines_of(
+    con: duckdb.DuckDBPyConnection, layout: TextLayout, staged: str, rows: list[int]
+) -> Mapping[int, int]:
+    """Return the lines on which rows begin, of a file that DuckDB has read.
+
+    Where no line is empty, a row begins as many lines behind the first as there are rows before it
+    and line breaks within them. Else the records are read again one by one.
+    """
+    if layout.line_end not in ("LF", "CRLF") or layout.may_have_empty_lines():
+        return layout.line_numbers(rows)
+    breaks = " + ".join(
+        f"coalesce(length(c{p}) - length(replace(c{p}, chr(10), '')), 0)"
+        for p in range(layout.width)
+    )
+    before = (
+        "sum(breaks) over (order by _row_number rows between unbounded preceding and 1 preceding)"
+    )
+    found = con.execute(
+        f"""
+        select _row_number, coalesce(before, 0)
+        from (
+            select _row_number, {before} as before
+            from (select _row_number, {breaks} as breaks from {staged})
+        )
+        where _row_number in (select unnest(?::bigint[]))
+        """,
+        [rows],
+    )
+    start = layout.first_line + layout.skip - 1
+    return {row: start + row + int(before) for row, before in found.fetchall()}
 
 
 def _staged_or_none(job: Job, relation: Relation, layout: TextLayout) -> str | None:
@@ -379,7 +412,7 @@ def _sort(
     """Write the right rows and the others to two files."""
     con, exported, target = job.con, job.exported, job.work / CLEAN
     record = _noting(record, _repeated_columns(con, relation, columns, exported))
-    readings = decide(exported, shapes_of(con, relation.source, relation.cells, exported))
+    readings = _readings(con, relation, exported)
     refuse_open_dates(readings, exported)
     aside, empty = sort_rows(
         con, relation, readings, exported, job.provenance, lines_of, job.work / ASIDE
@@ -396,6 +429,37 @@ def _sort(
         rows_loaded=rows,
         rows_quarantined=aside,
     )
+
+
+def _readings(
+    con: duckdb.DuckDBPyConnection, relation: Relation, exported: ExportObject
+) -> Readings:
+    """Decide how the columns are read from all rows.
+
+    Columns whose sample decides it, and of which no row contradicts, are not looked at again.
+    """
+    con.execute(
+        f"create or replace temp table sample as select * from {relation.source} "
+        f"limit {_SAMPLE_ROWS}"
+    )
+    shapes = shapes_of(con, "sample", relation.cells, exported)
+    readings = decide(exported, shapes)
+    counts = {
+        name: f"count(*) filter ({r.is_filled(str(relation.cells[name]))} "
+        f"and {r.sql(str(relation.cells[name]))} is null)"
+        for name, r in readings.items()
+        if name in shapes
+    }
+    if not counts:
+        return readings
+    row = con.execute(f"select {', '.join(counts.values())} from {relation.source}").fetchone()
+    assert row is not None  # an aggregate has a row
+    contradicted = {name for name, count in zip(counts, row, strict=True) if count}
+    contradicted |= {name for name, r in readings.items() if r.is_open or r.strict}
+    if not contradicted:
+        return readings
+    cells = {name: relation.cells[name] for name in contradicted}
+    return decide(exported, {**shapes, **shapes_of(con, relation.source, cells, exported)})
 
 
 def _repeated_columns(
@@ -475,96 +539,78 @@ def _metadata(cells: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True)
-class _Quotes:
-    """What was found on the quotes of a text file.
+class TextFacts:
+    """What a look at every byte of a text file gave.
 
     `may_be_misread` tells whether the file may hold what DuckDB accepts in silence but reads
     otherwise. Of spaces between a delimiter and a quote it drops one and keeps three; it takes an
-    escape character at the very end for the end of a quoted cell; it reads over zero bytes; and
-    quotes inside unquoted cells, which may come from a lost delimiter, are nothing to it. May be
-    true of text inside quoted cells, which costs time only.
+    escape character at the very end for the end of a quoted cell; it reads over zero bytes and byte
+    order marks within the text; and quotes inside unquoted cells, which may come from a lost
+    delimiter, are nothing to it. May be true of text inside quoted cells, which costs time only.
 
-    `written_nulls` are spellings of "nothing" that stand in quotes somewhere in the file: texts
-    that somebody wrote.
+    `nulls` are the spellings of "nothing" that occur in the file and never in quotes: what stands
+    in quotes is a text that somebody wrote.
     """
 
     may_be_misread: bool
-    written_nulls: frozenset[str]
+    nulls: tuple[str, ...]
 
 
-def look_at_quotes(path: Path, dialect: Dialect) -> _Quotes:
-    """Look at every quote of a file with its neighbours."""
-    size = path.stat().st_size
-    if size == 0:
-        return _Quotes(False, frozenset())
+def look_at_text(path: Path, dialect: Dialect) -> TextFacts:
+    """Look at every quote of a file with its neighbours, and for spellings of "nothing"."""
+    if path.stat().st_size == 0:
+        return TextFacts(False, ())
     quote = dialect.quote.encode()
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        misread = data.find(b"\0") >= 0
-        if not quote or data.find(quote) < 0:
-            return _Quotes(misread, frozenset())
-        misread = misread or len(dialect.delimiter) > 1
-        if dialect.escape != dialect.quote:
-            misread = misread or data[-1:] == dialect.escape.encode()
-        written: set[str] = set()
-        within = False
-        start = len(codecs.BOM_UTF8) if data[:3] == codecs.BOM_UTF8 else 0
-        while start < size and not misread:
-            end = min(start + _CHUNK, size)
-            if end < size:
-                end = data.find(b"\n", end) + 1 or size  # so that no run of quotes is cut
-            chunk = _Chunk.of(data[start:end], dialect)
-            written.update(text for text in TEXT_NULLS if chunk.quotes_text(text))
-            behind = chunk.within_quotes(within)
-            misread = behind is None
-            within, start = bool(behind), end
-        if misread:
-            written = {t for t in TEXT_NULLS if data.find(quote + t.encode() + quote) >= 0}
-        return _Quotes(misread, frozenset(written))
+        nulls = [text for text in TEXT_NULLS if _occurs(data, text)]
+        written = [t for t in nulls if quote and data.find(quote + t.encode() + quote) >= 0]
+        misread = data.find(b"\0") >= 0 or data.find(codecs.BOM_UTF8, 1) >= 0
+        if quote and not misread and data.find(quote) >= 0:
+            misread = len(dialect.delimiter) > 1 or not _quotes_in_place(data, dialect)
+        return TextFacts(misread, tuple(text for text in nulls if text not in written))
 
 
-class _Chunk(NamedTuple):
-    """The quotes of a piece of text, all at once, because there may be millions."""
+def _occurs(data: mmap.mmap, text: str) -> bool:
+    # its first character alone, which is much faster to look for, is rare in the most cases
+    return data.find(text[:1].encode()) >= 0 and data.find(text.encode()) >= 0
 
-    code: "np.ndarray[Any, np.dtype[np.uint8]]"
-    starts: "np.ndarray[Any, np.dtype[np.intp]]"
-    ends: "np.ndarray[Any, np.dtype[np.intp]]"
-    dialect: Dialect
 
-    @classmethod
-    def of(cls, text: bytes, dialect: Dialect) -> "_Chunk":
-        """Find the runs of quotes: where each begins and ends."""
-        import numpy as np
+def _quotes_in_place(data: mmap.mmap, dialect: Dialect) -> bool:
+    """Tell whether every quote of a file stands where a quoted cell has one.
 
-        code = np.frombuffer(b"\n" + text + b"\n" * 8, dtype=np.uint8)
-        at = np.flatnonzero(code == ord(dialect.quote))
-        if dialect.escape != dialect.quote:
-            at = at[code[at - 1] != ord(dialect.escape)]
-        first = np.concatenate(([True], np.diff(at) > 1))[: len(at)]
-        last = np.concatenate((first[1:], [True]))[: len(at)]
-        return cls(code, at[first], at[last], dialect)
+    Of quotes in a row an even number is text. The one left over must open a cell behind a
+    delimiter or close it before one, by turns. All quotes of a piece of text at once, because there
+    may be millions.
+    """
+    import numpy as np
 
-    def quotes_text(self, text: str) -> bool:
-        """Tell whether a text stands in quotes."""
-        found = self.ends
-        for offset, letter in enumerate(text.encode() + self.dialect.quote.encode(), 1):
-            found = found[self.code[found + offset] == letter]
-        return len(found) > 0
-
-    def within_quotes(self, within: bool) -> bool | None:
-        """Tell whether a quoted cell goes on behind the text; None where quotes are misplaced.
-
-        Of quotes in a row an even number is text. The one left over must open a cell behind a
-        delimiter or close it before one, by turns.
-        """
-        import numpy as np
-
-        left, right = self.code[self.starts - 1], self.code[self.ends + 1]
-        edge = np.zeros(256, dtype=bool)
-        edge[[ord(self.dialect.delimiter), 10, 13]] = True
-        single = (self.ends - self.starts) % 2 == 0
+    quote, escape = ord(dialect.quote), ord(dialect.escape)
+    edge = np.zeros(256, dtype=bool)
+    edge[[ord(dialect.delimiter), 10, 13]] = True
+    if escape != quote and data[-1] == escape:
+        return False
+    size = len(data)
+    start = len(codecs.BOM_UTF8) if data[:3] == codecs.BOM_UTF8 else 0
+    within = False
+    while start < size:
+        end = min(start + _CHUNK, size)
+        if end < size:
+            end = data.find(b"\n", end) + 1 or size  # so that no run of quotes is cut
+        code = np.frombuffer(b"\n" + data[start:end] + b"\n", dtype=np.uint8)
+        start = end
+        at = np.flatnonzero(code == quote)
+        if escape != quote:
+            at = at[code[at - 1] != escape]
+        if len(at) == 0:
+            continue
+        first = np.concatenate(([True], np.diff(at) > 1))
+        starts, ends = at[first], at[np.concatenate((first[1:], [True]))]
+        left, right = code[starts - 1], code[ends + 1]
+        single = (ends - starts) % 2 == 0
         padded = ~single & (((left == 32) & edge[right]) | ((right == 32) & edge[left]))
         opens, closes = edge[left[single]], edge[right[single]]
         turns = np.arange(len(opens)) % 2 == int(within)
         if padded.any() or (opens == closes).any() or (opens != turns).any():
-            return None
-        return within ^ bool(len(opens) % 2)
+            return False
+        within ^= bool(len(opens) % 2)
+    return True

@@ -134,10 +134,8 @@ def _footer_rows(
         count += 1
         if not filled:
             continue
-        if exported.footer:
-            if not any(fnmatchcase(filled[0].lower(), p.lower()) for p in exported.footer):
-                break
-        elif not FOOTER.match(filled[0]) or len(filled) * 2 > len(headers):
+        declared = any(fnmatchcase(filled[0].lower(), p.lower()) for p in exported.footer)
+        if not declared and (not FOOTER.match(filled[0]) or 2 * len(filled) > len(headers)):
             break
         found = count
     return found

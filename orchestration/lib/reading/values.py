@@ -141,7 +141,7 @@ _TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
 }
 # Shapes of fixed length that have a quick way to be read, and how many of a column get it.
-_ISO_FORM = "0000-00-00(?:[ T]00:00(?::00(?:[.]0{1,6})?)?)?Z?"
+_ISO_FORM = "0000-00-00(?:[ T]00:00(?::00(?:[.]0{1,6})?Z?)?)?"
 _ORDERED_FORM = f"{_ISO_FORM}|00([-/.])00\\1(?:0000)(?: 00:00(?::00)?)?"
 _FORMS = 3
 # Numbers that stand for a time, with the values they may have: Excel's days since 1899-12-30
@@ -313,7 +313,7 @@ class Reading:
         """Check a canonical date or time. In this form no offset can follow, which casts drop."""
         form = "____-__-__" if self.column.type == "date" else "____-__-__ __:__:__"
         return (
-            f"(case when {cell} like '{form}' and {cell} >= '1' "
+            f"(case when {cell} like '{form}' "
             f"and try_cast({cell} as {self.column.type}) is not null then {cell} end)"
         )
 

@@ -14,7 +14,7 @@ from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.delimited import Dialect, parse_records
 from orchestration.lib.reading.dialect import TextLayout
 from orchestration.lib.reading.encoding import MARK
-from orchestration.lib.reading.file_reader import delimited_relation, look_at_quotes
+from orchestration.lib.reading.file_reader import delimited_relation, look_at_text
 from orchestration.lib.reading.layout import Layout
 from orchestration.lib.reading.records import RefusedError
 from orchestration.lib.reading.staging import stage_delimited
@@ -114,7 +114,7 @@ def test_both_readers_return_what_was_written(
         for row in rows
     ]
     assert careful(path, dialect, width) == expected
-    if not look_at_quotes(path, dialect).may_be_misread:
+    if not look_at_text(path, dialect).may_be_misread:
         assert fast(path, dialect, width) in (expected, None)
 
 
@@ -138,7 +138,7 @@ def test_whatever_the_fast_reader_accepts_the_careful_one_reads_the_same(
     path = tmp_path / "junk.csv"
     path.write_bytes(b"k0,k1\n" + body.encode())
     dialect = Dialect(",", '"', escape)
-    if not look_at_quotes(path, dialect).may_be_misread:
+    if not look_at_text(path, dialect).may_be_misread:
         rows = fast(path, dialect, 2)
         assert rows is None or rows == careful(path, dialect, 2)
 
@@ -148,7 +148,7 @@ def test_the_fast_reader_takes_ordinary_files(tmp_path: Path) -> None:
     path = tmp_path / "plain.csv"
     path.write_text('k0,k1\na,"b, ""c""\nd"\n"",é\n', newline="")
     assert fast(path, RFC, 2) == [["a", 'b, "c"\nd'], [None, "é"]]
-    assert not look_at_quotes(path, RFC).may_be_misread
+    assert not look_at_text(path, RFC).may_be_misread
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])

@@ -1,0 +1,107 @@
+"""Encodings: what is certain, what is guessed and says so, what is set aside."""
+
+# ruff: noqa: RUF001  (the letters of other alphabets are what is tested)
+
+import json
+
+import pytest
+
+from tests.unit.reading.conftest import Shop
+
+NAMES = {
+    "de": ["Jürgen Müller", "Zoë Groß", "Björn Schäfer, Köln"],
+    "pt": ["João Conceição", "Não gostei, é ruim", "São Paulo à noite"],
+    "pl": ["Łukasz Wójcik", "Żaneta Gęś", "Paweł Świątek, Kraków"],
+    "ru": ["Иван Петров", "Ольга Смирнова", "Москва"],
+    "el": ["Γιώργος Παπαδόπουλος", "Μαρία Νικολάου"],
+    "tr": ["Ayşe Yılmaz, İstanbul", "Çağrı Şahin", "Güneş Öztürk"],
+    "ar": ["محمد علي", "فاطمة حسن"],
+    "zh": ["张伟", "王芳，上海", "欧阳娜娜"],
+    "zh-tw": ["陳怡君", "林志明，高雄"],
+    "ja": ["佐藤一郎", "鈴木花子、おおさか", "タナカ"],
+    "ko": ["김철수", "이영희, 부산"],
+    "lt": ["Jānis Bērziņš", "Jūratė Žukauskienė, Šiauliai"],
+}
+
+
+def table(names: list[str]) -> str:
+    rows = "".join(f'{i},{i}.50,"{name}"\n' for i, name in enumerate(names, 1))
+    return f"order_id,amount,note\n{rows}9,1,plain\n"
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"],
+)
+@pytest.mark.parametrize("language", ["de", "zh"])
+def test_unicode_is_recognised_with_certainty(shop: Shop, encoding: str, language: str) -> None:
+    shop.put("orders.csv", table(NAMES[language]).encode(encoding))
+    (record,) = records = shop.land()
+    assert [note for _, _, note in shop.rows(records)][:-1] == NAMES[language]
+    assert record.message is None
+    assert json.loads(record.decisions)["encoding"]["confidence"] == "certain"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "language"),
+    [
+        ("cp1252", "de"),
+        ("cp1252", "pt"),
+        ("cp1250", "pl"),
+        ("iso8859-2", "pl"),
+        ("cp1251", "ru"),
+        ("koi8-r", "ru"),
+        ("cp866", "ru"),
+        ("cp1253", "el"),
+        ("cp1254", "tr"),
+        ("cp1256", "ar"),
+        ("cp1257", "lt"),
+        ("gb18030", "zh"),
+        ("gbk", "zh"),
+        ("big5", "zh-tw"),
+        ("cp932", "ja"),
+        ("euc-jp", "ja"),
+        ("cp949", "ko"),
+    ],
+)
+def test_a_code_page_is_guessed_from_its_language_and_reported_as_a_guess(
+    shop: Shop, encoding: str, language: str
+) -> None:
+    shop.put("orders.csv", table(NAMES[language]).encode(encoding))
+    (record,) = records = shop.land()
+    assert [note for _, _, note in shop.rows(records)][:-1] == NAMES[language], record.encoding
+    assert "declare `encoding:`" in str(record.message)
+    assert json.loads(record.decisions)["encoding"]["confidence"] == "likely"
+    assert shop.land() == records  # the next run repeats it
+
+
+def test_what_is_declared_is_not_guessed(shop: Shop) -> None:
+    shop.put("orders.csv", table(NAMES["pl"]).encode("cp1250"))
+    (record,) = records = shop.land(encoding="cp1250")
+    assert shop.rows(records)[0][2] == "Łukasz Wójcik"
+    assert record.message is None
+
+
+def test_rows_with_damaged_bytes_are_set_aside_and_the_others_flow(shop: Shop) -> None:
+    content = table(NAMES["zh"]).encode().replace("王".encode(), b"\xff\xfe")
+    shop.put("orders.csv", content)
+    (record,) = records = shop.land()
+    assert [note for _, _, note in shop.rows(records)] == ["张伟", "欧阳娜娜", "plain"]
+    (found,) = shop.quarantine(records)
+    assert (found["reason"], found["row_number"], found["line_number"]) == ("undecodable", 2, 3)
+    assert "<FF><FE>" in found["raw_row"]
+    assert "damaged rows" in str(record.message)
+
+
+def test_one_odd_byte_in_a_plain_file_is_not_taken_for_a_code_page(shop: Shop) -> None:
+    shop.put("orders.csv", b"order_id,amount,note\n1,1,a\x81b\n2,2,c\n")
+    (record,) = records = shop.land()
+    assert (record.rows_loaded, record.rows_quarantined) == (1, 1)
+    assert shop.quarantine(records)[0]["reason"] == "undecodable"
+
+
+def test_zero_bytes_set_their_row_aside(shop: Shop) -> None:
+    shop.put("orders.csv", b"order_id,amount,note\n1,1,a\0b\n2,2,c\n")
+    records = shop.land()
+    assert shop.rows(records) == [("2", "2", "c")]
+    assert shop.quarantine(records)[0]["raw_row"] == "1,1,a<00>b\n"

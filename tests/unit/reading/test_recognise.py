@@ -1,0 +1,130 @@
+"""The dry run: the same answers as landing, and a draft for what no contract describes."""
+
+import csv
+import io
+import json
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.lib.contracts import load_contract
+from orchestration.lib.reading.recognise import recognise
+from orchestration.lib.reading.sources import Source
+from tests.unit.reading.conftest import Shop
+
+PROJECT = Path(__file__).parents[3]
+SHARED = PROJECT.parent / "shared" / "data"
+
+
+def test_a_dry_run_says_what_landing_would_do_and_keeps_nothing(shop: Shop) -> None:
+    text = "order_id;amount;colour\n1;1,5;red\n2;x;blue\n"
+    path = shop.put("orders_2026-01-02.csv", text)
+    found = recognise(Source(path, path.name), shop.contract().object("orders"), "shop")
+    assert not shop.raw.exists()
+    (landed,) = shop.land()
+    same = ("encoding", "delimiter", "rows_in_file", "rows_quarantined", "columns_added", "message")
+    assert [getattr(found.record, n) for n in same] == [getattr(landed, n) for n in same]
+    assert found.columns == {"order_id": "order_id", "amount": "amount"}
+    assert found.decisions["columns"]["amount"]["decimal"] == ","
+    (bad,) = found.bad_rows
+    assert (bad.line_number, bad.column_name, bad.reason) == (3, "amount", "bad_type")
+    assert not found.is_draft
+
+
+def test_a_file_that_would_be_refused_says_so(shop: Shop) -> None:
+    path = shop.put("orders.csv", "order_id,amuont\n1,2\n")
+    found = recognise(Source(path, path.name), shop.contract().object("orders"), "shop")
+    assert found.record.status == "refused"
+    assert "add it to the aliases" in str(found.record.remedy)
+
+
+@pytest.mark.parametrize("name", ["unknown.csv", "unknown.json"])
+def test_a_contract_is_drafted_from_the_values(shop: Shop, name: str) -> None:
+    header = ["Kunden-Nr.", "Umsatz", "seit", "Wann", "aktiv", "Anzahl", "Ort"]
+    first = ["0017", "1.234,50", "31.12.2025", "2026-01-05T10:00Z", "ja", "3", "Köln"]
+    second = ["0018", "12,00", "01.02.2025", "2026-01-06T11:30Z", "nein", "14", "Bonn; Beuel"]
+    rows = [dict(zip(header, row, strict=True)) for row in (first, second)]
+    if name.endswith(".csv"):
+        lines = [";".join(rows[0]), *(";".join(f'"{v}"' for v in row.values()) for row in rows)]
+        path = shop.put(name, ("Bericht\n\n" + "\n".join(lines) + "\n").encode("cp1252"))
+    else:
+        path = shop.put(name, json.dumps({"rows": rows}))
+    found = recognise(Source(path, path.name), None)
+    assert found.is_draft
+    assert found.exported is not None
+    assert {c.name: c.type for c in found.exported.columns} == {
+        "kunden_nr": "identifier",
+        "umsatz": "decimal",
+        "seit": "date",
+        "wann": "timestamp",
+        "aktiv": "boolean",
+        "anzahl": "integer",
+        "ort": "text",
+    }
+    assert (found.record.rows_in_file, found.record.rows_quarantined) == (2, 0)
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not beside the project")
+@pytest.mark.parametrize(
+    ("name", "rows", "delimiter"),
+    [
+        ("maven_crm/sales_pipeline.csv", 8800, ","),
+        ("identity_truth/febrl1.csv", 1000, ", "),
+        ("telco/Telco-Customer-Churn.csv", 7043, ","),
+        ("connector_seeds/hubspot/contact_data.csv", None, ","),
+    ],
+)
+def test_real_files_are_recognised_without_a_contract(
+    name: str, rows: int | None, delimiter: str
+) -> None:
+    found = recognise(Source(SHARED / name, Path(name).name), None)
+    assert (found.record.status, found.record.delimiter) == ("loaded", delimiter)
+    assert found.record.rows_quarantined == 0
+    assert rows is None or found.record.rows_in_file == rows
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not beside the project")
+@pytest.mark.parametrize(
+    ("encoding", "delimiter", "dates"),
+    [
+        ("utf-8", ",", "%Y-%m-%d %H:%M:%S"),
+        ("cp1252", ";", "%d/%m/%Y %H:%M:%S"),
+        ("utf-16", "\t", "%m/%d/%Y %I:%M:%S %p"),
+        ("gb18030", "|", "%d.%m.%Y %H:%M:%S"),
+    ],
+)
+def test_a_real_file_written_otherwise_lands_alike(
+    shop: Shop, encoding: str, delimiter: str, dates: str
+) -> None:
+    """Won deals of Olist, re-encoded, re-dated, with decimal commas and a preamble."""
+    contract = load_contract(PROJECT / "orchestration" / "defs" / "raw" / "olist" / "defs.yaml")
+    exported = contract.object("closed_deals").model_copy(update={"files": ("orders*",)})
+    with (SHARED / "olist/olist_closed_deals_dataset.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    won, revenue = header.index("won_date"), header.index("declared_monthly_revenue")
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter)
+    writer.writerow(header)
+    comma = delimiter != ","
+    for row in rows:
+        changed = list(row)
+        changed[won] = datetime.fromisoformat(row[won]).strftime(dates)
+        changed[revenue] = row[revenue].replace(".", "," if comma else ".")
+        writer.writerow(changed)
+    path = shop.put("orders.csv", ("Relatório não oficial\r\n" + text.getvalue()).encode(encoding))
+    changed_contract = contract.model_copy(update={"system": "shop", "objects": (exported,)})
+    (record,) = shop.land(changed_contract)
+    assert path.exists()
+    assert (record.status, record.rows_quarantined) == ("loaded", 0), record.message
+    with duckdb.connect() as con:
+        landed = con.execute(
+            "select mql_id, won_date, declared_monthly_revenue::decimal(18, 4) "
+            f"from '{shop.raw / str(record.parquet_path)}'"
+        ).fetchall()
+    expected = [(row[0], row[won], row[revenue]) for row in rows]
+    assert [(key, time) for key, time, _ in landed] == [(key, time) for key, time, _ in expected]
+    assert [float(money) for *_, money in landed] == [float(money) for *_, money in expected]

@@ -1,0 +1,174 @@
+"""How cells become canonical text, decided per column of a file."""
+
+# ruff: noqa: RUF001  (how values are spelt elsewhere is what is tested)
+
+from typing import Any
+
+import pytest
+
+from orchestration.lib.reading.records import FileRecord
+from tests.unit.reading.conftest import Shop
+
+
+def column(
+    shop: Shop, kind: str, values: list[str], other: list[str] | None = None, **changes: Any
+) -> tuple[FileRecord, list[str | None]]:
+    """Land a column and return its cells in order, `?` where the row was set aside."""
+    columns = [{"name": "order_id"}, {"name": "v", "type": kind}, {"name": "o", "type": kind}]
+    rows = (
+        f'{i},"{value}","{other[i % len(other)] if other else ""}"\n'
+        for i, value in enumerate(values)
+    )
+    shop.put("orders.csv", "order_id,v,o\n" + "".join(rows))
+    changes = {"columns": columns, "watermark": None, "null_values": [], **changes}
+    records = shop.land(**changes)
+    if records[0].status != "loaded":
+        return records[0], []
+    cells = dict(shop.rows(records, "order_id, v", **changes))
+    return records[0], [cells.get(str(i), "?") for i in range(len(values))]
+
+
+@pytest.mark.parametrize(
+    ("values", "lands"),
+    [
+        (["1.234,56", "12,50", "1.234", "7"], ["1234.56", "12.50", "1234", "7"]),
+        (["1,234.56", "1,234", "12.50"], ["1234.56", "1234", "12.50"]),
+        (["1 234,5", "1\u00a0234,5", "1\u202f234"], ["1234.5", "1234.5", "1234"]),
+        (["1'234.56", "1’000"], ["1234.56", "1000"]),
+        (["12,34,567.50"], ["1234567.50"]),
+        (["$1,234.50", "-$3", "$ 4", "5"], ["1234.50", "-3", "4", "5"]),
+        (["€12,50", "12,50 €", "$4"], ["12.50", "12.50", "?"]),
+        (["R$ 1.234,50", "R$ 10,00"], ["1234.50", "10.00"]),
+        (["EUR 3.10", "EUR 4"], ["3.10", "4"]),
+        (["(12.50)", "12.50-", "−3", "+4", "１２．５"], ["-12.50", "-12.50", "-3", "4", "12.5"]),
+        (["45%", "50 %"], ["45", "50"]),
+        (["45%", "0.5", "3", "4"], ["?", "0.5", "3", "4"]),
+        (["1.23", "2.34", "4,56"], ["1.23", "2.34", "?"]),
+        (["1,234", "5"], ["?", "5"]),
+        (["1.234", "5.678"], ["1.234", "5.678"]),
+        (["NaN", "N/A", "-", "None", "?", "\\N", " ", "1"], [*[None] * 7, "1"]),
+        (["#DIV/0!", "inf", "1"], ["?", "?", "1"]),
+    ],
+)
+def test_numbers(shop: Shop, values: list[str], lands: list[str | None]) -> None:
+    assert column(shop, "decimal", values)[1] == lands
+
+
+def test_whole_numbers(shop: Shop) -> None:
+    values = ["1,234", "42.0", "1.5", "1e3", "1.2E+12", "007"]
+    assert column(shop, "integer", values)[1] == ["1234", "42", "?", "?", "?", "007"]
+
+
+def test_a_column_that_says_nothing_follows_the_others_of_the_file(shop: Shop) -> None:
+    record, cells = column(shop, "decimal", ["1.234", "5"], other=["1,5", "2,25"])
+    assert cells == ["1234", "5"]
+    assert "taken from o" in str(record.message)
+    assert column(shop, "decimal", ["1,234", "5"], other=["1.5"])[1] == ["1234", "5"]
+    assert column(shop, "decimal", ["1,234", "5"], decimal=",")[1] == ["1.234", "5"]
+
+
+ISO = [
+    ("2025-10-07 09:50:26 +0200", "2025-10-07 07:50:26"),
+    ("2025-10-07T09:50:26-05:30", "2025-10-07 15:20:26"),
+    ("2025-10-07 09:50 +02", "2025-10-07 07:50:00"),
+    ("2023-01-05T10:11:12.123Z", "2023-01-05 10:11:12.123"),
+    ("2024-03-05T10:11Z", "2024-03-05 10:11:00"),
+    ("2024-03-05 10:11:12 UTC", "2024-03-05 10:11:12"),
+    ("2024-3-5", "2024-03-05 00:00:00"),
+    ("2024/03/05 7:05", "2024-03-05 07:05:00"),
+    ("2024-03-05 12:30 AM", "2024-03-05 00:30:00"),
+    ("2024-03-05 2:30 p.m.", "2024-03-05 14:30:00"),
+    ("2024-03-05 14:30 PM", "?"),
+    ("2024-02-30 10:00:00", "?"),
+    ("0000-00-00 00:00:00", None),
+    ("Mar 5, 2024 2:30 PM", "2024-03-05 14:30:00"),
+    ("Tue, 05 Mar 2024 10:11:12 +0000", "2024-03-05 10:11:12"),
+    ("05-Mar-24", "2024-03-05 00:00:00"),
+    ("Foo 5, 2024", "?"),
+    ("2024年3月1日 下午2时30分", "2024-03-01 14:30:00"),
+    ("20240301T101112", "2024-03-01 10:11:12"),
+]
+
+
+def test_times_that_can_be_read_in_one_way_only_may_be_mixed(shop: Shop) -> None:
+    assert column(shop, "timestamp", [v for v, _ in ISO])[1] == [lands for _, lands in ISO]
+
+
+@pytest.mark.parametrize(
+    ("values", "lands"),
+    [
+        (["3/15/2024 2:30 PM", "3/4/2024"], ["2024-03-15 14:30:00", "2024-03-04 00:00:00"]),
+        (["15/3/2024", "3/4/2024 10:00"], ["2024-03-15 00:00:00", "2024-04-03 10:00:00"]),
+        (["15.03.2024 08:05", "03.04.2024"], ["2024-03-15 08:05:00", "2024-04-03 00:00:00"]),
+        (["45000", "45000.5"], ["2023-03-15 00:00:00", "2023-03-15 12:00:00"]),
+        (["1709300000", "1709300001.5"], ["2024-03-01 13:33:20", "2024-03-01 13:33:21.5"]),
+        (["1709300000123"], ["2024-03-01 13:33:20.123"]),
+        (["45000", "15/3/2024"], ["?", "2024-03-15 00:00:00"]),
+        (["3/3/2024"], ["2024-03-03 00:00:00"]),
+        (["13/13/2024", "13/1/2024"], ["?", "2024-01-13 00:00:00"]),
+    ],
+)
+def test_the_order_of_a_date_is_decided_by_its_column(
+    shop: Shop, values: list[str], lands: list[str | None]
+) -> None:
+    assert column(shop, "timestamp", values)[1] == lands
+
+
+def test_a_date_that_can_be_read_in_two_ways_refuses_the_file(shop: Shop) -> None:
+    """Incident to prevent: March and April swapped in a year of orders without a word."""
+    values = ["3/4/2024", "5/6/2024"]
+    record, _ = column(shop, "date", values)
+    assert record.status == "refused"
+    assert "day and month of v cannot be told apart" in str(record.message)
+    assert "declare `date_order: dmy`" in str(record.remedy)
+    assert column(shop, "date", values, date_order="mdy")[1] == ["2024-03-04", "2024-05-06"]
+    assert column(shop, "date", values, other=["13/1/2024"])[1] == ["2024-04-03", "2024-06-05"]
+
+
+def test_days_and_months_mixed_up_leave_only_what_is_certain(shop: Shop) -> None:
+    values = ["13/1/2024", "1/14/2024", "15/1/2024", "2/3/2024"]
+    record, cells = column(shop, "date", values)
+    assert cells == ["2024-01-13", "?", "2024-01-15", "?"]
+    assert "days and months are mixed up" in str(record.message)
+
+
+def test_one_slip_in_a_long_column_costs_only_its_row(shop: Shop) -> None:
+    values = [f"{13 + i % 15}/{1 + i % 12}/2024" for i in range(200)] + ["1/14/2024", "2/3/2024"]
+    record, cells = column(shop, "date", values)
+    assert cells[-2:] == ["?", "2024-03-02"]
+    assert (record.rows_quarantined, record.message is None) == (1, False)
+
+
+def test_times_without_offset_are_in_the_declared_time_zone(shop: Shop) -> None:
+    values = ["2024-07-01 10:00:00", "2024-01-01T10:00", "2024-07-01", "2024-07-01T10:00:00Z"]
+    assert column(shop, "timestamp", values, timezone="America/New_York")[1] == [
+        "2024-07-01 14:00:00",
+        "2024-01-01 15:00:00",
+        "2024-07-01 00:00:00",
+        "2024-07-01 10:00:00",
+    ]
+
+
+def test_a_date_is_the_day_that_is_written(shop: Shop) -> None:
+    values = ["2024-05-01T23:00:00-08:00", "2024-05-02 13:00", "20240503"]
+    assert column(shop, "date", values)[1] == ["2024-05-01", "2024-05-02", "2024-05-03"]
+
+
+def test_identifiers_keep_their_digits_or_are_set_aside(shop: Shop) -> None:
+    values = ["'0175", "0123", "1.23E+12", "12E5", "+49 30 1234"]
+    assert column(shop, "identifier", values)[1] == ["0175", "0123", "?", "12E5", "+49 30 1234"]
+
+
+def test_a_value_behind_the_sample_changes_the_decision(shop: Shop) -> None:
+    """The first 5,000 rows are decimals with a point, or say nothing; then comes a comma."""
+    values = ["1.234"] * 6000 + ["12,5"]
+    assert set(column(shop, "decimal", values)[1]) == {"1234", "12.5"}
+
+
+def test_texts_are_left_alone(shop: Shop) -> None:
+    values = [" padded ", "1,5", "03/04/2024", "nan", "N/A", "#N/A", "NULL", "\\N"]
+    assert column(shop, "text", values)[1] == values
+    shop.put("orders.csv", "order_id,v,o\n0,NULL,\n1,\\N,\n2,#N/A,\n3,Null,\n")
+    columns = [{"name": "order_id"}, {"name": "v"}, {"name": "o"}]
+    changes: dict[str, Any] = {"columns": columns, "watermark": None, "null_values": []}
+    assert shop.rows(shop.land(**changes), "v", **changes) == [(None,), (None,), (None,), ("Null",)]
