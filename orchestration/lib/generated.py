@@ -14,6 +14,22 @@ from orchestration.lib.dbt_project import DBT_DIR
 from orchestration.lib.project import PROJECT_ROOT
 
 _REFERENCE = PROJECT_ROOT / "docs/reference"
+# What an object may declare on how its files are written; the rest is decided file by file.
+_DECLARED = (
+    "format",
+    "encoding",
+    "delimiter",
+    "quote",
+    "escape",
+    "header",
+    "header_rows",
+    "footer",
+    "decimal",
+    "thousands",
+    "date_order",
+    "timezone",
+    "null_values",
+)
 _NOTE = "Made from the export contract by `make docs`; change the contract instead."
 
 
@@ -74,7 +90,8 @@ def reference_page(contract: ExportContract) -> str:
         f"Drop the files anywhere below `landing/{contract.system}/`. A column marked *required* "
         "must be in the header; a cell of a column marked *filled* must not be empty, or its row "
         "goes to quarantine. All other columns may be left out. The order of the columns does not "
-        "matter, and columns that are not listed here are kept in `source_metadata`.",
+        "matter, and columns that are not listed here are kept in `source_metadata`. How files are "
+        "recognised and values read says [reading.md](../reading.md).",
     ]
     for exported in contract.objects:
         parts += [_object_section(exported)]
@@ -90,6 +107,11 @@ def _object_section(exported: ExportObject) -> str:
     ]
     if exported.watermark:
         facts.append(f"changed at: `{exported.watermark}`")
+    for name in _DECLARED:
+        value = getattr(exported, name)
+        if value != type(exported).model_fields[name].default:
+            shown = ", ".join(value) if isinstance(value, tuple) else value
+            facts.append(f"{name.replace('_', ' ')}: `{shown}`")
     rows = ["| column | type | | personal | meaning |", "|---|---|---|---|---|"]
     for column in exported.columns:
         duties = [

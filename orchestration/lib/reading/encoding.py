@@ -339,12 +339,16 @@ def _likelihood(lines: list[bytes], name: str) -> float:
 def _double_byte_score(text: str, name: str) -> float:
     often, signs = _DOUBLE_BYTE[name]
     score, count = 0.0, 0
-    for c in text:
+    for place, c in enumerate(text):
         if c.isascii():
             continue
         count += 1
+        around = text[max(place - 1, 0) : place + 2]
+        in_word = any(other.isascii() and other.isalpha() for other in around)
         code = c.encode(name)
-        if len(code) != 2:
+        if c in _LATIN:  # letters of Pinyin, which GBK has for every western name
+            score += 1 if in_word else 0.3
+        elif in_word or len(code) != 2:
             score -= 1
         elif code[0] in often or (name in ("euc-jp", "cp932") and _KANA.match(c)):
             score += 1

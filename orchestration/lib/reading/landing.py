@@ -97,8 +97,9 @@ def land_system(
                 report(f"{contract.system}: {_outcome(record)}")
             if others and record.status == "loaded":
                 also = ", ".join(other.name for other, _ in others)
+                message = f"the same content also lies in {also}"
                 record = dataclasses.replace(
-                    record, message=f"the same content also lies in {also}"
+                    record, message="; ".join(filter(None, [record.message, message]))
                 )
             records.append(record)
     records += (

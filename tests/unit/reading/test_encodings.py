@@ -11,6 +11,7 @@ from tests.unit.reading.conftest import Shop
 NAMES = {
     "de": ["Jürgen Müller", "Zoë Groß", "Björn Schäfer, Köln"],
     "pt": ["João Conceição", "Não gostei, é ruim", "São Paulo à noite"],
+    "es": ["Jesús Torres", "José García"],
     "pl": ["Łukasz Wójcik", "Żaneta Gęś", "Paweł Świątek, Kraków"],
     "ru": ["Иван Петров", "Ольга Смирнова", "Москва"],
     "el": ["Γιώργος Παπαδόπουλος", "Μαρία Νικολάου"],
@@ -58,6 +59,7 @@ def test_unicode_is_recognised_with_certainty(shop: Shop, encoding: str, languag
         ("cp1257", "lt"),
         ("gb18030", "zh"),
         ("gbk", "zh"),
+        ("gb18030", "es"),
         ("big5", "zh-tw"),
         ("cp932", "ja"),
         ("euc-jp", "ja"),
