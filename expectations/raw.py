@@ -150,14 +150,17 @@ def _files_suite(
         ),
         _warning(
             "expect_rows_to_satisfy",
-            {
-                "condition": "len(columns_added) = 0 AND len(columns_missing) = 0",
-                "show": [*file, "columns_added", "columns_missing"],
-            },
-            "A file has other columns than the contract: added ones are kept in source_metadata, "
-            "missing ones are NULL.",
+            {"condition": "len(columns_added) = 0", "show": [*file, "columns_added"]},
+            "A file has columns that the contract does not know; they are in source_metadata.",
+            "Add them to the contract, or to the aliases of the column they are.",
+            name=f"no_file_adds_columns({system})",
+        ),
+        _warning(
+            "expect_query_to_return_no_rows",
+            {"query": _lost_columns(system)},
+            "A file lacks columns that other files of the object have; they are NULL in its rows.",
             "If a column was renamed add its name to the aliases in the contract.",
-            name=f"every_file_has_the_columns_of_the_contract({system})",
+            name=f"no_file_loses_columns({system})",
         ),
     ]
     required = [o.name for o in objects if o.required]
@@ -232,6 +235,18 @@ def _first_bad_rows(system: str, objects: Sequence[RawObject]) -> str:
         " ON f.system = q.system AND f.object = q.object AND f.file_name = q.file_name"
         f" WHERE f.system = {literal(system)} AND q.released_by IS NULL"
         " AND f.rows_quarantined - f.rows_released > {least}"
+    )
+
+
+def _lost_columns(system: str) -> str:
+    """Query the optional columns that a file lacks and another file of its object has."""
+    return (
+        "SELECT f.object, f.file_name, c.column_name FROM audit.input_files AS f,"
+        " unnest(f.columns_missing) AS c(column_name)"
+        f" WHERE f.system = {literal(system)} AND f.status = 'loaded' AND EXISTS"
+        " (SELECT 1 FROM audit.input_files AS g WHERE g.system = f.system"
+        " AND g.object = f.object AND g.status = 'loaded'"
+        " AND NOT list_contains(g.columns_missing, c.column_name))"
     )
 
 

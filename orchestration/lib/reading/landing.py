@@ -195,8 +195,16 @@ def _still_good(record: FileRecord, exported: ExportObject, source: Source) -> b
 def _outcome(record: FileRecord) -> str:
     if record.status != "loaded":
         return f"{record.file_name} {record.status}: {record.message}"
-    aside = f", {record.rows_quarantined:,} in quarantine" if record.rows_quarantined else ""
-    return f"{record.file_name} landed: {record.rows_loaded:,} rows{aside}"
+    notes = [f"{record.file_name} landed: {record.rows_loaded:,} rows"]
+    if record.rows_quarantined:
+        notes.append(f"{record.rows_quarantined:,} in quarantine")
+    if record.columns_missing:
+        notes.append(f"without {' '.join(record.columns_missing)}")
+    if record.columns_added:
+        notes.append(f"with {len(record.columns_added)} columns the contract does not know")
+    if record.message:
+        notes.append(record.message)
+    return ", ".join(notes)
 
 
 def _not_loaded(
