@@ -335,7 +335,8 @@ def register(
     )
     email = _emails(rng, persons, person, is_again, manner)
     if mailbox_is_key:
-        email = _without_repeats(email, persons.other_email.take(pa.array(person)))
+        own = (persons.other_email.take(pa.array(person)), persons.email.take(pa.array(person)))
+        email = _without_repeats(email, *own)
     if taken_mailboxes is not None:
         is_taken = pc.is_in(email, value_set=taken_mailboxes.drop_null())
         email = pc.if_else(is_taken, pa.scalar(None, pa.string()), email)
@@ -445,12 +446,13 @@ def _emails(
     return pc.if_else(pa.array(is_made_up), pa.scalar("test@test.com"), email)
 
 
-def _without_repeats(email: pa.Array, other: pa.Array) -> pa.Array:
-    """Replace addresses that an earlier record has by the other one, or by nothing."""
+def _without_repeats(email: pa.Array, *own: pa.Array) -> pa.Array:
+    """Replace addresses that an earlier record has by one of their own, or by nothing."""
     taken: set[str] = set()
     kept: list[str | None] = []
-    for usual, second in zip(email.to_pylist(), other.to_pylist(), strict=True):
-        free = next((box for box in (usual, second) if box and box not in taken), None)
+    for given, *others in zip(email.to_pylist(), *(box.to_pylist() for box in own), strict=True):
+        choice = (given, *others) if given else ()
+        free = next((box for box in choice if box and box not in taken), None)
         kept.append(free)
         if free:
             taken.add(free)

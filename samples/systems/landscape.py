@@ -14,7 +14,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from samples.company import Company
-from samples.draws import NEVER, Bools, Instants, Ints, days_between, later, rank_within, stream
+from samples.draws import (
+    NEVER,
+    Bools,
+    Floats,
+    Instants,
+    Ints,
+    days_between,
+    later,
+    rank_within,
+    stream,
+)
 from samples.registrations import Persons, Registrations, draw_persons, register
 
 # Where a customer is at home. Shoppers are served by Zendesk; an adviser serves some of them from
@@ -168,7 +178,7 @@ def _again(
     rng: np.random.Generator,
     person: Ints,
     created_at: Instants,
-    share: float,
+    share: float | Floats,
     end: np.datetime64,
 ) -> tuple[Ints, Instants]:
     """Add a second registration of some, later on."""
@@ -213,12 +223,11 @@ def _shop(
     created_at = later(ordered_at[opening], -_MINUTE * rng.integers(1, 8, person.size))
     # An account has a mailbox of its own.
     usable = persons.email.take(pa.array(buyers)).filter(pa.array(is_personal))
-    with_mailbox = replace(
-        persons,
-        email=pc.if_else(pc.is_in(persons.email, value_set=usable), persons.email,
-                         persons.other_email),
-    )  # fmt: skip
-    person, created_at = _again(rng, person, created_at, manner.second_record, company.end)
+    is_usable = pc.is_in(persons.email, value_set=usable)
+    with_mailbox = replace(persons, email=pc.if_else(is_usable, persons.email, persons.other_email))
+    # Only who has two mailboxes opens a second account.
+    again = manner.second_record * np.asarray(is_usable)[person]
+    person, created_at = _again(rng, person, created_at, again, company.end)
     accounts = register(rng, with_mailbox, person, created_at, manner, mailbox_is_key=True)
 
     account = np.full(customer.size, -1)

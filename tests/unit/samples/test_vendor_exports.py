@@ -487,6 +487,22 @@ def test_accounts_have_contacts_duplicates_and_parents(db: duckdb.DuckDBPyConnec
     assert min(merged, children, persons) > 0
 
 
+def test_every_account_of_the_shop_has_a_mailbox_of_its_own(db: duckdb.DuckDBPyConnection) -> None:
+    """An order without one would be taken for a guest's, whom truth does not know."""
+    row = db.execute(
+        """
+        select
+            count(*),
+            count(distinct lower("Email")),
+            count(*) filter (where "Email" like 'test@%')
+        from shopify_customers_export
+        """
+    ).fetchone()
+    assert row is not None
+    assert row[0] == row[1]
+    assert row[2] == 0
+
+
 def test_an_anonymous_sale_names_nobody(db: duckdb.DuckDBPyConnection) -> None:
     anonymous = """
         select count(*) from shopify_orders_export_1
