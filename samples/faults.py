@@ -9,6 +9,7 @@ objects that nothing else refers to: what a missing row leaves behind is not the
 import csv
 import io
 import json
+import math
 import re
 import shutil
 import zlib
@@ -52,8 +53,8 @@ _ZIPS = ("postal_code", "Postal Code", "BillingPostalCode", "MailingPostalCode")
 _DELETED_FLAGS = ("is_deleted", "IsDeleted")
 _TEXTS = ("subject", "comment", "Subject", "Description", "Ticket description", "Notes")
 _NULLS = ("NULL", "#N/A", "\\N")
-_ENCODINGS = ("gb18030", "cp1252", "utf-16", "utf-8-sig")
 _OVERLAPPING_ROWS = 5
+_SPARED_BELOW = 150  # rows
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)( \d\d:\d\d(?::\d\d)?)?")
 _DECIMAL = re.compile(r"-?\d+\.\d+")
 
@@ -237,7 +238,7 @@ def _spoil_sheet(
         sheet.rows.insert(entry + 1, list(sheet.rows[entry]))
     note("duplicate_rows", len(repeated))
     if is_leaf:
-        broken = some("bad_rows")
+        broken = _choose_broken(len(sheet.rows), rates.get("bad_rows", 0.0), rng)
         kinds = [_break(sheet.rows[entry], typed, n) for n, entry in enumerate(broken)]
         for kind in sorted({*kinds}):
             note("bad_rows", kinds.count(kind), kind)
@@ -282,6 +283,17 @@ def _write_scientifically(sheet: _Sheet, place: int, entries: list[int]) -> int:
             sheet.rows[entry][place] = f"{float(digits):.2E}"
             count += 1
     return count
+
+
+def _choose_broken(count: int, rate: float, rng: np.random.Generator) -> list[int]:
+    """Choose the rows to break: as many as the rate says, none in small files.
+
+    There a single row would be more than the share that stops a file.
+    """
+    if count < _SPARED_BELOW:
+        return []
+    chosen = rng.choice(count, math.ceil(rate * count), replace=False)
+    return sorted(int(entry) for entry in chosen)
 
 
 def _break(row: list[str], typed: list[int], turn: int) -> str:
@@ -344,15 +356,17 @@ def _add_footer(path: Path, sheet: _Sheet, rng: np.random.Generator) -> str:
 
 
 def _encode(path: Path, sheet: _Sheet, rng: np.random.Generator) -> str:
-    """Write the file in another encoding that holds all its characters."""
+    """Write the file in another encoding: one that its characters are written in in life."""
     text = path.read_text(encoding="utf-8")
-    for encoding in np.roll(np.array(_ENCODINGS), -int(rng.integers(0, len(_ENCODINGS)))):
-        try:
-            path.write_bytes(text.encode(str(encoding)))
-        except UnicodeEncodeError:
-            continue
-        return str(encoding)
-    raise AssertionError("UTF-8 holds every character")
+    encodings = ["utf-16", "utf-8-sig"]
+    foreign = [character for character in text if not character.isascii()]
+    if sum("\u4e00" <= character <= "\u9fff" for character in foreign) > len(foreign) / 2:
+        encodings += ["gb18030"] * 3
+    elif text == text.encode("cp1252", errors="replace").decode("cp1252"):
+        encodings += ["cp1252"] * 3
+    encoding = encodings[int(rng.integers(0, len(encodings)))]
+    path.write_bytes(text.encode(encoding))
+    return encoding
 
 
 def _has_clear_dates(sheet: _Sheet) -> bool:
@@ -383,7 +397,9 @@ def _spoil_lines(
     lines = path.read_text(encoding="utf-8").splitlines()
     repeats = rng.random(len(lines)) < rates.get("duplicate_rows", 0.0)
     is_leaf = path.stem.startswith(LEAVES.get(name.split("/")[0], ()))
-    cuts = rng.random(len(lines)) < (rates.get("bad_rows", 0.0) if is_leaf else 0.0)
+    cuts = np.zeros(len(lines), dtype=np.bool_)
+    if is_leaf:
+        cuts[_choose_broken(len(lines), rates.get("bad_rows", 0.0), rng)] = True
     written = []
     for line, repeat, cut in zip(lines, repeats, cuts, strict=True):
         written += [line] * (1 + int(repeat) * int(not cut))
