@@ -1,7 +1,7 @@
 """The command line `crm-warehouse`.
 
 Belongs here: arguments, exit codes, what is printed. Does not: the work itself (`lib/`).
-Exit codes: 0 published or nothing to do, 1 error, 2 stopped by a gate.
+Exit codes: 0 published or nothing to do, 1 error, 2 stopped by a gate (or would be).
 """
 
 import os
@@ -201,6 +201,75 @@ def status(home: HomeOption = None, json_output: JsonOption = False) -> None:
         typer.echo(as_json(release and {**release, "age_days": age}))
     else:
         typer.echo(status_text(release, published, age))
+
+
+@app.command()
+def inspect(
+    path: Annotated[
+        Path, typer.Argument(exists=True, help="An export file, packed or not, or a folder.")
+    ],
+    system: Annotated[
+        str | None,
+        typer.Option(
+            help="System whose contract to go by, or that is to be added; default: found by "
+            "folder, names and columns."
+        ),
+    ] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Try export files: what they are, what would land and what not; changes nothing.
+
+    Exit code 0: every row would land; 2: some rows or files would not.
+    """
+    from orchestration.lib.inspection import as_content, as_text
+    from orchestration.lib.inspection import inspect as inspect_files
+    from orchestration.lib.release import as_json
+
+    found = inspect_files(path, project.contracts(), system, report)
+    if not found.files:
+        typer.echo(f"crm-warehouse: there is no export file in {path}", err=True)
+        raise typer.Exit(ERROR)
+    typer.echo(as_json(as_content(found)) if json_output else as_text(found))
+    raise typer.Exit(PUBLISHED if found.lands_whole else STOPPED)
+
+
+@app.command()
+def quarantine(
+    system: Annotated[
+        str | None, typer.Option(help="One system; default: all that have landed files.")
+    ] = None,
+    landing: Annotated[
+        str | None, typer.Option(help="Folder or URL the run read; default <home>/landing.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="File to write all rows to.")] = None,
+    home: HomeOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """List the rows that did not get in, with reasons; personal values are masked."""
+    _choose(home, landing, system)
+    from orchestration.lib.quarantine import as_content, as_text, rows_aside, write_csv
+    from orchestration.lib.release import as_json, published_files
+
+    folders = project.home()
+    names = project.systems() if system else sorted(project.contracts())
+    contracts = [
+        project.contracts()[name]
+        for name in names
+        if (folders.raw / name).is_dir() or (project.landing() / name).is_dir()
+    ]
+    aside = rows_aside(
+        contracts,
+        project.landing(),
+        folders.raw,
+        {c.system: published_files(folders.published, c.system) for c in contracts},
+    )
+    if csv is not None:
+        write_csv(aside, csv)
+        report(f"{len(aside.rows):,} rows are in {csv}")
+    if json_output:
+        typer.echo(as_json(as_content(aside)))
+    else:
+        typer.echo(as_text(aside, project.company().quarantine_ceiling))
 
 
 @app.command(name="versions")

@@ -135,6 +135,15 @@ def read_file(
     return _read_delimited(job, text, record, damaged=damaged)
 
 
+def require_rows(record: FileRecord, exported: ExportObject) -> None:
+    """Refuse a full export without rows."""
+    if record.rows_in_file == 0 and exported.mode == "full":
+        raise RefusedError(
+            "the file has no rows, which for a full export means that all are deleted",
+            "export it again; if the object really is empty, declare it `mode: delta`",
+        )
+
+
 def format_of(source: Source, exported: ExportObject | None) -> FileFormat:
     """Return the format of a file: what the contract declares, else what its name says."""
     declared = exported.format if exported else None

@@ -20,6 +20,7 @@ from orchestration.lib.reading.file_reader import (
     CLEAN,
     delimited_layout,
     read_file,
+    require_rows,
     utf8_text,
 )
 from orchestration.lib.reading.json_text import json_records
@@ -108,6 +109,39 @@ def land_system(
         if key not in present and record.sha256 in published_hashes
     )
     return in_order(records)
+
+
+def counted_files(
+    contract: ExportContract, landing: Path, raw: Path, published_hashes: frozenset[str]
+) -> tuple[list[FileRecord], list[str]]:
+    """Return the landed files that count now, and the names of those that have yet to land.
+
+    It is what `land_system` would go by, without landing anything. A file has yet to land when it
+    is new, when its object's contract has changed since, or when the last run refused it.
+
+    Raises ContractError when two objects claim one file.
+    """
+    earlier = _landed_earlier(contract, raw)
+    present: set[tuple[str, str]] = set()
+    waiting: list[str] = []
+    for source in find_sources(landing / contract.system):
+        exported = object_of(source, contract)
+        try:
+            sha256, _ = digest(source)
+        except RefusedError:
+            waiting.append(source.name)
+            continue
+        known = earlier.get((exported.name, sha256)) if exported else None
+        if exported is None or known is None or known.contract_hash != exported.contract_hash():
+            waiting.append(source.name)
+        if known is not None:
+            present.add((str(known.object), sha256))
+    counted = [
+        record
+        for key, record in earlier.items()
+        if key in present or record.sha256 in published_hashes
+    ]
+    return in_order(counted), waiting
 
 
 @contextmanager
@@ -261,11 +295,7 @@ def _land(
     work.mkdir()
     try:
         record = read_file(con, contract.system, exported, source, sha256, size, work)
-        if record.rows_in_file == 0 and exported.mode == "full":
-            raise RefusedError(
-                "the file has no rows, which for a full export means that all are deleted",
-                "export it again; if the object really is empty, declare it `mode: delta`",
-            )
+        require_rows(record, exported)
         return _commit(record, work, raw)
     except RefusedError as error:
         return _not_loaded(contract, exported, source, sha256, size, error.message, error.remedy)

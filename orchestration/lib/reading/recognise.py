@@ -19,8 +19,15 @@ import duckdb
 
 from orchestration.lib.contracts import CellType, Column, ExportObject
 from orchestration.lib.reading.dialect import sniff_headers
+from orchestration.lib.reading.draft import completed
 from orchestration.lib.reading.encoding import as_utf8, decide_encoding
-from orchestration.lib.reading.file_reader import ASIDE, CLEAN, format_of, read_file
+from orchestration.lib.reading.file_reader import (
+    ASIDE,
+    CLEAN,
+    format_of,
+    read_file,
+    require_rows,
+)
 from orchestration.lib.reading.json_text import json_records
 from orchestration.lib.reading.records import FileRecord, RefusedError
 from orchestration.lib.reading.sheets import sniff_sheet
@@ -53,7 +60,8 @@ class Recognition:
 
     `record` has the counts and every decision as it would be recorded. `columns` has the header in
     the file of every column that was found, by its name in the contract (or the draft). `drafted`
-    is a contract for a file without one. `bad_rows` are the first of `record.rows_quarantined`.
+    is a contract for a file without one. `reasons` counts the rows that would go to quarantine,
+    `bad_rows` are the first of them.
     """
 
     record: FileRecord
@@ -61,6 +69,7 @@ class Recognition:
     is_draft: bool
     decisions: Mapping[str, Any]
     columns: Mapping[str, str]
+    reasons: Mapping[str, int]
     bad_rows: tuple[BadRow, ...]
 
 
@@ -72,6 +81,8 @@ def recognise(source: Source, exported: ExportObject | None, system: str = "") -
     """
     is_draft = exported is None
     sha256, size = "", 0
+    reasons: Mapping[str, int] = {}
+    bad_rows: tuple[BadRow, ...] = ()
     try:
         sha256, size = digest(source)
         with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
@@ -82,7 +93,9 @@ def recognise(source: Source, exported: ExportObject | None, system: str = "") -
             (Path(folder) / "read").mkdir()
             work = Path(folder) / "read"
             record = read_file(con, system, exported, source, sha256, size, work)
-            bad_rows = _bad_rows(con, work) if record.rows_quarantined else ()
+            require_rows(record, exported)
+            if record.rows_quarantined:
+                reasons, bad_rows = _reasons(con, work), _bad_rows(con, work)
     except RefusedError as error:
         record = FileRecord(
             system=system,
@@ -94,11 +107,30 @@ def recognise(source: Source, exported: ExportObject | None, system: str = "") -
             remedy=error.remedy,
             size_bytes=size,
         )
-        bad_rows = ()
     decisions = json.loads(record.decisions)
     return Recognition(
-        record, exported, is_draft, decisions, decisions.pop("headers", {}), bad_rows
+        record, exported, is_draft, decisions, decisions.pop("headers", {}), reasons, bad_rows
     )
+
+
+def headers_of(source: Source) -> list[str]:
+    """Return what are likely the names of the columns, whatever contract the file belongs to.
+
+    Raises RefusedError when the file cannot be opened or holds nothing.
+    """
+    _, size = digest(source)
+    if size == 0:
+        raise RefusedError("the file is empty (0 bytes)", "export it again")
+    with tempfile.TemporaryDirectory() as folder:
+        return _headers(source, Path(folder))
+
+
+def _reasons(con: duckdb.DuckDBPyConnection, work: Path) -> dict[str, int]:
+    found = con.execute(
+        f"select reason, count(*) from read_parquet({literal(str(work / ASIDE))}) "
+        "group by reason order by count(*) desc, reason"
+    )
+    return dict(found.fetchall())
 
 
 def _bad_rows(con: duckdb.DuckDBPyConnection, work: Path) -> tuple[BadRow, ...]:
@@ -112,8 +144,18 @@ def _bad_rows(con: duckdb.DuckDBPyConnection, work: Path) -> tuple[BadRow, ...]:
 def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> ExportObject:
     """Draft a contract: the columns of the file, each with the type that all its values have."""
     name = _slug(PurePosixPath(source.plain_name).stem.split(".")[0]) or "records"
-    as_text = _object(name, source, _headers(source, work))
-    read_file(con, "", as_text, source, "", 1, work)
+    headers = _headers(source, work)
+    if len(headers) < 2:
+        raise _no_table()
+    if 2 * sum(any(c.isalpha() for c in header) for header in headers) < len(headers):
+        raise RefusedError(
+            "the file has no header: most cells of its first row hold no letter",
+            "describe its columns in their order in a contract with `header: false`",
+        )
+    as_text = _object(name, source, headers)
+    record = read_file(con, "", as_text, source, "", 1, work)
+    if record.rows_quarantined > record.rows_loaded:
+        raise _no_table()
     landed = f"read_parquet({literal(str(work / CLEAN))})"
     cells: dict[str, str | None] = {c.name: quoted(c.name) for c in as_text.columns}
     kinds: dict[str, CellType] = {}
@@ -149,7 +191,14 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
     columns = tuple(
         c.model_copy(update={"type": kinds.get(c.name, "text")}) for c in as_text.columns
     )
-    return as_text.model_copy(update={"columns": columns})
+    return completed(con, landed, as_text.model_copy(update={"columns": columns}))
+
+
+def _no_table() -> RefusedError:
+    return RefusedError(
+        "no table was found in the file: its lines have no columns in common",
+        "if it is an export, describe it in a contract of its own",
+    )
 
 
 def _headers(source: Source, work: Path) -> list[str]:

@@ -67,20 +67,24 @@ def find_sources(folder: Path) -> Iterator[Source]:
     """
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder).as_posix()
-        if _is_hidden(name):
-            continue
-        if path.suffix.lower() != ".zip":
-            yield Source(path, name)
-            continue
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = sorted(m.filename for m in archive.infolist() if not m.is_dir())
-        except zipfile.BadZipFile:
-            yield Source(path, name)
-            continue
-        for member in members:
-            if not _is_hidden(member):
-                yield Source(path, f"{name}/{member}", member)
+        if not _is_hidden(name):
+            yield from sources_of(path, name)
+
+
+def sources_of(path: Path, name: str) -> Iterator[Source]:
+    """Yield the export files that one file is: itself, or the members of a zip archive."""
+    if path.suffix.lower() != ".zip":
+        yield Source(path, name)
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = sorted(m.filename for m in archive.infolist() if not m.is_dir())
+    except zipfile.BadZipFile:
+        yield Source(path, name)
+        return
+    for member in members:
+        if not _is_hidden(member):
+            yield Source(path, f"{name}/{member}", member)
 
 
 def digest(source: Source) -> tuple[str, int]:

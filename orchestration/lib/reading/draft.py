@@ -1,0 +1,237 @@
+"""A contract to start from, for a file whose layout nobody has described.
+
+Belongs here: what names and values suggest beside the types (key, watermark, deleted flag, personal
+data, file pattern), joining the drafts of one folder, their YAML. Does not: reading the file,
+deciding types (`recognise`). Every guess is one that a person confirms.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from pathlib import PurePosixPath
+from typing import Any
+
+import duckdb
+import yaml
+
+from orchestration.lib.contracts import CellType, Column, ExportObject
+from orchestration.lib.reading.sql import quoted
+
+_KEY_COLUMNS = 8  # that are tried in pairs
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+_IDENTIFYING = {"id", "key", "uuid", "guid", "code", "number", "no", "nr", "sku", "handle"}
+_PART_OF_A_KEY = {"line", "item", "position", "sequence", "version", "date", "day", "month"}
+_CHANGED = {"updated", "modified", "changed", "modstamp", "modification"}
+
+_PERSONAL = {"email", "mail", "phone", "mobile", "cell", "tel", "telephone", "fax", "street"}
+_PERSONAL |= {"address", "ip", "iban", "passport", "ssn", "surname", "firstname", "lastname"}
+_PERSONAL |= {"姓名", "手机", "电话", "邮箱", "地址"}
+_NAME_OF_A_PERSON = {"first", "last", "full", "middle", "given", "family", "maiden"}
+_NAME_OF_A_PERSON |= {"customer", "contact", "person", "member", "user"}
+_DESCRIBING = {"birth", "birthday", "birthdate", "dob", "gender", "sex", "zip", "postcode"}
+_DESCRIBING |= {"postal", "city", "age", "company", "生日", "性别", "城市", "邮编"}
+
+# Of two types of one column, the one that holds the values of both.
+_WIDER: dict[frozenset[CellType], CellType] = {
+    frozenset({"integer", "decimal"}): "decimal",
+    frozenset({"date", "timestamp"}): "timestamp",
+    frozenset({"integer", "identifier"}): "identifier",
+}
+
+
+def completed(con: duckdb.DuckDBPyConnection, landed: str, exported: ExportObject) -> ExportObject:
+    """Add to a draft what its columns' names and values suggest.
+
+    `landed` is what follows FROM: the rows with every cell as text, under the draft's names.
+    """
+    name, pattern = _name_and_pattern(exported.files[0])
+    columns = {c.name: c for c in _flags(con, landed, exported.columns)}
+    key = _key(con, landed, list(columns.values()), name)
+    for part in key:
+        kind: CellType = columns[part].type
+        if kind in ("text", "integer"):  # keys are compared as text
+            kind = "identifier"
+        changes = {"type": kind, "required": True, "not_null": True}
+        columns[part] = columns[part].model_copy(update=changes)
+    has_people = any(_personal(c, has_people=False) for c in columns.values())
+    changed = [c for c in columns.values() if c.type in ("date", "timestamp")]
+    changed = [c for c in changed if _CHANGED & set(_words(c))]
+    deleted = [c for c in columns.values() if c.type == "boolean" and "deleted" in _words(c)]
+    return exported.model_copy(
+        update={
+            "name": name,
+            "files": (pattern,),
+            "key": key,
+            "watermark": changed[0].name if changed else None,
+            "deleted_flag": deleted[0].name if deleted else None,
+            "columns": tuple(
+                c.model_copy(update={"pii": _personal(c, has_people=has_people)})
+                for c in columns.values()
+            ),
+        }
+    )
+
+
+def joined(drafts: Iterable[ExportObject]) -> list[ExportObject]:
+    """Make one object of the drafts of files that one pattern names.
+
+    Its columns are those of all of them; a type holds the values of all, a key is one in all.
+    """
+    found: dict[str, ExportObject] = {}
+    for draft in drafts:
+        other = found.get(draft.files[0])
+        found[draft.files[0]] = draft if other is None else _both(other, draft)
+    names: set[str] = set()
+    objects = []
+    for number, draft in enumerate(found.values(), 1):
+        name = draft.name if draft.name not in names else f"{draft.name}_{number}"
+        names.add(name)
+        objects.append(draft.model_copy(update={"name": name}))
+    return objects
+
+
+def contract_yaml(system: str, objects: Sequence[ExportObject]) -> str:
+    """Write drafts as the `defs.yaml` of a system."""
+    attributes = {
+        "system": system,
+        "description": f"Exports of {system}.",
+        "objects": [_as_yaml(exported) for exported in objects],
+    }
+    content = {"type": "orchestration.components.crm_export.CrmExport", "attributes": attributes}
+    return (
+        f"# Drafted by crm-warehouse inspect; save as orchestration/defs/raw/{system}/defs.yaml.\n"
+        "# Check every key, type and watermark, what is personal (pii), and the mode: `full`\n"
+        "# where each file holds all records, so that absence means deletion.\n"
+        + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+    )
+
+
+def _as_yaml(exported: ExportObject) -> dict[str, Any]:
+    values = exported.model_dump(mode="json", exclude_defaults=True, exclude={"columns"})
+    columns = [
+        {"name": c.name, "type": c.type}
+        | c.model_dump(mode="json", exclude_defaults=True, exclude={"name", "type"})
+        for c in exported.columns
+    ]
+    return {**values, "columns": columns}
+
+
+def _both(one: ExportObject, other: ExportObject) -> ExportObject:
+    columns = {column.name: column for column in one.columns}
+    spelt = {text.casefold() for c in one.columns for text in (c.name, *c.aliases)}
+    for column in other.columns:
+        known = columns.get(column.name)
+        others = column.aliases if known else (column.name, *column.aliases)
+        new = tuple(text for text in others if text.casefold() not in spelt)
+        if known is None:
+            if column.name not in new:
+                continue  # under another name it is there already
+            columns[column.name] = column.model_copy(update={"aliases": new[1:]})
+        else:
+            kind = known.type
+            if kind != column.type:
+                kind = _WIDER.get(frozenset({kind, column.type}), "text")
+            update = {"type": kind, "aliases": (*known.aliases, *new)}
+            columns[column.name] = known.model_copy(update=update)
+        spelt.update(text.casefold() for text in new)
+    watermark = columns.get(one.watermark or "")
+    is_time = watermark is not None and watermark.type in ("date", "timestamp")
+    return one.model_copy(
+        update={
+            "key": one.key if one.key == other.key else (),
+            "watermark": one.watermark if is_time else None,
+            "columns": tuple(columns.values()),
+        }
+    )
+
+
+def _name_and_pattern(file_name: str) -> tuple[str, str]:
+    """Return a name for the object and a pattern for its files: the name without its numbers."""
+    path = PurePosixPath(re.sub(r"\.gz$", "", file_name, flags=re.IGNORECASE))
+    words = re.sub(r"[\W_]*[0-9][0-9\W_T]*", "*", path.stem)
+    name = "_".join(re.findall("[a-z0-9]+", words.lower()))
+    pattern = re.sub(r"[\[\]?]", "?", words) + "*" + path.suffix
+    return name if re.match("[a-z]", name) else "records", re.sub(r"\*+", "*", pattern)
+
+
+def _words(column: Column) -> list[str]:
+    """Split the header of a column into words, camel case as well."""
+    header = column.aliases[0] if column.aliases else column.name
+    return [word.lower() for word in _WORD.findall(header)]
+
+
+def _flags(
+    con: duckdb.DuckDBPyConnection, landed: str, columns: Sequence[Column]
+) -> Iterable[Column]:
+    """Take 0 and 1 for no and yes where the name is a statement."""
+    for column in columns:
+        is_statement = {"is", "has", "deleted"} & set(_words(column)[:2])
+        if column.type != "integer" or not is_statement:
+            yield column
+            continue
+        cell = quoted(column.name)
+        other = con.execute(f"select 1 from {landed} where {cell} not in ('0', '1') limit 1")
+        is_flag = other.fetchone() is None
+        yield column.model_copy(update={"type": "boolean"}) if is_flag else column
+
+
+def _key(
+    con: duckdb.DuckDBPyConnection, landed: str, columns: Sequence[Column], name: str
+) -> tuple[str, ...]:
+    """Guess the key: what is always filled and never repeats, and is called like a key.
+
+    Rows that repeat as a whole do not count. Where no column will do, two may.
+    """
+    possible = [c for c in columns if c.type not in ("decimal", "boolean")]
+    ranks = {c.name: _key_rank(c, name, position) for position, c in enumerate(possible)}
+    ranks = {column: rank for column, rank in ranks.items() if rank > 0}
+    if not ranks:
+        return ()
+    counts = ", ".join(f"count({quoted(c)}), count(distinct {quoted(c)})" for c in ranks)
+    rows = f"(select distinct * exclude (_row_number) from {landed})"
+    total, *found = con.execute(f"select count(*), {counts} from {rows}").fetchone() or (0,)
+    filled = [c for c, count in zip(ranks, found[::2], strict=True) if count == total]
+    unique = [
+        c for c, count in zip(ranks, found[1::2], strict=True) if c in filled and count == total > 0
+    ]
+    strong = [c for c in unique if ranks[c] > 1]
+    if strong:
+        return (max(strong, key=lambda c: ranks[c]),)
+    best = sorted(filled, key=lambda c: -ranks[c])[:_KEY_COLUMNS]
+    pairs = sorted(combinations(best, 2), key=lambda pair: -sum(ranks[c] for c in pair))
+    if pairs:
+        counts = ", ".join(f"count(distinct ({quoted(a)}, {quoted(b)}))" for a, b in pairs)
+        found = list(con.execute(f"select {counts} from {rows}").fetchone() or ())
+        whole = [pair for pair, count in zip(pairs, found, strict=True) if count == total > 0]
+        if whole and not unique:
+            return whole[0]
+    return tuple(unique[:1])
+
+
+def _key_rank(column: Column, name: str, position: int) -> int:
+    """Rank a column as (part of) a key: 0 is none, more than 1 is one by its name."""
+    words = _words(column)
+    if column.type in ("date", "timestamp"):
+        return 1 if _PART_OF_A_KEY & set(words) else 0
+    if words and words[-1] in _IDENTIFYING:
+        own = "".join(words[:-1])
+        return 4 if own in ("", name.rstrip("s").replace("_", "")) else 3 if position == 0 else 2
+    return int(position == 0 or bool(_PART_OF_A_KEY & set(words)) or "email" in words)
+
+
+def _personal(column: Column, *, has_people: bool) -> str | None:
+    """Guess whether a column holds personal data; a bare "name" is that of a person beside others.
+
+    A flag or a time is about a person's mailbox or name, not it.
+    """
+    words = set(_words(column))
+    if words & {"birth", "birthday", "birthdate", "dob", "生日"}:
+        return "quasi"
+    if column.type in ("boolean", "date", "timestamp", "decimal"):
+        return None
+    if words & _PERSONAL or {"e", "mail"} <= words:
+        return "direct"
+    if "name" in words and (words & _NAME_OF_A_PERSON or (has_people and words == {"name"})):
+        return "direct"
+    return "quasi" if words & _DESCRIBING else None
