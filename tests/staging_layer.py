@@ -30,7 +30,7 @@ def stage(system: str, landing: Path, work: Path, *select: str) -> Path:
     with duckdb.connect(str(database)) as con:
         create_raw_views(con, contract, records, work / "raw", None)
         write_input_files(con, system, records)
-        write_quarantine(con, system, records, work / "raw")
+        write_quarantine(con, contract, records, work / "raw")
     models = select or [f"path:models/staging/{system}"]
     run_dbt(["run", "--select", *models], database, CRM_SYSTEMS)
     return database
