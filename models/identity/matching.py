@@ -145,8 +145,9 @@ _ADDRESS = _Attribute(
 )
 # john.smith and john.smith2 are alike because the names are, and the names are counted already.
 _MAILBOX_IS_NAME = (
-    f"(email_name_l != email_name_r and is_mailbox_name_l and is_mailbox_name_r"
-    f" and {_alike('email_name', 0.90)})"
+    f"(email_name_l != email_name_r and {_alike('email_name', 0.90)}"
+    " and (is_mailbox_name_l and is_mailbox_name_r"
+    f" or (is_mailbox_name_l or is_mailbox_name_r) and {_alike('family_name', 0.88)}))"
 )
 _EMAIL = _Attribute(
     "email",
@@ -357,6 +358,14 @@ _NAMESAKES = """
             and (a.given_name != b.given_name or a.family_name != b.family_name)),
         false)
 """
+
+# Two people of one name, in one city even, are nothing rare: something else must agree.
+_NAMES_ONLY = """
+    not coalesce(a.street = b.street or jaro_winkler_similarity(a.street, b.street) >= 0.88, false)
+    and not coalesce(a.postal_code = b.postal_code, false)
+    and not coalesce(a.phone = b.phone, false)
+"""
+_BEYOND_NAMES = ("birth_date", "email", "national_id")
 
 
 def no_matches(status: str) -> Matches:
@@ -726,6 +735,11 @@ def _score(
         + (f" + mw_tf_adj_{a.name})" if a.name in with_frequency else ")")
         for a in attributes
     )
+    nothing_else = " ".join(
+        f"and mw_{attribute.name} <= 0"
+        for attribute in attributes
+        if attribute.name in _BEYOND_NAMES
+    )
     return con.execute(
         f"""
         select
@@ -738,6 +752,7 @@ def _score(
                 when a.is_organisation then null
                 when {_HOUSEHOLD} then 'household'
                 when {_NAMESAKES} then 'birth_dates_differ'
+                when {_NAMES_ONLY} {nothing_else} then 'names_only'
             end as guard
         from {scored.physical_name}
         inner join records as a on record_number_l = a.record_number

@@ -77,7 +77,7 @@ class Matching(_Strict):
     """
 
     enabled: bool = True
-    match_threshold: Share = 0.9
+    match_threshold: Share = 0.8
     review_threshold: Share = 0.5
     minimum_records: int = Field(default=200, ge=2)
     pairs_per_record: Annotated[float, Field(gt=0)] = 3.0

@@ -102,6 +102,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
                 [(grain, status) for grain, status in matches.statuses.items()],
                 columns=["grain", "status"],
             ).assign(seed=settings.seed),
+            "previous": _previous_keys(con),
         },
         {
             "customers": len(np.unique(senior)),
@@ -112,6 +113,23 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
             **{f"model_{grain}": status for grain, status in matches.statuses.items()},
         },
     )
+
+
+def _previous_keys(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
+    """Return every record's key in the version published last, which this build is a copy of.
+
+    The keys themselves never depend on it: it is there to tell what changed.
+    """
+    columns = "source_system, source_object, source_record_id, customer_key"
+    is_there = con.execute(
+        "select count(*) from duckdb_tables() "
+        "where schema_name = 'marts' and table_name = 'customer_identities'"
+    ).fetchone() != (0,)
+    if is_there:
+        return con.execute(f"select {columns} from marts.customer_identities").df()
+    import pandas as pd
+
+    return pd.DataFrame(columns=columns.split(", "), dtype="str")
 
 
 def _sure_links(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":

@@ -34,6 +34,7 @@ def write_settings(
         "value_tier_core_share": ("double", company.value_tier_core_share),
         "value_tier_growth_rate": ("double", company.value_tier_growth_rate),
         **_identifier_settings(company.identity),
+        "trusted_systems": ("varchar", f",{','.join(company.identity.trusted_systems)},"),
         "match_threshold": ("double", company.identity.matching.match_threshold),
         "small_sample_size": ("integer", company.small_sample_size),
         "first_contact_days": ("integer", company.service.first_contact_days),

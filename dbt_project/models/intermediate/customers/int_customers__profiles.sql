@@ -1,58 +1,96 @@
+{%- set attributes = surviving_attributes() -%}
+
 with
 
 records as (
+    select * from {{ ref('int_customers__records_ranked') }}
+),
+
+sources as (
+    select * from {{ ref('int_customers__attribute_sources') }}
+),
+
+-- From which record each attribute of a customer of several records comes.
+winners as (
     select
-        customers.*,
-        identity.customer_key,
-        identity.email_normalised,
-        identity.phone_e164,
-        -- Later numbers win. The record number breaks ties, so the winner is the same in every run.
-        row_number() over (
-            order by
-                coalesce(customers.updated_at, customers.created_at, customers.first_exported_at),
-                identity.record_number desc
-        ) as recency_number,
-        -- Not the record changed longest ago: a later change does not make a record younger.
-        row_number() over (
-            order by
-                coalesce(customers.created_at, customers.first_exported_at),
-                identity.record_number
-        ) as seniority_number
-    from {{ ref('int_customers__customers_unioned') }} as customers
-    inner join {{ ref('int_identity__customer_records') }} as identity
-        on
-            customers.source_system = identity.source_system
-            and customers.customer_id = identity.source_record_id
+        customer_key,
+    {%- for attribute in attributes %}
+        max(case when attribute = '{{ attribute.name }}' then record_number end)
+            as {{ attribute.name }}_record_number{{ ',' if not loop.last }}
+    {%- endfor %}
+    from sources
+    group by customer_key
+),
+
+-- Who won the customer is decided once: the record created first that says so. A record changed
+-- longest ago is not the eldest, and a later change does not make a record younger.
+beginnings as (
+    select
+        customer_key,
+        min_by(acquisition_channel, seniority_number) filter (where acquisition_channel is not null)
+            as acquisition_channel,
+        min_by(acquisition_campaign_id, seniority_number) filter (
+            where acquisition_campaign_id is not null
+        ) as acquisition_campaign_id,
+        min(created_at) as first_created_at,
+        max(updated_at) as last_updated_at,
+        count(*) as count_source_records,
+        count(distinct source_system) as count_source_systems
+    from (
+        select
+            *,
+            row_number() over (
+                partition by customer_key
+                order by coalesce(created_at, first_exported_at), record_number
+            ) as seniority_number
+        from records
+    ) as numbered
+    group by customer_key
+),
+
+surviving as (
+    select
+        customer_key,
+        {{ surviving_columns() }}
+    from records
+    where count_customer_records = 1
+    union all
+    select
+        winners.customer_key,
+        {{ surviving_columns(by_source=true) }}
+    from
+        winners
+    {%- for attribute in attributes %}
+        left join records as {{ attribute.name }}_source
+            on
+                winners.{{ attribute.name }}_record_number
+                = {{ attribute.name }}_source.record_number
+    {%- endfor %}
 )
 
--- Survivorship: the most recently changed record that states the attribute.
+-- A customer of several records that state nothing at all has no winner and keeps its row.
 select
-    customer_key,
-    max_by(customer_type, recency_number) filter (where customer_type is not null) as customer_type,
-    max_by(first_name, recency_number) filter (where first_name is not null) as first_name,
-    max_by(last_name, recency_number) filter (where last_name is not null) as last_name,
-    max_by(full_name, recency_number) filter (where full_name is not null) as full_name,
-    max_by(company_name, recency_number) filter (where company_name is not null) as company_name,
-    max_by(email_normalised, recency_number) filter (where email_normalised is not null) as email,
-    max_by(phone_e164, recency_number) filter (where phone_e164 is not null) as phone,
-    max_by(birth_date, recency_number) filter (where birth_date is not null) as birth_date,
-    max_by(gender, recency_number) filter (where gender is not null) as gender,
-    max_by(street, recency_number) filter (where street is not null) as street,
-    max_by(city, recency_number) filter (where city is not null) as city,
-    max_by(region, recency_number) filter (where region is not null) as region,
-    max_by(postal_code, recency_number) filter (where postal_code is not null) as postal_code,
-    max_by(country_code, recency_number) filter (where country_code is not null) as country_code,
-    max_by(preferred_channel, recency_number) filter (where preferred_channel is not null)
-        as preferred_channel,
-    -- Who won the customer is decided once: the record created first that says so.
-    min_by(acquisition_channel, seniority_number) filter (where acquisition_channel is not null)
-        as acquisition_channel,
-    min_by(acquisition_campaign_id, seniority_number) filter (
-        where acquisition_campaign_id is not null
-    ) as acquisition_campaign_id,
-    min(created_at) as first_created_at,
-    max(updated_at) as last_updated_at,
-    count(*) as count_source_records,
-    count(distinct source_system) as count_source_systems
-from records
-group by customer_key
+    beginnings.customer_key,
+    surviving.customer_type,
+    surviving.first_name,
+    surviving.last_name,
+    surviving.full_name,
+    surviving.company_name,
+    surviving.email_normalised as email,
+    surviving.phone_e164 as phone,
+    surviving.birth_date,
+    surviving.gender,
+    surviving.street,
+    surviving.city,
+    surviving.region,
+    surviving.postal_code,
+    surviving.country_code,
+    surviving.preferred_channel,
+    beginnings.acquisition_channel,
+    beginnings.acquisition_campaign_id,
+    beginnings.first_created_at,
+    beginnings.last_updated_at,
+    beginnings.count_source_records,
+    beginnings.count_source_systems
+from beginnings
+left join surviving on beginnings.customer_key = surviving.customer_key
