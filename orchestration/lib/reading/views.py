@@ -51,6 +51,7 @@ def write_input_files(
 ) -> None:
     """Write a system's rows of `audit.input_files`: one per export file, as FileRecord has it."""
     con.execute("create schema if not exists audit")
+    _drop_if_older(con, "input_files", {field.name for field in dataclasses.fields(FileRecord)})
     con.execute(
         """
         create table if not exists audit.input_files (
@@ -121,6 +122,7 @@ def write_quarantine(
     stay behind when `audit` is published.
     """
     con.execute("create schema if not exists audit")
+    _drop_if_older(con, "quarantine", {"released_by"})
     con.execute(
         """
         create table if not exists audit.quarantine (
@@ -286,3 +288,16 @@ def _is_deleted(exported: ExportObject, files: Sequence[FileRecord]) -> str:
     if full:
         conditions.append(f"{_exported_at(files)} < timestamp '{max(full)}'")
     return " or ".join(conditions) or "false"
+
+
+def _drop_if_older(con: duckdb.DuckDBPyConnection, table: str, columns: set[str]) -> None:
+    """Drop a table of the last build that an earlier version of the code made without a column.
+
+    Every system writes its rows again in every run, so nothing is lost.
+    """
+    found = con.execute(
+        "select column_name from duckdb_columns() where schema_name = 'audit' and table_name = ?",
+        [table],
+    ).fetchall()
+    if found and not columns <= {name for (name,) in found}:
+        con.execute(f"drop table audit.{table}")
