@@ -70,7 +70,7 @@ def test_an_unknown_system_is_answered_with_the_known_ones(tmp_path: Path) -> No
 
     assert run.exit_code == 1
     assert "no export contract for salesfarce" in run.stderr
-    assert "known systems: canonical, olist" in run.stderr
+    assert "known systems: canonical, delighted, hubspot, loyalty, marketing, olist" in run.stderr
     assert not (tmp_path / "home").exists()
 
 
