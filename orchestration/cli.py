@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -19,6 +19,7 @@ from orchestration.lib.builds import RunLockedError, exclusive_run
 from orchestration.lib.company import CompanyError
 from orchestration.lib.contracts import ContractError
 from orchestration.lib.dbt_project import DbtError
+from orchestration.lib.explain import UnknownCustomerError, UnknownNumberError
 from orchestration.lib.progress import report
 from orchestration.lib.publication import (
     PublicationError,
@@ -28,6 +29,9 @@ from orchestration.lib.publication import (
     versions,
 )
 from orchestration.lib.remote_landing import RemoteLandingError, fetch, is_remote, shown
+
+if TYPE_CHECKING:
+    import duckdb
 
 PUBLISHED, ERROR, STOPPED = 0, 1, 2
 
@@ -65,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         PublicationError,
         RemoteLandingError,
         RunLockedError,
+        UnknownCustomerError,
+        UnknownNumberError,
         project.UnknownSystemError,
     ) as error:
         typer.echo(f"crm-warehouse: {error}", err=True)
@@ -310,6 +316,56 @@ def roll_back(
     )
 
 
+explain = typer.Typer(no_args_is_help=True, help="Tell where a customer or a number comes from.")
+app.add_typer(explain, name="explain")
+
+
+@explain.command(name="customer")
+def explain_a_customer(
+    key: Annotated[
+        str,
+        typer.Argument(help="customer_key, a former one, a record as system:id, or an e-mail."),
+    ],
+    home: HomeOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Tell which source records are one customer, by which rules, and what was not joined."""
+    _choose(home)
+    from orchestration.lib.explain import customer_text, explain_customer
+    from orchestration.lib.release import as_json, personal_columns
+
+    with _published_marts() as con:
+        found = explain_customer(con, key, personal_columns("dim_customers", project.systems()))
+    typer.echo(as_json(found) if json_output else customer_text(found))
+
+
+@explain.command(name="number")
+def explain_a_number(
+    table: Annotated[str, typer.Argument(help="Published table, e.g. dim_customers.")],
+    key: Annotated[str, typer.Argument(help="Key of the row; parts separated by commas.")],
+    column: Annotated[str, typer.Argument(help="Column, e.g. net_revenue.")],
+    home: HomeOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Tell from which columns and rows of the exports a published number comes."""
+    _choose(home)
+    from orchestration.lib.explain import explain_number, number_text
+    from orchestration.lib.release import as_json, keys, published_lineage
+
+    systems = project.systems()
+    with _published_marts() as con:
+        found = explain_number(
+            con,
+            project.home().warehouse,
+            published_lineage(systems),
+            table,
+            key,
+            column,
+            keys(systems).get(table, ["customer_key"]),
+        )
+    typer.echo(as_json(found) if json_output else number_text(found))
+
+
 @app.command()
 def ui(
     home: HomeOption = None,
@@ -341,6 +397,16 @@ def docs() -> None:
 
     for path in write_generated_files(project.contracts()):
         typer.echo(f"written: {path.relative_to(project.PROJECT_ROOT)}")
+
+
+def _published_marts() -> "duckdb.DuckDBPyConnection":
+    """Open the current version as BI tools do; PublicationError where there is none."""
+    import duckdb
+
+    read_manifest(project.home().published)  # says so where nothing is published
+    return duckdb.connect(
+        str(project.home().published / "current" / "customer_marts.duckdb"), read_only=True
+    )
 
 
 def _choose(

@@ -15,7 +15,8 @@ from typing import Any
 import duckdb
 
 from orchestration.lib.company import Company
-from orchestration.lib.dbt_project import read_manifest
+from orchestration.lib.dbt_project import personal_data_tag, read_manifest, target_dir
+from orchestration.lib.lineage import Lineage, declared_lineage, project_lineage
 from orchestration.lib.project import PROJECT_ROOT
 from orchestration.lib.publication import TableDocumentation, current_version
 from orchestration.lib.publication import read_manifest as read_release
@@ -54,6 +55,22 @@ def keys(systems: Sequence[str]) -> dict[str, Sequence[str]]:
         if node["test_metadata"]["name"] == "unique_key"
     }
     return found | {node["name"]: node["meta"]["key"] for node in _audit_sources(systems)}
+
+
+def personal_columns(table: str, systems: Sequence[str]) -> frozenset[str]:
+    """Return the columns of a published table that hold personal data."""
+    return frozenset(
+        name
+        for node in published_models(systems)
+        if node["name"] == table
+        for name, column in node["columns"].items()
+        if personal_data_tag(column)
+    )
+
+
+def published_lineage(systems: Sequence[str]) -> Lineage:
+    """Return from which columns every column comes, as the last run of this project kept it."""
+    return project_lineage(target_dir(systems)) | declared_lineage(read_manifest(systems))
 
 
 def _audit_sources(systems: Sequence[str]) -> list[dict[str, Any]]:

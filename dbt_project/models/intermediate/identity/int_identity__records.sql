@@ -1,7 +1,23 @@
 with
 
 customers as (
-    select * from {{ ref('int_customers__customers_unioned') }}
+    select
+        *,
+        coalesce(customer_type = 'organisation', false) as is_organisation -- no word: a person
+    from {{ ref('int_customers__customers_unioned') }}
+),
+
+-- One of the two is NULL. A join on equality alone: with a condition beside it DuckDB would hold
+-- every record against every name.
+written as (
+    select
+        *,
+        case when not is_organisation then concat_ws(
+            '|', coalesce(first_name, ''), coalesce(last_name, ''), coalesce(full_name, '')
+        ) end as written_person,
+        case when is_organisation then coalesce(company_name, full_name, last_name) end
+            as written_organisation
+    from customers
 ),
 
 -- Numbers spelt alike are parsed once: parsing is the costly step. So are names.
@@ -18,17 +34,17 @@ phones as (
 
 person_names as (
     select
-        first_name,
-        last_name,
-        full_name,
+        written_person,
         person_name(first_name, last_name, full_name) as parts
     from (
-        select distinct
-            first_name,
-            last_name,
-            full_name
-        from customers
-        where coalesce(customer_type, 'person') = 'person' -- no word means a person
+        select
+            written_person,
+            min(first_name) as first_name,
+            min(last_name) as last_name,
+            min(full_name) as full_name
+        from written
+        where written_person is not null
+        group by written_person
     ) as spellings
 ),
 
@@ -45,28 +61,25 @@ given_names as (
 
 organisation_names as (
     select
-        written_name,
-        organisation_name(written_name) as organisation_name
+        written_organisation,
+        organisation_name(written_organisation) as organisation_name
     from (
-        select distinct coalesce(company_name, full_name, last_name) as written_name
-        from customers
-        where customer_type = 'organisation'
+        select distinct written_organisation
+        from written
+        where written_organisation is not null
     ) as spellings
-    where written_name is not null
 ),
 
 named as (
     select
-        customers.*,
+        written.*,
         person_names.parts.given as given_name,
-        person_names.parts.family as family_name
-    from customers
-    left join person_names
-        on
-            coalesce(customers.customer_type, 'person') = 'person'
-            and customers.first_name is not distinct from person_names.first_name
-            and customers.last_name is not distinct from person_names.last_name
-            and customers.full_name is not distinct from person_names.full_name
+        person_names.parts.family as family_name,
+        organisation_names.organisation_name
+    from written
+    left join person_names on written.written_person = person_names.written_person
+    left join organisation_names
+        on written.written_organisation = organisation_names.written_organisation
 )
 
 select
@@ -79,11 +92,11 @@ select
     -- Systems with one object of customers need not name it.
     coalesce(named.source_object, 'customers') as source_object,
     named.customer_id as source_record_id,
-    coalesce(named.customer_type = 'organisation', false) as is_organisation, -- no word: a person
+    named.is_organisation,
     named.given_name,
     named.family_name,
     given_names.name_forms,
-    organisation_names.organisation_name,
+    named.organisation_name,
     {{ normalise_email('named.email') }} as email_normalised,
     phones.phone_e164,
     named.birth_date,
@@ -96,8 +109,3 @@ select
 from named
 left join given_names on named.given_name = given_names.given_name
 left join phones on named.phone = phones.phone
-left join organisation_names
-    on
-        named.customer_type = 'organisation'
-        and coalesce(named.company_name, named.full_name, named.last_name)
-        = organisation_names.written_name
