@@ -1,0 +1,318 @@
+"""Why a customer is one customer, and from which rows a number comes.
+
+Belongs here: reading the published version (and, for rows, the last good build) and turning it into
+an answer for people or machines. Does not: deciding anything. Personal data is masked.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.lib.lineage import Lineage, way_back
+
+ROWS_SHOWN = 20
+
+_RECORD = "{0}.source_system || ':' || {0}.source_record_id"
+
+
+class UnknownCustomerError(LookupError):
+    """Nobody of that name is published; the message says what can be asked for."""
+
+
+class UnknownNumberError(LookupError):
+    """No such table, column or row is published; the message names what is."""
+
+
+def explain_customer(
+    con: duckdb.DuckDBPyConnection, asked: str, personal: frozenset[str]
+) -> dict[str, Any]:
+    """Return records, links, guards, conflicts and history of keys of one customer.
+
+    `asked` is a customer key, a key that was replaced, a record as `system:id`, or an e-mail
+    address in normal form. `personal` names the columns of `dim_customers` to mask. Raises
+    UnknownCustomerError.
+    """
+    key, found_by = _find_customer(con, asked)
+    (profile,) = _rows(con, "select * from marts.dim_customers where customer_key = ?", key)
+    links = _rows(
+        con,
+        "select source_system_a || ':' || source_record_id_a as record_a, "
+        "source_system_b || ':' || source_record_id_b as record_b, customer_key_a, "
+        "customer_key_b, link_rule, link_score, evidence, outcome, guard, answer "
+        "from marts.identity_links where customer_key_a = $1 or customer_key_b = $1 "
+        "order by outcome, link_score desc, record_a, record_b, link_rule",
+        key,
+    )
+    attributes = _rows(
+        con,
+        f"select attribute, {_RECORD.format('s')} as record, survived_by, count_statements, "
+        "count_values from marts.customer_attribute_sources as s where customer_key = ? "
+        "order by attribute",
+        key,
+    )
+    return {
+        "customer_key": key,
+        "found_by": found_by,
+        "profile": {
+            name: _masked(value) if name in personal else value
+            for name, value in profile.items()
+            if value is not None and name != "customer_key"
+        },
+        "records": _rows(
+            con,
+            f"select {_RECORD.format('i')} as record, source_object, link_rule, link_score, "
+            "is_reviewed, count_links, count_refused_links from marts.customer_identities as i "
+            "where customer_key = ? order by record",
+            key,
+        ),
+        "joined": [link for link in links if link["outcome"] == "joined"],
+        "refused": [link for link in links if link["outcome"] == "refused"],
+        "to_review": [link for link in links if link["outcome"] == "to_review"],
+        "attributes": attributes,
+        "conflicts": [a["attribute"] for a in attributes if a["count_values"] > 1],
+        "permissions": _rows(
+            con,
+            "select channel, purpose, is_granted, count_statements, count_refusals "
+            "from marts.customer_contact_permissions where customer_key = ? "
+            "order by channel, purpose",
+            key,
+        ),
+        "former_keys": [
+            row["former_key"]
+            for row in _rows(
+                con,
+                "select former_key from marts.customer_key_redirects where customer_key = ? "
+                "order by former_key",
+                key,
+            )
+        ],
+    }
+
+
+def _find_customer(con: duckdb.DuckDBPyConnection, asked: str) -> tuple[str, str]:
+    for found_by, query in (
+        ("key", "select customer_key from marts.dim_customers where customer_key = ?"),
+        (
+            "key that was replaced",
+            "select customer_key from marts.customer_key_redirects where former_key = ?",
+        ),
+        (
+            "record",
+            f"select customer_key from marts.customer_identities as i "
+            f"where {_RECORD.format('i')} = ?",
+        ),
+        (
+            "e-mail",
+            "select customer_key from marts.dim_customers where email = lower(trim(?)) "
+            "order by customer_key",
+        ),
+    ):
+        found = con.execute(query, [asked]).fetchall()
+        if len(found) > 1:
+            keys = ", ".join(key for (key,) in found)
+            raise UnknownCustomerError(f"{len(found)} customers share it; ask by key: {keys}")
+        if found:
+            return str(found[0][0]), found_by
+    raise UnknownCustomerError(
+        f"no customer is called {asked!r}: give a customer_key, one it had before, a record as "
+        "system:id, or an e-mail address"
+    )
+
+
+def customer_text(found: Mapping[str, Any]) -> str:
+    """Return the explanation of a customer as a person reads it."""
+    profile = found["profile"]
+    key = found["customer_key"]
+    lines = [
+        f"Customer {key} (found by {found['found_by']})",
+        "  "
+        + ", ".join(
+            str(profile[name])
+            for name in ("customer_name", "customer_type", "email", "city", "country_code")
+            if name in profile
+        ),
+        "",
+        f"Records ({len(found['records'])})",
+        *(
+            f"  {r['record']:<40} {r['source_object']:<12} {r['link_rule']} {r['link_score']:.3f}"
+            f"{'  reviewed' if r['is_reviewed'] else ''}"
+            for r in found["records"]
+        ),
+    ]
+    for title, name in (
+        ("Joined by", "joined"),
+        ("Not joined, and why", "refused"),
+        ("To be answered by a person", "to_review"),
+    ):
+        if found[name]:
+            lines += ["", f"{title} ({len(found[name])})"]
+            lines += [_link_text(link, key) for link in found[name][:ROWS_SHOWN]]
+            if len(found[name]) > ROWS_SHOWN:
+                lines.append(f"  … and {len(found[name]) - ROWS_SHOWN} more: --json shows all")
+    if found["attributes"]:
+        lines += ["", "Attributes and the record they come from"]
+        lines += [
+            f"  {a['attribute']:<18} {a['record']:<40} {a['survived_by']}"
+            + (f", {a['count_values']} different values" if a["count_values"] > 1 else "")
+            for a in found["attributes"]
+        ]
+    if found["permissions"]:
+        lines += ["", "Permissions (one refusal is enough)"]
+        lines += [
+            f"  {p['channel']} {p['purpose']}: {'granted' if p['is_granted'] else 'refused'} "
+            f"({p['count_refusals']} of {p['count_statements']} records refuse)"
+            for p in found["permissions"]
+        ]
+    if found["former_keys"]:
+        lines += ["", "Former keys", *(f"  {former}" for former in found["former_keys"])]
+    return "\n".join(lines)
+
+
+def _link_text(link: Mapping[str, Any], key: str) -> str:
+    other = link["customer_key_b" if link["customer_key_a"] == key else "customer_key_a"]
+    sign = "=" if link["outcome"] == "joined" else "?"
+    parts = [f"  {link['record_a']} {sign} {link['record_b']}: {link['link_rule']}"]
+    parts.append(f"{link['link_score']:.3f}")
+    parts += [str(link[name]) for name in ("guard", "answer", "evidence") if link[name]]
+    if other != key:
+        parts.append(f"customer {other}")
+    return "  ".join(parts)
+
+
+def explain_number(
+    published: duckdb.DuckDBPyConnection,
+    build: Path,
+    lineage: Lineage,
+    table: str,
+    key: str,
+    column: str,
+    key_columns: Sequence[str],
+) -> dict[str, Any]:
+    """Return one published value, what it is computed from and the rows of the files behind it.
+
+    `key` is the value of the table's key; the parts of a compound key are separated by commas. Rows
+    are those of the customer the value belongs to, read from the staging tables of the last good
+    build, `ROWS_SHOWN` of them per file; a value that belongs to no single customer gets the
+    columns and files only. Raises UnknownNumberError.
+    """
+    value, customer_key, description = _published_value(published, table, key, column, key_columns)
+    sources = way_back(lineage, f"marts.{table}", column)
+    staged: dict[str, list[str]] = {}
+    for name, of in sources:
+        if name.startswith("staging."):
+            staged.setdefault(name, []).append(of)
+    return {
+        "table": table,
+        "key": key,
+        "column": column,
+        "value": value,
+        "description": description,
+        "customer_key": customer_key,
+        "computed_from": sorted(
+            {f"{name}.{of}" for name, of in sources if name not in lineage and of != "*"}
+        ),
+        "rows": _staged_rows(published, build, staged, customer_key) if customer_key else [],
+    }
+
+
+def _published_value(
+    con: duckdb.DuckDBPyConnection, table: str, key: str, column: str, key_columns: Sequence[str]
+) -> tuple[Any, str | None, str | None]:
+    columns = dict(
+        con.execute(
+            "select column_name, comment from duckdb_columns() "
+            "where schema_name = 'marts' and table_name = ?",
+            [table],
+        ).fetchall()
+    )
+    if not columns:
+        raise UnknownNumberError(f"no table {table} is published")
+    if column not in columns:
+        raise UnknownNumberError(f"{table} has no column {column}; it has {', '.join(columns)}")
+    parts = [part.strip() for part in key.split(",")]
+    if len(parts) != len(key_columns):
+        raise UnknownNumberError(f"the key of {table} is {', '.join(key_columns)}")
+    customer = "customer_key" if "customer_key" in columns else "null"
+    where = " and ".join(f'cast("{name}" as varchar) = ?' for name in key_columns)
+    found = con.execute(f'select "{column}", {customer} from marts.{table} where {where}', parts)
+    row = found.fetchone()
+    if row is None:
+        raise UnknownNumberError(f"{table} has no row {key}")
+    return row[0], row[1], columns[column]
+
+
+def _staged_rows(
+    published: duckdb.DuckDBPyConnection,
+    build: Path,
+    staged: Mapping[str, Sequence[str]],
+    customer_key: str,
+) -> list[dict[str, Any]]:
+    """Return the rows of staging tables that belong to a customer, with file and row number."""
+    records = published.execute(
+        "select source_system, source_record_id from marts.customer_identities "
+        "where customer_key = ?",
+        [customer_key],
+    ).fetchall()
+    orders = published.execute(
+        "select source_system, order_id from marts.fct_orders where customer_key = ?",
+        [customer_key],
+    ).fetchall()
+    found = []
+    with duckdb.connect(str(build), read_only=True) as con:
+        for table, columns in sorted(staged.items()):
+            system = table.removeprefix("staging.stg_").split("__")[0]
+            there = {
+                name
+                for (name,) in con.execute(
+                    "select column_name from duckdb_columns() "
+                    "where schema_name || '.' || table_name = ?",
+                    [table],
+                ).fetchall()
+            }
+            for link, ids in (("customer_id", records), ("order_id", orders)):
+                if link in there and "_file_name" in there:
+                    shown = sorted(set(columns) & there - {link, "*"})
+                    select = ", ".join([link, *shown, "_file_name", "_row_number"])
+                    own = [of for name, of in ids if name == system]
+                    rows = _rows(
+                        con,
+                        f"select {select} from {table} where list_contains($1, {link}) "
+                        "order by _file_name, _row_number",
+                        own,
+                    )
+                    found.append({"table": table, "count": len(rows), "rows": rows[:ROWS_SHOWN]})
+                    break
+    return [entry for entry in found if entry["count"]]
+
+
+def number_text(found: Mapping[str, Any]) -> str:
+    """Return the explanation of a number as a person reads it."""
+    lines = [
+        f"{found['table']}.{found['column']} of {found['key']} is {found['value']}",
+        f"  {found['description'] or 'no description'}",
+        "",
+        "Computed from",
+        *(f"  {name}" for name in found["computed_from"]),
+    ]
+    for entry in found["rows"]:
+        lines += ["", f"{entry['table']}: {entry['count']:,} rows of this customer"]
+        for row in entry["rows"]:
+            cells = ", ".join(f"{k} {v}" for k, v in row.items() if not k.startswith("_"))
+            lines.append(f"  {row['_file_name']}, row {row['_row_number']:,}: {cells}")
+        if entry["count"] > len(entry["rows"]):
+            lines.append(f"  … and {entry['count'] - len(entry['rows'])} more")
+    return "\n".join(lines)
+
+
+def _masked(value: Any) -> str:
+    from expectations.validate import mask
+
+    return mask(value)
+
+
+def _rows(con: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> list[dict[str, Any]]:
+    result = con.execute(query, list(parameters))
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
