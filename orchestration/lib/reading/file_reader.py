@@ -29,13 +29,15 @@ from orchestration.lib.reading.records import (
 )
 from orchestration.lib.reading.sheets import decide_sheet
 from orchestration.lib.reading.sorting import (
+    NO_METADATA,
     UNUSABLE_ROW,
     Provenance,
     Readings,
     Relation,
     copy_clean,
     copy_sorted,
-    looked_over,
+    has_conflicting_keys,
+    latest_watermark,
     sort_rows,
 )
 from orchestration.lib.reading.sources import Source, export_time, unpacked
@@ -76,7 +78,7 @@ _STAGED = "staged.parquet"
 # Rows from which the reading of a column is decided at first. All other rows are checked against
 # the decision; the first that does not fit has it decided again from all rows.
 _SAMPLE_ROWS = 5000
-_CHUNK = 1 << 22  # of text whose quotes are looked at together
+_CHUNK = 1 << 20  # of text whose quotes are looked at together
 
 
 @dataclass(frozen=True)
@@ -404,9 +406,9 @@ def _copy_if_clean(
         return None
     named = export_time(record.file_name)
     rows = copy_clean(con, relation, readings, exported, job.provenance, named, target)
-    conflicts, latest = looked_over(con, target, exported)
-    if conflicts:
+    if has_conflicting_keys(con, target, rows, relation, exported):
         return None
+    latest = latest_watermark(con, target, exported)
     record = _timed(_noting_values(record, readings), named, latest)
     return dataclasses.replace(record, rows_in_file=rows, rows_loaded=rows)
 
@@ -428,7 +430,7 @@ def _sort(
     )
     named = export_time(record.file_name)
     rows = copy_sorted(con, relation, readings, exported, job.provenance, named, target)
-    _, latest = looked_over(con, target, exported)
+    latest = latest_watermark(con, target, exported)
     record = _timed(_noting_values(record, readings), named, latest)
     if empty:
         record = _noting(record, (), rows_without_text=empty)
@@ -539,7 +541,7 @@ def _headers(headers: Sequence[str], columns: Layout) -> dict[str, str]:
 def _metadata(cells: Mapping[str, str]) -> str:
     """Write the expression for the columns that the contract does not know."""
     if not cells:
-        return "null::varchar"
+        return NO_METADATA
     pairs = ", ".join(f"{literal(name)}, {cell}" for name, cell in cells.items())
     return f"json_object({pairs})::varchar"
 
@@ -573,18 +575,22 @@ def look_at_text(path: Path, dialect: Dialect) -> TextFacts:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         nulls = [text for text in TEXT_NULLS if _occurs(data, text)]
         written = [t for t in nulls if quote and data.find(quote + t.encode() + quote) >= 0]
-        misread = data.find(b"\0") >= 0 or data.find(codecs.BOM_UTF8, 1) >= 0
-        if quote and not misread and data.find(quote) >= 0:
-            misread = len(dialect.delimiter) > 1 or not _quotes_in_place(data, dialect)
-        return TextFacts(misread, tuple(text for text in nulls if text not in written))
+        misread = data.find(b"\0") >= 0 or _occurs(data, "\ufeff", start=1)
+        has_quotes = bool(quote) and data.find(quote) >= 0
+        if dialect.escape != dialect.quote:
+            misread = misread or data[-1:] == dialect.escape.encode()
+    if has_quotes and not misread:
+        misread = len(dialect.delimiter) > 1 or not _quotes_in_place(path, dialect)
+    return TextFacts(misread, tuple(text for text in nulls if text not in written))
 
 
-def _occurs(data: mmap.mmap, text: str) -> bool:
-    # its first character alone, which is much faster to look for, is rare in the most cases
-    return data.find(text[:1].encode()) >= 0 and data.find(text.encode()) >= 0
+def _occurs(data: mmap.mmap, text: str, start: int = 0) -> bool:
+    code = text.encode()
+    # its first byte alone, which is much faster to look for, is rare in most cases
+    return data.find(code[:1], start) >= 0 and data.find(code, start) >= 0
 
 
-def _quotes_in_place(data: mmap.mmap, dialect: Dialect) -> bool:
+def _quotes_in_place(path: Path, dialect: Dialect) -> bool:
     """Tell whether every quote of a file stands where a quoted cell has one.
 
     Of quotes in a row an even number is text. The one left over must open a cell behind a
@@ -596,30 +602,37 @@ def _quotes_in_place(data: mmap.mmap, dialect: Dialect) -> bool:
     quote, escape = ord(dialect.quote), ord(dialect.escape)
     edge = np.zeros(256, dtype=bool)
     edge[[ord(dialect.delimiter), 10, 13]] = True
-    if escape != quote and data[-1] == escape:
-        return False
-    size = len(data)
-    start = len(codecs.BOM_UTF8) if data[:3] == codecs.BOM_UTF8 else 0
     within = False
-    while start < size:
-        end = min(start + _CHUNK, size)
-        if end < size:
-            end = data.find(b"\n", end) + 1 or size  # so that no run of quotes is cut
-        code = np.frombuffer(b"\n" + data[start:end] + b"\n", dtype=np.uint8)
-        start = end
-        at = np.flatnonzero(code == quote)
-        if escape != quote:
-            at = at[code[at - 1] != escape]
-        if len(at) == 0:
-            continue
-        first = np.concatenate(([True], np.diff(at) > 1))
-        starts, ends = at[first], at[np.concatenate((first[1:], [True]))]
-        left, right = code[starts - 1], code[ends + 1]
-        single = (ends - starts) % 2 == 0
-        padded = ~single & (((left == 32) & edge[right]) | ((right == 32) & edge[left]))
-        opens, closes = edge[left[single]], edge[right[single]]
-        turns = np.arange(len(opens)) % 2 == int(within)
-        if padded.any() or (opens == closes).any() or (opens != turns).any():
-            return False
-        within ^= bool(len(opens) % 2)
+    with path.open("rb") as file:
+        # Whole lines, so that no run of quotes is cut, with a line end in front.
+        while chunk := file.read(_CHUNK):
+            code = np.frombuffer(b"\n" + chunk + file.readline(), dtype=np.uint8)
+            if file.tell() <= len(code) and chunk.startswith(codecs.BOM_UTF8):
+                code = code[len(codecs.BOM_UTF8) :].copy()
+                code[0] = 10
+            at = np.flatnonzero(code == quote)
+            if escape != quote:
+                at = at[code[at - 1] != escape]
+            if len(at) == 0:
+                continue
+            if at[-1] == len(code) - 1:  # the file ends with a quote
+                code = np.append(code, np.uint8(10))
+            joined = np.diff(at) == 1
+            if joined.any():
+                first = np.concatenate(([True], ~joined))
+                starts, ends = at[first], at[np.concatenate((first[1:], [True]))]
+                single = (ends - starts) % 2 == 0
+                left, right = code[starts - 1], code[ends + 1]
+                spaced = ((left == 32) & edge[right]) | ((right == 32) & edge[left])
+                if (spaced & ~single).any():
+                    return False
+                opens, closes = edge[left[single]], edge[right[single]]
+            else:
+                opens, closes = edge[code[at - 1]], edge[code[at + 1]]
+            if (opens == closes).any():
+                return False
+            # by turns: the first opens unless a cell is open, and no two in a row do the same
+            if len(opens) and (opens[0] == within or (opens[1:] == opens[:-1]).any()):
+                return False
+            within ^= bool(len(opens) % 2)
     return True

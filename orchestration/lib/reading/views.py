@@ -258,11 +258,8 @@ def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> s
             f"{_is_deleted(exported, files)} as _is_deleted",
         ]
     )
-    current = exported.contract_hash()
-    if all(record.contract_hash == current for record in files):
-        return f"select {columns} from read_parquet({paths}, file_row_number = true)"
-    # Files that were landed under an earlier contract, and are no longer in landing to be read
-    # again, may lack columns.
+    # Files lack the columns that are empty in all their rows, and those that the contract did not
+    # have when they were landed.
     return (
         f"select {columns} from (select {empty}, null::bigint as file_row_number where false "
         "union all by name select * from "
