@@ -189,7 +189,7 @@ def _key(
     if not ranks:
         return ()
     counts = ", ".join(f"count({quoted(c)}), count(distinct {quoted(c)})" for c in ranks)
-    rows = f"(select distinct * exclude (_row_number) from {landed})"
+    rows = f"(select distinct {', '.join(quoted(c.name) for c in columns)} from {landed})"
     total, *found = con.execute(f"select count(*), {counts} from {rows}").fetchone() or (0,)
     filled = [c for c, count in zip(ranks, found[::2], strict=True) if count == total]
     unique = [
