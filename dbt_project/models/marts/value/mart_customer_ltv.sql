@@ -178,14 +178,16 @@ contracts as (
         running.customer_key,
         count(*) as count_contracts,
         -- Contracts of one customer are taken as independent.
-        1 - exp(sum(ln(1 - forecasts.probability_renewal))) as probability_renewal,
-        1 - exp(sum(ln(1 - forecasts.probability_renewal_365d))) as probability_renewal_365d,
-        sum(forecasts.expected_payments_90d) as expected_payments_90d,
-        sum(forecasts.expected_payments_365d) as expected_payments_365d,
-        sum(forecasts.expected_payments_lifetime) as expected_payments_lifetime,
+        1 - exp({{ exact_sum('ln(1 - forecasts.probability_renewal)') }}) as probability_renewal,
+        1 - exp({{ exact_sum('ln(1 - forecasts.probability_renewal_365d)') }})
+            as probability_renewal_365d,
+        {{ exact_sum('forecasts.expected_payments_90d') }} as expected_payments_90d,
+        {{ exact_sum('forecasts.expected_payments_365d') }} as expected_payments_365d,
+        {{ exact_sum('forecasts.expected_payments_lifetime') }} as expected_payments_lifetime,
         {%- for horizon in ['90d', '365d', 'lifetime'] %}
             {%- for end in ['', '_low', '_high'] %}
-                sum(forecasts.discounted_payments_{{ horizon }}{{ end }} * running.amount)
+                {% set payments = 'forecasts.discounted_payments_' ~ horizon ~ end -%}
+                {{ exact_sum(payments ~ ' * running.amount') }}
                     as revenue_{{ horizon }}{{ end }},
             {%- endfor %}
         {%- endfor %}
@@ -316,15 +318,13 @@ conversions as (
     where conversion_rank = 1
 ),
 
-referred_margins as (
+discounted_margins as (
     select
         conversions.referred_customer_key,
-        sum(
-            cast(sales.contribution as double)
-            * power(
-                1 + settings.annual_discount_rate,
-                -(sales.ordered_date - conversions.converted_date) / 365.25
-            )
+        cast(sales.contribution as double)
+        * power(
+            1 + settings.annual_discount_rate,
+            -(sales.ordered_date - conversions.converted_date) / 365.25
         ) as discounted_margin
     from conversions
     cross join settings
@@ -332,14 +332,21 @@ referred_margins as (
         on
             conversions.referred_customer_key = sales.customer_key
             and conversions.converted_date <= sales.ordered_date
-    group by conversions.referred_customer_key
+),
+
+referred_margins as (
+    select
+        referred_customer_key,
+        {{ exact_sum('discounted_margin') }} as discounted_margin
+    from discounted_margins
+    group by referred_customer_key
 ),
 
 -- What winning a customer cost in a month where nobody recommended him.
 unreferred_costs as (
     select
         cast(date_trunc('month', historic.first_ordered_date) as date) as acquired_month,
-        avg(historic.acquisition_cost) as acquisition_cost
+        {{ exact_sum('historic.acquisition_cost') }} / count(*) as acquisition_cost
     from historic
     left join conversions on historic.customer_key = conversions.referred_customer_key
     where
@@ -348,27 +355,22 @@ unreferred_costs as (
     group by cast(date_trunc('month', historic.first_ordered_date) as date)
 ),
 
-referral_values as (
+-- Kumar, Petersen & Leone 2010: margin of those who came because of it, saved cost of all.
+referral_gains as (
     select
         conversions.referrer_customer_key,
-        count(*) as count_referred_customers,
-        count(
-            case when conversions.converted_date > settings.as_of_date - 365 then 1 end
-        ) as count_referred_customers_365d,
-        -- Kumar, Petersen & Leone 2010: margin of those who came because of it, saved cost of all.
-        sum(
-            (1 - settings.referred_anyway_share)
-            * coalesce(referred_margins.discounted_margin, 0) -- has not bought yet
-            + case
-                when referred.first_ordered_date is null then 0 -- not won yet: nothing saved
-                else
-                    greatest(
-                        coalesce(unreferred_costs.acquisition_cost, 0)
-                        - coalesce(referred.acquisition_cost, 0),
-                        0
-                    )
-            end
-        ) as referral_value
+        conversions.converted_date > settings.as_of_date - 365 as is_within_365d,
+        (1 - settings.referred_anyway_share)
+        * coalesce(referred_margins.discounted_margin, 0) -- has not bought yet
+        + case
+            when referred.first_ordered_date is null then 0 -- not won yet: nothing saved
+            else
+                greatest(
+                    coalesce(unreferred_costs.acquisition_cost, 0)
+                    - coalesce(referred.acquisition_cost, 0),
+                    0
+                )
+        end as referral_value
     from conversions
     cross join settings
     inner join historic as referred -- everybody who became a customer is one
@@ -379,11 +381,20 @@ referral_values as (
         on
             cast(date_trunc('month', referred.first_ordered_date) as date)
             = unreferred_costs.acquired_month
-    group by conversions.referrer_customer_key
+),
+
+referral_values as (
+    select
+        referrer_customer_key,
+        count(*) as count_referred_customers,
+        count(case when is_within_365d then 1 end) as count_referred_customers_365d,
+        {{ exact_sum('referral_value') }} as referral_value
+    from referral_gains
+    group by referrer_customer_key
 ),
 
 value_of_a_referral as (
-    select sum(referral_value) / sum(count_referred_customers) as mean_value
+    select {{ exact_sum('referral_value') }} / sum(count_referred_customers) as mean_value
     from referral_values
 ),
 

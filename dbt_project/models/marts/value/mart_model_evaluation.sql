@@ -12,7 +12,7 @@ total_bands as (
 ),
 
 totals as (
-    select sum(predicted_value_365d) as predicted_value_365d
+    select {{ exact_sum('predicted_value_365d') }} as predicted_value_365d
     from {{ ref('mart_customer_ltv') }}
 ),
 
