@@ -51,6 +51,7 @@ def statistics_step(
     kinds: set[str],
     layer: str = LAYER,
     schema: str = SCHEMA,
+    group: str = SCHEMA,
 ) -> dg.Definitions:
     """Return the step that writes `<schema>.<table>` for each of the tables.
 
@@ -58,7 +59,8 @@ def statistics_step(
     `settings.company`, and writes nothing itself. The tables, their columns and what they are
     computed from are documented once, as dbt sources in `_statistics__sources.yml`; a column that
     is not documented there, or missing, is an error. The compute function's docstring describes
-    the step. `layer` is the one whose gate vouches for the tables, `schema` where they lie.
+    the step. `layer` is the one whose gate vouches for the tables, `schema` where they lie,
+    `group` where the asset graph shows them.
     """
     systems = project.systems()
     manifest = read_manifest(systems)
@@ -71,7 +73,7 @@ def statistics_step(
             dg.AssetSpec(
                 key,
                 deps=[dg.AssetKey(["intermediate", table]) for table in reads],
-                group_name=schema,
+                group_name=group,
                 kinds=kinds,
                 owners=[OWNER],
                 description=compute.__doc__,

@@ -16,4 +16,5 @@ def matching() -> dg.Definitions:
         kinds={"python", "splink"},
         layer="identity",
         schema="matching",
+        group="intermediate",  # what it reads and what reads it is there
     )
