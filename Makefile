@@ -22,7 +22,7 @@ run: $(VENV)/.run ## sample exports if landing is empty, then everything to publ
 	@$(BIN)/crm-warehouse run --home $(HOME_DIR)
 
 test: $(VENV)/.dev ## the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.dev ## ruff, mypy, SQL and YAML linters, Dagster's own check
 	$(BIN)/ruff check .
