@@ -80,6 +80,12 @@ responses as (
         customer_key,
         count(distinct source_system || ':' || response_id) as count_survey_responses,
         max(responded_at) as last_responded_at,
+        max_by(score_0_100, answer_rank) filter (where dimension = 'functional_need')
+            as functional_need_score,
+        max_by(score_0_100, answer_rank) filter (where dimension = 'emotional_need')
+            as emotional_need_score,
+        max_by(score_0_100, answer_rank) filter (where dimension = 'social_need')
+            as social_need_score,
         max_by(score, answer_rank) filter (where survey_type = 'nps' and dimension = 'overall')
             as last_nps_score,
         max_by(score_0_100, answer_rank) filter (
@@ -96,6 +102,61 @@ responses as (
         where customer_key is not null and is_counted
     ) as ordered
     group by customer_key
+),
+
+cases as (
+    select
+        customer_key,
+        count(*) as count_cases,
+        count(*) filter (where not is_resolved) as count_open_cases,
+        count(*) filter (where is_complaint) as count_complaints,
+        max(opened_at) as last_case_opened_at
+    from {{ ref('fct_cases') }}
+    where customer_key is not null
+    group by customer_key
+),
+
+contacts as (
+    select
+        customer_key,
+        max(case when is_preferred then channel end) as contact_channel,
+        bool_or(has_shifted) as has_shifted_channel,
+        sum(count_last_365d) as count_contacts_365d,
+        max(last_contact_at) as last_contact_at
+    from {{ ref('mart_channel_mix') }}
+    group by customer_key
+),
+
+consents as (
+    select
+        customer_key,
+        {%- for channel in ['email', 'sms', 'phone', 'post'] %}
+            bool_or(channel = '{{ channel }}' and is_marketing_granted)
+                as has_{{ channel }}_consent,
+        {%- endfor %}
+        bool_or(is_contact_refused) as has_refused_contact
+    from {{ ref('int_consents__channel_consents') }}
+    group by customer_key
+),
+
+journeys as (
+    select
+        customer_key,
+        stage as journey_stage
+    from {{ ref('mart_customer_journey') }}
+    where is_furthest
+),
+
+satisfaction as (
+    select * from {{ ref('mart_customer_satisfaction') }}
+),
+
+loyalty as (
+    select * from {{ ref('mart_customer_loyalty') }}
+),
+
+signals as (
+    select * from {{ ref('mart_customer_signals') }}
 ),
 
 segments as (
@@ -185,7 +246,40 @@ select
     segments.abc_class,
     ltv.historic_value,
     ltv.predicted_value_365d,
-    ltv.probability_alive
+    ltv.probability_alive,
+    ltv.predicted_value_lifetime,
+    ltv.potential_value,
+    ltv.referral_value,
+    signals.interval_stretch,
+    coalesce(signals.is_lost, false) as is_lost, -- who never bought cannot be lost
+    satisfaction.satisfaction_change,
+    satisfaction.last_satisfaction_index,
+    satisfaction.last_effort_score,
+    loyalty.loyalty_score,
+    loyalty.loyalty_type,
+    loyalty.quadrant as loyalty_quadrant,
+    loyalty.churn_reason,
+    cast(coalesce(loyalty.count_referrals, 0) as bigint) as count_referrals,
+    cast(coalesce(loyalty.count_referrals_converted, 0) as bigint) as count_referrals_converted,
+    cast(coalesce(cases.count_cases, 0) as bigint) as count_cases,
+    cast(coalesce(cases.count_open_cases, 0) as bigint) as count_open_cases,
+    cast(coalesce(cases.count_complaints, 0) as bigint) as count_complaints,
+    cases.last_case_opened_at,
+    contacts.contact_channel,
+    contacts.has_shifted_channel,
+    cast(coalesce(contacts.count_contacts_365d, 0) as bigint) as count_contacts_365d,
+    contacts.last_contact_at,
+    journeys.journey_stage,
+    -- Who never agreed has not agreed, who never refused has not refused.
+    coalesce(consents.has_email_consent, false) as has_email_consent,
+    coalesce(consents.has_sms_consent, false) as has_sms_consent,
+    coalesce(consents.has_phone_consent, false) as has_phone_consent,
+    coalesce(consents.has_post_consent, false) as has_post_consent,
+    coalesce(consents.has_refused_contact, false) as has_refused_contact,
+    segments.needs_segment,
+    cast(responses.functional_need_score as double) as functional_need_score,
+    cast(responses.emotional_need_score as double) as emotional_need_score,
+    cast(responses.social_need_score as double) as social_need_score
 from profiles
 cross join settings
 left join order_totals on profiles.customer_key = order_totals.customer_key
@@ -194,3 +288,10 @@ left join categories on profiles.customer_key = categories.customer_key
 left join responses on profiles.customer_key = responses.customer_key
 inner join segments on profiles.customer_key = segments.customer_key
 inner join ltv on profiles.customer_key = ltv.customer_key
+left join cases on profiles.customer_key = cases.customer_key
+left join contacts on profiles.customer_key = contacts.customer_key
+left join consents on profiles.customer_key = consents.customer_key
+left join journeys on profiles.customer_key = journeys.customer_key
+left join satisfaction on profiles.customer_key = satisfaction.customer_key
+left join loyalty on profiles.customer_key = loyalty.customer_key
+left join signals on profiles.customer_key = signals.customer_key

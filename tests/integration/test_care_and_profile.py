@@ -1,0 +1,105 @@
+"""Care calendar and profile, recomputed with pandas from the exports and published facts."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from tests.conftest import AS_OF
+from tests.running import published
+
+TODAY = pd.Timestamp(AS_OF)
+
+
+@pytest.fixture(scope="module")
+def marts(published_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with published(published_home) as con:
+        yield con
+
+
+def table(con: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
+    return con.table(f"marts.{name}").df()
+
+
+def test_greetings_are_due_for_all_who_agreed(marts: duckdb.DuckDBPyConnection) -> None:
+    customers = table(marts, "dim_customers").set_index("customer_key")
+    calendar = table(marts, "mart_care_calendar")
+    days = {  # 29 February is kept on the 28th.
+        (day.month, day.day): day for day in pd.date_range(TODAY, periods=31, inclusive="right")
+    }
+    born = customers.loc[customers["customer_type"] == "person", "birth_date"].dropna()
+    expected = {
+        (key, days[(day.month, day.day)])
+        for key, day in born.items()
+        if (day.month, day.day) in days
+    }
+    birthdays = calendar.query("care_type == 'birthday'")
+    found = set(zip(birthdays["customer_key"], birthdays["due_date"], strict=True))
+    assert found
+    assert found <= expected
+    agreed = customers["has_email_consent"] & customers["email"].notna()
+    assert {key for key, _ in expected - found}.isdisjoint(agreed[agreed].index)
+    greeted = calendar[calendar["care_type"].isin(["birthday", "purchase_anniversary"])]
+    for channel, group in greeted.groupby("channel"):
+        assert customers.loc[group["customer_key"], f"has_{channel}_consent"].all()
+
+
+def test_consent_is_the_latest_word(marts: duckdb.DuckDBPyConnection, sample_exports: Path) -> None:
+    (path,) = (sample_exports / "canonical").glob("consents_*.csv")
+    said = pd.read_csv(path, parse_dates=["recorded_at"])
+    said = said[said["recorded_at"] < TODAY + pd.Timedelta(days=1)]
+    keys = table(marts, "customer_identities").set_index("source_record_id")["customer_key"]
+    said["customer_key"] = said["customer_id"].map(keys)
+    # Sorted last, a refusal wins over a grant of the same moment.
+    said = said.sort_values(["recorded_at", "is_granted"], ascending=[True, False])
+    last = said.groupby(["customer_key", "channel"])["is_granted"].last().unstack(fill_value=False)
+    customers = table(marts, "dim_customers").set_index("customer_key")
+    for channel in ("email", "sms"):
+        expected = last[channel].reindex(customers.index, fill_value=False)
+        assert (customers[f"has_{channel}_consent"] == expected).all()
+        assert 0 < expected.sum() < len(expected)
+
+
+def test_the_calendar_is_published_for_import(
+    marts: duckdb.DuckDBPyConnection, published_home: Path
+) -> None:
+    calendar = table(marts, "mart_care_calendar")
+    path = published_home / "published/current/care_calendar.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["contact_value"] for row in rows] == list(calendar["contact_value"])
+    assert list(rows[0]) == list(calendar.columns)
+    assert [row["due_date"] for row in rows] == sorted(row["due_date"] for row in rows)
+
+
+def test_every_indicator_of_a_customer_is_in_the_catalogue(
+    marts: duckdb.DuckDBPyConnection,
+) -> None:
+    identity = {
+        "customer_key", "customer_name", "first_name", "last_name", "company_name", "email",
+        "phone", "street", "postal_code",
+    }  # fmt: skip
+    catalogue = table(marts, "metric_catalogue").set_index("metric_name")
+    indicators = [name for name in table(marts, "dim_customers").columns if name not in identity]
+    assert len(indicators) >= 30
+    assert [name for name in indicators if name not in catalogue.index] == []
+    terms = catalogue.loc[indicators]
+    assert terms["chinese_term"].str.contains(r"[\u4e00-\u9fff]").all()
+    assert terms["definition"].str.len().gt(10).all()
+
+
+def test_service_indicators(marts: duckdb.DuckDBPyConnection) -> None:
+    customers = table(marts, "dim_customers").set_index("customer_key")
+    cases = table(marts, "fct_cases").dropna(subset="customer_key")
+    for column, counted in {
+        "count_cases": cases,
+        "count_open_cases": cases[~cases["is_resolved"]],
+        "count_complaints": cases[cases["is_complaint"].fillna(False).astype(bool)],
+    }.items():
+        expected = counted.groupby("customer_key").size().reindex(customers.index, fill_value=0)
+        assert (customers[column] == expected).all()
+    latest = cases.groupby("customer_key")["opened_at"].max().reindex(customers.index)
+    pd.testing.assert_series_equal(customers["last_case_opened_at"], latest, check_names=False)
