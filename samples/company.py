@@ -156,6 +156,10 @@ def found_company(customers: int, seed: int, end: np.datetime64, parameters: Par
                 stream(seed, "exits"),
                 purchases.left_at(history, start, acquisition.history_days),
                 parameters.exits,
+                stream(seed, "needs"),
+                seen_at,
+                end,
+                parameters.needs,
             ),
             "campaigns": marketing.campaign_table(
                 plan, members, _per_campaign(spend, len(plan.name)), parameters.campaigns

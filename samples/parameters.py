@@ -18,6 +18,7 @@ DIMENSIONS = (
     "personal_attention",
     "convenience",
 )
+NEEDS = ("functional_need", "emotional_need", "social_need")
 
 
 @dataclass(frozen=True)
@@ -246,6 +247,23 @@ class Satisfaction:
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What customers say they buy for, asked once a year as a survey of its own, 1-5.
+
+    Answers scatter around the mean of the customer's group; groups differ in what matters most.
+    """
+
+    asked_share: float = 0.5  # of customers, per year
+    group_shares: tuple[float, ...] = (0.5, 0.3, 0.2)
+    group_means: tuple[dict[str, float], ...] = (
+        {"functional_need": 4.5, "emotional_need": 2.8, "social_need": 2.2},
+        {"functional_need": 3.4, "emotional_need": 4.3, "social_need": 2.9},
+        {"functional_need": 3.1, "emotional_need": 3.3, "social_need": 4.3},
+    )
+    answer_sd: float = 0.6
+
+
+@dataclass(frozen=True)
 class Exits:
     """Customers who dropped out of the purchase process are asked why, as survey type other."""
 
@@ -361,6 +379,7 @@ class Parameters:
     orders: Orders = field(default_factory=Orders)
     satisfaction: Satisfaction = field(default_factory=Satisfaction)
     exits: Exits = field(default_factory=Exits)
+    needs: Needs = field(default_factory=Needs)
     service: Service = field(default_factory=Service)
     service_clock: ServiceClock = field(default_factory=ServiceClock)
     campaigns: Campaigns = field(default_factory=Campaigns)

@@ -1,4 +1,4 @@
-"""What customers answer: NPS, satisfaction by dimension, reviews, and surveys after cases.
+"""What customers answer: NPS, satisfaction by dimension, reviews, effort after cases, needs.
 
 The link from experience to answers is planted (`parameters.Satisfaction`): dimension by dimension,
 with weights that add up to the overall answer.
@@ -24,15 +24,16 @@ from samples.draws import (
     table,
     words,
 )
-from samples.parameters import DIMENSIONS, Exits, Satisfaction
+from samples.parameters import DIMENSIONS, NEEDS, Exits, Needs, Satisfaction
 from samples.purchases import Orders
 from samples.remarks import COMMENTS, EXIT_REASONS, FIRST_EXIT, REMARKS, TONES
 from samples.service import Cases
 
 SURVEY_TYPES = ("nps", "csat", "review", "ces", "other")
 NPS, CSAT, REVIEW, CES, OTHER = range(5)
-QUESTIONS = ("overall", *DIMENSIONS)
+QUESTIONS = ("overall", *DIMENSIONS, *NEEDS)
 OVERALL, SERVICE_QUALITY = 0, 1 + DIMENSIONS.index("service_quality")
+FIRST_NEED = 1 + len(DIMENSIONS)
 
 # Shares of delivered orders that are asked each survey; of solved cases that are asked any.
 _ASKED_NPS, _ASKED_CSAT, _ASKED_REVIEW, _ASKED_CASE = 0.28, 0.12, 0.08, 0.5
@@ -42,7 +43,7 @@ _CHINESE_SHARE = 0.15  # of comments
 
 @dataclass(frozen=True)
 class _Answers:
-    """One entry per question asked; those of a questionnaire follow its overall question."""
+    """One entry per question asked; those of a questionnaire follow its first question."""
 
     person: Ints
     order: Ints
@@ -58,6 +59,11 @@ class _Answers:
         """Look up the lowest and highest value of every question's scale, in two columns."""
         return np.array([(0, 10), (1, 5), (1, 5), (1, 7), (1, 5)])[self.survey]
 
+    @property
+    def is_first(self) -> Bools:
+        """Tell which entries begin a questionnaire."""
+        return np.isin(self.question, (OVERALL, FIRST_NEED))
+
 
 def survey_table(
     rng: np.random.Generator,
@@ -68,10 +74,15 @@ def survey_table(
     exit_rng: np.random.Generator,
     left_at: Instants,
     exits: Exits,
+    needs_rng: np.random.Generator,
+    seen_at: Instants,
+    end: np.datetime64,
+    needs: Needs,
 ) -> pa.Table:
     """Make every question asked, answered or not, by questionnaire in order of invitation.
 
-    Exit surveys of those who left (`left_at`, by customer) are numbered after the rest.
+    Exit surveys of those who left (`left_at`, by customer) are numbered after the rest, surveys of
+    needs after those. seen_at: by customer, when the company got to know them.
     """
     attitude = rng.normal(0, parameters.customer_sd, customers)
     after_orders = _about_orders(rng, attitude, orders, parameters)
@@ -80,22 +91,25 @@ def survey_table(
 
     comment = _comments(rng, rows)
     answers, reasons = _exits(exit_rng, left_at, exits)
+    asked = _about_needs(needs_rng, seen_at, end, needs, parameters)
+    before_exits = int(rows.is_first.sum())
+    before_needs = before_exits + int(answers.is_first.sum())
     return pa.concat_tables(
-        [_numbered(rows, comment, 0), _numbered(answers, reasons, _questionnaires(rows))]
+        [
+            _numbered(rows, comment, 0),
+            _numbered(answers, reasons, before_exits),
+            _numbered(asked, np.full(asked.person.size, -1), before_needs),
+        ]
     ).unify_dictionaries()
-
-
-def _questionnaires(rows: _Answers) -> int:
-    return int((rows.question == OVERALL).sum())
 
 
 def _numbered(rows: _Answers, comment: Ints, before: int) -> pa.Table:
     """Make the questions asked, by questionnaire in order of invitation, with numbers behind."""
-    is_first = rows.question == OVERALL
-    overall = np.flatnonzero(is_first)
-    by_time = np.argsort(rows.invited_at[overall], kind="stable")
-    response = np.empty_like(overall)
-    response[by_time] = before + np.arange(1, overall.size + 1)
+    is_first = rows.is_first
+    first = np.flatnonzero(is_first)
+    by_time = np.argsort(rows.invited_at[first], kind="stable")
+    response = np.empty_like(first)
+    response[by_time] = before + np.arange(1, first.size + 1)
     response_of_row = response[np.cumsum(is_first) - 1]
     in_order = np.argsort(response_of_row, kind="stable")
     scale = rows.scale
@@ -157,7 +171,7 @@ def _about_orders(
     dimensions = _score(parameters.dimension_mean + felt, 1, 5)
     return [
         ask(NPS, (OVERALL,), _score(nps, 0, 10)),
-        ask(CSAT, tuple(range(len(QUESTIONS))), np.column_stack([on_five, dimensions])),
+        ask(CSAT, tuple(range(FIRST_NEED)), np.column_stack([on_five, dimensions])),
         ask(REVIEW, (OVERALL,), on_five),
     ]
 
@@ -262,3 +276,34 @@ def _exits(
         responded_at=only_if(is_answered, responded_at),
     )
     return answers, comment
+
+
+def _about_needs(
+    rng: np.random.Generator,
+    seen_at: Instants,
+    end: np.datetime64,
+    parameters: Needs,
+    satisfaction: Satisfaction,
+) -> _Answers:
+    """Ask customers once a year what they buy for, beginning a month after they were first seen."""
+    group = pick(rng, parameters.group_shares, seen_at.size)
+    years = 1 + int(days_between(seen_at.min(), end) // 365)
+    person = np.repeat(np.arange(seen_at.size), years)
+    after = 30 + 365 * np.tile(np.arange(years), seen_at.size) + rng.uniform(0, 30, person.size)
+    invited_at = later(seen_at[person], after)
+    chosen = (rng.random(person.size) < parameters.asked_share) & (invited_at < end)
+    person, invited_at = person[chosen], invited_at[chosen]
+    means = np.array([[group[need] for need in NEEDS] for group in parameters.group_means])
+    felt = rng.normal(means[group[person]], parameters.answer_sd)
+    rows = np.repeat(np.arange(person.size), len(NEEDS))
+    none = np.full(rows.size, -1)
+    return _Answers(
+        person=person[rows],
+        order=none,
+        case=none,
+        survey=np.full(rows.size, OTHER),
+        question=np.tile(FIRST_NEED + np.arange(len(NEEDS)), person.size),
+        score=_score(felt, 1, 5).ravel(),
+        invited_at=invited_at[rows],
+        responded_at=_responses(rng, invited_at, satisfaction)[rows],
+    )

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from samples.draws import Ints, later, stream, text
-from samples.parameters import DIMENSIONS
+from samples.parameters import DIMENSIONS, NEEDS
 from samples.registrations import register
 from samples.systems.exporting import (
     NO_ORDERS,
@@ -84,6 +84,20 @@ _SURVEYS: dict[str, tuple[_Question, ...]] = {
     "Exit survey": (
         ("Q1", "How likely are you to come back?", "overall", ("other", "overall", 1, 5)),
         ("Q2", "Why did you leave?", "comment", ("comment", "overall", None, None)),
+    ),
+    "What matters to you": (
+        *(
+            (
+                f"Q1_{n}",
+                f"How important is it that our products - {wish}",
+                need,
+                ("other", need, 1, 5),
+            )
+            for n, (need, wish) in enumerate(
+                zip(NEEDS, ("do their work", "feel good", "are seen by others"), strict=True),
+                start=1,
+            )
+        ),
     ),
     "Service effort": (
         ("Q1", "The company made it easy to solve my issue.", "overall", ("ces", "overall", 1, 7)),
@@ -232,7 +246,7 @@ def _questionnaires(landscape: Landscape) -> pa.Table:
     )
     listed = ", ".join(
         f"max(score) filter (where question = '{name}' and responded_at is not null) as {name}"
-        for name in ("overall", *DIMENSIONS)
+        for name in ("overall", *DIMENSIONS, *NEEDS)
     )
     with opened({"asked": content}) as con:
         return con.execute(
@@ -242,6 +256,7 @@ def _questionnaires(landscape: Landscape) -> pa.Table:
                 any_value(person) as person,
                 case
                     when any_value(survey) = 'ces' then 'Service effort'
+                    when bool_or(question = '{NEEDS[0]}') then 'What matters to you'
                     when any_value(survey) = 'other' then 'Exit survey'
                     when any_value(case_number) is null then 'Order experience'
                     else 'Service follow-up'

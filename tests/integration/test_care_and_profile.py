@@ -91,6 +91,47 @@ def test_every_indicator_of_a_customer_is_in_the_catalogue(
     assert terms["definition"].str.len().gt(10).all()
 
 
+def test_needs_are_the_latest_answers(
+    marts: duckdb.DuckDBPyConnection, sample_exports: Path
+) -> None:
+    (path,) = (sample_exports / "canonical").glob("survey_responses_*.csv")
+    said = pd.read_csv(path, parse_dates=["responded_at"])
+    said = said[said["score"].notna() & (said["responded_at"] < TODAY + pd.Timedelta(days=1))]
+    keys = table(marts, "customer_identities").set_index("source_record_id")["customer_key"]
+    said["customer_key"] = said["customer_id"].map(keys)
+    said = said.sort_values(["responded_at", "response_id"])
+    customers = table(marts, "dim_customers").set_index("customer_key")
+    for need in ("functional_need", "emotional_need", "social_need"):
+        own = said[said["dimension"] == need]
+        expected = 25 * (own.groupby("customer_key")["score"].last() - 1)
+        found = customers[f"{need}_score"].dropna()
+        assert found.to_dict() == expected.to_dict()
+        assert len(found) > 100
+    # What somebody needs says nothing about how satisfied he is.
+    cuts = table(marts, "mart_satisfaction").query("dimension_name == 'survey_dimension'")
+    assert not cuts["dimension_value"].str.endswith("_need").any()
+    answers = set(said.loc[said["dimension"].str.endswith("_need"), "response_id"])
+    assert answers.isdisjoint(table(marts, "fct_feedback")["response_id"])
+    assert answers <= set(table(marts, "fct_survey_responses")["response_id"])
+
+
+def test_indicators_are_those_of_their_marts(marts: duckdb.DuckDBPyConnection) -> None:
+    customers = table(marts, "dim_customers").set_index("customer_key")
+    for name, columns in {
+        "mart_customer_ltv": ["predicted_value_lifetime", "potential_value", "referral_value"],
+        "mart_customer_signals": ["interval_stretch", "is_lost"],
+        "mart_customer_satisfaction": ["satisfaction_change", "last_satisfaction_index"],
+        "mart_customer_loyalty": ["loyalty_score", "loyalty_type", "churn_reason"],
+        "mart_customer_segments": ["needs_segment"],
+    }.items():
+        own = table(marts, name).set_index("customer_key")
+        assert len(own) > 200
+        for column in columns:
+            found = customers.loc[own.index, column]
+            assert found.isna().tolist() == own[column].isna().tolist()
+            assert found.dropna().tolist() == own[column].dropna().tolist()
+
+
 def test_service_indicators(marts: duckdb.DuckDBPyConnection) -> None:
     customers = table(marts, "dim_customers").set_index("customer_key")
     cases = table(marts, "fct_cases").dropna(subset="customer_key")

@@ -20,6 +20,8 @@ from samples.parameters import Campaigns
 from tests.unit.samples.sample_files import Sample, connect, load_objects, make_sample
 
 PLANTED = Parameters()
+_EXIT_SURVEYS = "from survey_responses where survey_type = 'other' and dimension = 'overall'"
+_EXIT_ANSWERS = f"select comment {_EXIT_SURVEYS} and score is not null"
 
 
 def value(con: duckdb.DuckDBPyConnection, query: str) -> float:
@@ -66,7 +68,7 @@ def test_without_effects_there_is_nothing_to_find(
 ) -> None:
     for query in (
         "select count(*) from orders where customer_id is null",
-        "select count(*) from survey_responses where survey_type = 'other' and score is not null",
+        f"select count(*) from ({_EXIT_ANSWERS})",
         "select count(*) from order_lines join products using (product_id) "
         "where category = 'Subscription'",
     ):
@@ -266,18 +268,38 @@ def test_reasons_to_leave_have_the_planted_shares(
     history: Sample, large_db: duckdb.DuckDBPyConnection
 ) -> None:
     reasons = {row["comment"]: row["exit_reason"] for row in truth(history, "comments")}
-    answers = large_db.execute(
-        "select comment from survey_responses where survey_type = 'other' and score is not null"
-    ).fetchall()
+    answers = large_db.execute(_EXIT_ANSWERS).fetchall()
     found = [reasons[text] for (text,) in answers]
     shares = PLANTED.exits.reason_shares
     assert len(found) > 800
     for reason, share in shares.items():
         error = 4 * np.sqrt(share * (1 - share) / len(found))
         assert found.count(reason) / len(found) == pytest.approx(share, abs=error)
-    asked = "select count(*) from survey_responses where survey_type = 'other'"
-    rate = len(found) / value(large_db, asked)
+    rate = len(found) / value(large_db, f"select count(*) {_EXIT_SURVEYS}")
     assert rate == pytest.approx(PLANTED.exits.response_rate, abs=0.02)
+
+
+def test_customers_say_what_they_buy_for(large_db: duckdb.DuckDBPyConnection) -> None:
+    """Answers of a customer belong to one group; the means over all are those planted."""
+    needs = PLANTED.needs
+    rows = large_db.execute(
+        """
+        select customer_id, dimension, avg(score::int), count(*) from survey_responses
+        where dimension like '%_need' and score is not null group by all
+        """
+    ).fetchall()
+    for need in needs.group_means[0]:
+        scores = [mean for _, name, mean, _ in rows if name == need]
+        planted = np.average([m[need] for m in needs.group_means], weights=needs.group_shares)
+        assert len(scores) > 1_000
+        # Rounding to the scale and its ends take a little.
+        assert np.mean(scores) == pytest.approx(planted, abs=0.12)
+    asked = value(
+        large_db, "select count(distinct response_id) from survey_responses "
+        "where dimension = 'social_need'",
+    )  # fmt: skip
+    answered = sum(count for _, name, _, count in rows if name == "social_need")
+    assert answered / asked == pytest.approx(PLANTED.satisfaction.response_rate, abs=0.03)
 
 
 def test_the_rest_of_the_company_is_as_it_is_without_the_effects(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ responses as (
         *,
         coalesce(responded_at, invited_at) as answered_at
     from {{ ref('int_surveys__survey_responses_unioned') }}
-    where score is not null or comment is not null
+    where
+        (score is not null or comment is not null)
+        and not {{ is_about_needs('dimension') }}
 ),
 
 identity as (

@@ -6,7 +6,7 @@ with
 
 responses as (
     select * from {{ ref('int_surveys__responses_keyed') }}
-    where is_counted and is_answered
+    where is_counted and is_answered and not {{ is_about_needs('dimension') }}
 ),
 
 orders as (

@@ -6,7 +6,7 @@ with
 
 responses as (
     select * from {{ ref('int_surveys__responses_keyed') }}
-    where is_counted and responded_at is not null
+    where is_counted and responded_at is not null and not {{ is_about_needs('dimension') }}
 ),
 
 feedback as (
