@@ -4,25 +4,24 @@
 
 {#
     Wilson score interval of a share (Wilson 1927), one side.
-    count_hits of count_all; side is 'low' or 'high'. Rounding must not leave the range of a share;
-    greatest and least skip NULLs, hence a bound that is NULL where the counts are.
+    count_hits of count_all; side is 'low' or 'high'. None of all begins at 0 and all of all ends at
+    1, exactly: rounding must not leave the range of a share nor miss its end.
 #}
 {% macro wilson_bound(count_hits, count_all, side) -%}
     {%- set sign = '-' if side == 'low' else '+' -%}
-    {%- set unknown = 'cast(0 as double) * ' ~ count_hits ~ ' * ' ~ count_all %}
-    {{ 'greatest(' ~ unknown if side == 'low' else 'least(1 + ' ~ unknown }},
-    (
-        (
+    case
+        when {{ count_all }} > 0 and {{ count_hits }} = {{ '0' if side == 'low' else count_all }}
+            then cast({{ '0' if side == 'low' else '1' }} as double)
+        else (
             cast({{ count_hits }} as double) / {{ count_all }}
             + {{ z_95() }} * {{ z_95() }} / (2.0 * {{ count_all }})
-        )
-        {{ sign }} {{ z_95() }} * sqrt(
-            (cast({{ count_hits }} as double) / {{ count_all }})
-            * (1 - cast({{ count_hits }} as double) / {{ count_all }}) / {{ count_all }}
-            + {{ z_95() }} * {{ z_95() }} / (4.0 * {{ count_all }} * {{ count_all }})
-        )
-    ) / (1 + {{ z_95() }} * {{ z_95() }} / {{ count_all }})
-    )
+            {{ sign }} {{ z_95() }} * sqrt(
+                (cast({{ count_hits }} as double) / {{ count_all }})
+                * (1 - cast({{ count_hits }} as double) / {{ count_all }}) / {{ count_all }}
+                + {{ z_95() }} * {{ z_95() }} / (4.0 * {{ count_all }} * {{ count_all }})
+            )
+        ) / (1 + {{ z_95() }} * {{ z_95() }} / {{ count_all }})
+    end
 {%- endmacro %}
 
 

@@ -34,7 +34,7 @@ def evaluate(expression: str, **columns: Any) -> Array:
             f"select cast({expression} as double) from (select {names})",
             {name: array.tolist() for name, array in arrays.items()},
         ).fetchall()
-    return np.array([value for (value,) in found], dtype=np.float64)
+    return np.array([value for (value,) in found], dtype=np.float64)  # NULL is NaN
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,15 @@ def test_wilson_equals_scipy_for_every_share_of_small_and_large_samples(wilson: 
     expected = [binomtest(k, n).proportion_ci(method="wilson") for k, n in pairs]
     assert low == pytest.approx([interval.low for interval in expected], abs=1e-12)
     assert high == pytest.approx([interval.high for interval in expected], abs=1e-12)
+
+
+def test_wilson_ends_exactly_where_shares_end(wilson: Any) -> None:
+    """16 of 16 once ended at 0.9999999999999998, below the share itself."""
+    n = np.arange(1, 2001)
+    assert (wilson(n, n)[1] == 1).all()
+    assert (wilson(0 * n, n)[0] == 0).all()
+    low, high = wilson([None, 0, 3], [5, 0, None])
+    assert np.isnan(low).all() and np.isnan(high).all()
 
 
 def test_nps_interval_by_hand(nps: Any) -> None:
