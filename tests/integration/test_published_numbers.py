@@ -968,6 +968,8 @@ def on_100(answer: Row) -> float:
 
 
 def metrics_of(answer: Row) -> list[str]:
+    if answer["dimension"].endswith("_need"):
+        return []  # what somebody needs says nothing about how satisfied he is
     kind, scale = answer["survey_type"], (int(answer["scale_min"]), int(answer["scale_max"]))
     if kind == "nps":
         return ["nps"]
