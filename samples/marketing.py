@@ -315,9 +315,10 @@ def draw_referrals(
 def loyalty_table(
     rng: np.random.Generator, joined_at: Instants, orders: Orders, loyalty: Loyalty
 ) -> pa.Table:
-    """Make the events of the programme: joining, points earned and burned, changes of tier.
+    """Make the events of the programme: joining, points earned, burned, expired, changes of tier.
 
-    A burn spends the points of the order before, so a balance never falls below zero.
+    A burn spends the points of the order before, as long as they are valid; what is not burned
+    expires, so a balance never falls below zero.
     """
     points = orders.net_revenue // 100 * loyalty.points_per_unit
     is_earning = (orders.ordered_at >= joined_at[orders.person]) & (points > 0)
@@ -331,26 +332,43 @@ def loyalty_table(
     total -= np.repeat(before, np.diff(np.r_[np.flatnonzero(is_first), person.size]))
     tier = np.searchsorted(np.array(list(loyalty.tiers.values())), total, side="right") - 1
     changes = tier > np.where(is_first, 0, np.roll(tier, 1))
+    ordered_at = orders.ordered_at[order]
+    expires_at = later(ordered_at, np.full(person.size, float(loyalty.days_valid)))
     burns = ~is_first & (rng.random(person.size) < loyalty.burn_probability)
+    burns &= ordered_at < np.roll(expires_at, 1)
+    expires = ~np.roll(burns, -1)
+    # Orders stand by person and time: the tier at expiry is that of the last order before it.
+    place = person * 2**40 + ordered_at.astype("datetime64[s]").astype(np.int64)
+    at_expiry = person * 2**40 + expires_at.astype("datetime64[s]").astype(np.int64)
+    tier_then = tier[np.searchsorted(place, at_expiry, side="right") - 1]
 
     members = np.flatnonzero(~np.isnat(joined_at))
     none = np.full(members.size, -1)
     columns = (
-        np.concatenate([members, person, person[burns], person[changes]]),
+        np.concatenate([members, person, person[burns], person[changes], person[expires]]),
         np.concatenate(
             [
                 joined_at[members],
-                orders.ordered_at[order],
-                orders.ordered_at[order[burns]],
-                orders.ordered_at[order[changes]],
+                ordered_at,
+                ordered_at[burns],
+                ordered_at[changes],
+                expires_at[expires],
             ]
         ),
-        np.repeat(np.arange(4), [members.size, person.size, burns.sum(), changes.sum()]),
-        np.concatenate(
-            [0 * members, points, -np.roll(points, 1)[burns], np.zeros_like(points)[changes]]
+        np.repeat(
+            np.arange(5), [members.size, person.size, burns.sum(), changes.sum(), expires.sum()]
         ),
-        np.concatenate([0 * members, tier, tier[burns], tier[changes]]),
-        np.concatenate([none, order, order[burns], order[changes]]),
+        np.concatenate(
+            [
+                0 * members,
+                points,
+                -np.roll(points, 1)[burns],
+                np.zeros_like(points)[changes],
+                -points[expires],
+            ]
+        ),
+        np.concatenate([0 * members, tier, tier[burns], tier[changes], tier_then[expires]]),
+        np.concatenate([none, order, order[burns], order[changes], order[expires]]),
     )
     by_time = np.argsort(columns[1], kind="stable")
     who, occurred_at, kind, amount, tiers, orders_of = (column[by_time] for column in columns)
@@ -358,7 +376,7 @@ def loyalty_table(
         event_number=np.arange(1, who.size + 1),
         person=who,
         occurred_at=occurred_at,
-        kind=words(kind, ("join", "earn", "burn", "tier_change")),
+        kind=words(kind, ("join", "earn", "burn", "tier_change", "expire")),
         points=amount,
         tier=words(tiers, tuple(loyalty.tiers)),
         order_number=references(next_number(orders_of)),

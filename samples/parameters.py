@@ -352,6 +352,7 @@ class Loyalty:
     rate_uplift: float = 0.2  # on the purchase rate, on top of the purchase process
     points_per_unit: int = 1
     burn_probability: float = 0.1
+    days_valid: int = 365  # what the next order did not burn expires
     tiers: dict[str, int] = field(
         default_factory=lambda: {"bronze": 0, "silver": 500, "gold": 1500}
     )  # points earned in all
