@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from typer.exceptions import TyperException
 
+from expectations.suites import SuiteError
 from orchestration.lib import project
 from orchestration.lib.builds import RunLockedError, exclusive_run
 from orchestration.lib.company import CompanyError
@@ -34,6 +35,18 @@ if TYPE_CHECKING:
     import duckdb
 
 PUBLISHED, ERROR, STOPPED = 0, 1, 2
+EXPECTED_ERRORS = (
+    CompanyError,
+    ContractError,
+    DbtError,
+    PublicationError,
+    RemoteLandingError,
+    RunLockedError,
+    SuiteError,
+    UnknownCustomerError,
+    UnknownNumberError,
+    project.UnknownSystemError,
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -62,19 +75,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if message := error.format_message():  # without a command the help was printed instead
             typer.echo(f"crm-warehouse: {message} See crm-warehouse --help.", err=True)
         sys.exit(ERROR)
-    except (
-        CompanyError,
-        ContractError,
-        DbtError,
-        PublicationError,
-        RemoteLandingError,
-        RunLockedError,
-        UnknownCustomerError,
-        UnknownNumberError,
-        project.UnknownSystemError,
-    ) as error:
-        typer.echo(f"crm-warehouse: {error}", err=True)
+    except Exception as error:
+        expected = _expected_cause(error)
+        if expected is None:
+            raise
+        typer.echo(f"crm-warehouse: {expected}", err=True)
         sys.exit(ERROR)
+
+
+def _expected_cause(error: BaseException | None) -> BaseException | None:
+    """Return what a person can mend; Dagster wraps what is raised while it loads definitions."""
+    while error is not None and not isinstance(error, EXPECTED_ERRORS):
+        error = error.__cause__
+    return error
 
 
 @app.command()
