@@ -22,20 +22,36 @@ from models.value.fitting import (
     Terms,
     alive_or_silent,
     log_rising_factorial,
+    maximise,
     symmetric,
 )
 from models.value.nbd import draw_first_purchase
 from models.value.quadrature import half_line_nodes
-from models.value.sufficient_statistics import Array, Histories, distinct_pairs
+from models.value.sufficient_statistics import Array, Histories, coarsen, distinct_pairs
 
 NAMES = ("r", "alpha", "s", "beta")
 TIME_POWERS = (0, 1, 0, 1)
 
-_PAIRS_AT_ONCE = 1 << 12
+_PAIRS_AT_ONCE = 1 << 9  # the working arrays of a block stay in the processor's cache
 # Error of the logarithm: 1e-14 for parameters like those of CDNOW with either; for alpha and beta
 # four orders apart and x = 0 it is 1e-6 and 1e-12.
 _NODES_TO_FIT = 64
 _NODES_TO_PREDICT = 144
+# Of 23,570 made-up customers the fit took .12 CPU s without, .075 with 24, .09 with 16 or 40.
+_COARSE_TIMES = 24
+
+
+def start(histories: Histories, prior_scale: float) -> Array:
+    """Give a point from which the search needs two or three steps more.
+
+    The search itself on the same customers in coarser time, a fraction of the distinct pairs.
+    """
+    coarse = coarsen(histories, float(histories.alive_age.max(initial=0.0)) / _COARSE_TIMES)
+    return maximise(
+        lambda parameters: log_likelihood("pareto_nbd", coarse, parameters),
+        [1.0] * len(NAMES),
+        prior_scale,
+    ).parameters
 
 
 def log_likelihood(model: str, histories: Histories, parameters: Array) -> Derivatives:

@@ -113,6 +113,19 @@ def rescale(histories: Histories, factor: float) -> Histories:
     )
 
 
+def coarsen(histories: Histories, step: float) -> Histories:
+    """Round every time to whole steps: fewer distinct histories, about the same likelihood."""
+    if step <= 0:
+        return histories
+    steps = collapse(
+        histories.alive_frequency[histories.alive_pair],
+        np.rint(histories.silent_recency / step)[histories.silent_pair],
+        np.rint(histories.alive_age / step)[histories.alive_pair],
+        histories.weight,
+    )
+    return rescale(steps, step)
+
+
 def collapse(
     frequency: npt.ArrayLike,
     recency: npt.ArrayLike,

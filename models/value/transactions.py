@@ -71,7 +71,8 @@ def fit_histories(model: str, histories: Histories, prior_scale: float = PRIOR_S
     scaled = rescale(histories, 1.0 / unit)
     optimum = maximise(
         lambda parameters: module.log_likelihood(model, scaled, parameters),
-        [1.0] * len(module.NAMES),
+        # Its likelihood is dear: a cheap one goes ahead.
+        module.start(scaled, prior_scale) if module is pareto_nbd else [1.0] * len(module.NAMES),
         prior_scale,
     )
     # a density of x event times per unit of time each
