@@ -6,29 +6,43 @@ input included. lifetimes reports no likelihood, no intervals and no backtest; i
 fitting and for expected purchases and probability alive only.
 
 "Fit, backtest and score" is what the pipeline does with the tables that SQL made of the sales: all
-models, all origins, the champion's forecasts of every history.
+models, all origins, the champion's forecasts of every history. "From sales to scores" is the same
+with the SQL: the project's compiled models from the table of orders to histories, the step of the
+pipeline as it is, and the lookup that `mart_customer_ltv` joins, written down per customer.
 
 Ends with exit code 1 when a bar is missed: 23,570 customers fit in .1 CPU s; a million BG or
-MBG/NBD in .6, Pareto/NBD in 4; fit and scored in 5; fit, backtested and scored in 15 and 1 GB.
+MBG/NBD in .6, Pareto/NBD in 4; fit and scored in 5, with the SQL in 5 and 700 MB; backtested too
+in 15 and 1 GB, with and without the SQL.
 """
 
 import argparse
 import multiprocessing
 import resource
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from datetime import date
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
+import sqlglot
 
 from models.value import transactions
 from models.value.purchase_log import PurchaseLog, cut, purchase_log
 from models.value.scoring import score_customers
 from models.value.tables import HISTORY, customer_value
+from orchestration.defs.models import customer_value as step
 from orchestration.defs.models.customer_value import MOST_BACKTESTED_CUSTOMERS, SEED
+from orchestration.lib.company import Company
+from orchestration.lib.dbt_functions import register_functions
+from orchestration.lib.dbt_project import read_manifest, run_dbt
+from orchestration.lib.documented_tables import write_documented
+from orchestration.lib.settings_table import write_settings
 from tests.unit.models.value_model_data import MadeUp, simulate
 
 FITTERS = {
@@ -48,8 +62,12 @@ BARS = {
     ("fit", "pareto_nbd", 1_000_000): (4.0, 1000.0),
     ("fit and score", "mbg_nbd", 1_000_000): (5.0, 700.0),
     ("fit, backtest and score", "all", 1_000_000): (15.0, 1000.0),
+    ("from sales to scores", "all", 1_000_000): (5.0, 700.0),
+    ("from sales to scores, with backtest", "all", 1_000_000): (15.0, 1000.0),
 }
 DAYS = 1095
+LAST_DAY = date(2026, 1, 1)
+SQL_MODELS = ("int_value__purchase_days", "int_value__purchase_summaries", "mart_customer_ltv")
 
 
 def customers(n: int) -> MadeUp:
@@ -118,6 +136,89 @@ def measure_pipeline(n: int) -> tuple[float, float]:
     evaluate_and_score(given)
     seconds = time.process_time() - begin
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def compile_sql(database: Path) -> dict[str, str]:
+    """Compile the models between orders and scores; of the mart, the join of the lookup."""
+    compiled = run_dbt(["compile", "--select", *SQL_MODELS], database, ["canonical"])
+    sql = {result.node.name: result.node.compiled_code for result in compiled}
+    mart = sqlglot.parse_one(sql.pop("mart_customer_ltv"), dialect="duckdb")
+    (lookup,) = (cte.this for cte in mart.find_all(sqlglot.exp.CTE) if cte.alias == "purchases")
+    return {**sql, "lookup": lookup.sql(dialect="duckdb")}
+
+
+def write_orders(n: int, database: Path) -> None:
+    """Write what the SQL reads: orders of made-up customers, no contracts, the settings."""
+    log = purchases(n)
+    made_up = pd.DataFrame(
+        {
+            "customer": log.customer,
+            "day": log.day - (DAYS - 1),
+            "net_revenue": log.spend,
+        }
+    )
+    with duckdb.connect(str(database)) as con:
+        write_settings(con, Company(), LAST_DAY)
+        con.register("made_up", made_up)
+        con.execute("create schema intermediate")
+        con.execute("create schema statistics")
+        con.execute(
+            """
+            create table intermediate.int_orders__orders_keyed as
+            select
+                md5(cast(row_number() over () as varchar)) as order_key,
+                md5(cast(customer as varchar)) as customer_key,
+                cast(? as timestamp) + day * interval 1 day as ordered_at,
+                true as is_sale,
+                cast(greatest(net_revenue, 0.01) as decimal(18, 4)) as net_revenue
+            from made_up
+            """,
+            [LAST_DAY],
+        )
+        con.execute(
+            "create table intermediate.int_value__subscription_orders "
+            "(order_key varchar, plan_key varchar, amount decimal(18, 4))"
+        )
+        con.execute("create table intermediate.int_value__plans (plan_key varchar)")
+        con.execute(
+            "create table intermediate.int_value__renewals (plan_key varchar, plan_name varchar, "
+            "customer_key varchar, contract_number bigint, cohort_year bigint, "
+            "renewal_number bigint, period_days bigint, is_renewed boolean, is_decided boolean, "
+            "due_on date, decided_on date)"
+        )
+
+
+def measure_sql(sql: dict[str, str], database: str, customers_tested: int) -> tuple[float, float]:
+    """Give CPU seconds and the peak memory of this process in MB."""
+    evaluate_and_score(pipeline_input(1000))  # imports and first calls
+    step.MOST_BACKTESTED_CUSTOMERS = customers_tested
+    manifest = read_manifest(["canonical"])
+    begin = time.process_time()
+    with duckdb.connect(database) as con:
+        register_functions(con)
+        for name in SQL_MODELS[:2]:
+            con.execute(f"create or replace table intermediate.{name} as {sql[name]}")
+        for name, table in step.customer_value(con, Company()).tables.items():
+            write_documented(con, manifest, f"statistics.{name}", table)
+        con.execute(f"create or replace table statistics.scores as {sql['lookup']}")
+    seconds = time.process_time() - begin
+    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure_from_sales(n: int) -> dict[str, tuple[float, float]]:
+    """Measure from the table of orders to a row of scores per customer, twice."""
+    with tempfile.TemporaryDirectory() as folder:
+        # DuckDB takes the file's name for the database: the models name it
+        database = Path(folder) / "warehouse.duckdb"
+        write_orders(n, database)
+        sql = compile_sql(database)
+        return {
+            work: in_new_process(measure_sql, sql, str(database), customers_tested)
+            for work, customers_tested in (
+                ("from sales to scores", 0),
+                ("from sales to scores, with backtest", MOST_BACKTESTED_CUSTOMERS),
+            )
+        }
 
 
 def fit_own(model: str, made: MadeUp) -> None:
@@ -212,6 +313,9 @@ def main() -> None:
         seconds, memory = in_new_process(measure_pipeline, n)
         missed += missed_bars(work, model, n, seconds, memory)
         print(f"| {n:,} | {work} | {model} | {seconds:.2f} | none | | {memory:.0f} | |", flush=True)
+        for work, (seconds, memory) in measure_from_sales(n).items():
+            missed += missed_bars(work, model, n, seconds, memory)
+            print(f"| {n:,} | {work} | {model} | {seconds:.2f} | none | | {memory:.0f} | |")
     if missed:
         sys.exit("bars missed: " + "; ".join(missed))
 
