@@ -30,15 +30,16 @@ CORRECTED = "corrected_channel"
 
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two days of changes behind a full export, and four files that nobody planned.
+    """Two days of changes behind a full export, and five files that nobody planned.
 
-    One corrects old orders, one repeats rows of other files, one is a late export of an old state,
-    one is a file sent again under a later day.
+    One corrects old orders, one moves customers, one repeats rows of other files, one is a late
+    export of an old state, one is a file sent again under a later day.
     """
     out = tmp_path_factory.mktemp("arrival") / "exports"
     write_exports(out, customers=80, seed=5, as_of=LAST, days_of_deltas=2, report=lambda _: None)
     rows = exported_rows(out, "orders")
     correction = {"channel": CORRECTED, "updated_at": "2026-11-01 22:00:00"}
+    moved = {"street": "1 New Street", "city": "Reno", "updated_at": "2026-10-31 09:30:00"}
     outdated = {"channel": "outdated", "updated_at": "2019-01-01 00:00:00"}
     deliver(
         out, "canonical/orders_2026-11-01_230000.csv", as_csv([r | correction for r in rows[:9]])
@@ -46,6 +47,8 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     deliver(out, "canonical/orders_2026-10-31_120000.csv", as_csv(rows[5:60]))
     deliver(out, "canonical/orders_2026-10-29.csv", as_csv([r | outdated for r in rows[40:80]]))
     full = min((out / "canonical").glob("customers_[0-9]*"))
+    movers = [r | moved for r in exported_rows(out, "customers")[:30]]
+    deliver(out, "canonical/customers_2026-10-31_180000.csv", as_csv(movers))
     shutil.copy(full, out / "canonical/customers_2026-11-01_235900.csv")
     return out
 
@@ -62,32 +65,82 @@ def split(files: list[Path], seed: int, parts: int) -> list[list[Path]]:
     return [shuffled[start:end] for start, end in itertools.pairwise(cuts)]
 
 
-def test_a_random_order_in_random_runs_publishes_the_same_marts(
-    exports: Path, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def homes(exports: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same files published in order at once, and shuffled in two runs."""
     files = files_in(exports / "canonical")
-    homes = {"in order": [files], "shuffled": split(files, seed=11, parts=2)}
-    hashes: dict[str, dict[str, str]] = {}
-
-    for name, runs in homes.items():
+    folder = tmp_path_factory.mktemp("arrived")
+    arrivals = {"in order": [files], "shuffled": split(files, seed=11, parts=2)}
+    for name, runs in arrivals.items():
         for arriving in runs:
-            landing = tmp_path / name / "landing/canonical"
+            landing = folder / name / "landing/canonical"
             landing.mkdir(parents=True, exist_ok=True)
             for path in arriving:
                 shutil.copy(path, landing)
-            run = crm_warehouse("run", "--home", tmp_path / name)
+            run = crm_warehouse("run", "--home", folder / name)
             # Half of the files may be stopped by a gate, such as lines whose orders are to come.
             assert run.exit_code in ((0,) if arriving is runs[-1] else (0, 2)), run.stderr
-        hashes[name] = mart_hashes(tmp_path / name)
+    return {name: folder / name for name in arrivals}
 
-    assert hashes["shuffled"] == hashes["in order"]
-    with published(tmp_path / "shuffled") as con:
+
+def test_a_random_order_in_random_runs_publishes_the_same_marts(homes: dict[str, Path]) -> None:
+    assert mart_hashes(homes["shuffled"]) == mart_hashes(homes["in order"])
+    with published(homes["shuffled"]) as con:
         channels = con.execute(
             "select count(*) filter (where channel = $1), "
             "count(*) filter (where channel = 'outdated') from marts.fct_orders",
             [CORRECTED],
         ).fetchone()
     assert channels == (9, 0), "the correction holds, the late export of an old state does not"
+
+
+def test_the_history_of_a_customer_is_what_the_files_say(
+    exports: Path, homes: dict[str, Path]
+) -> None:
+    """Addresses and their intervals, walked file by file in Python, of customers of one record."""
+    customers = sorted((exports / "canonical").glob("customers_[0-9]*.csv"), key=exported_at)
+    sent_once = {path.read_text("utf-8"): path for path in reversed(customers)}
+    rows = [
+        (exported_at(path), row["updated_at"], number, row)
+        for text, path in sent_once.items()
+        for number, row in enumerate(csv.DictReader(text.splitlines()))
+    ]
+    expected: dict[str, list[tuple[str, dt.datetime]]] = {}
+    previous: dict[str, str] = {}
+    for exported, changed, _, row in sorted(rows, key=lambda entry: entry[:3]):
+        record, place = row["customer_id"], f"{row['street']}|{row['city']}"
+        states = expected.setdefault(record, [])
+        is_news = changed > previous.get(record, "") and dt.datetime.fromisoformat(
+            changed
+        ) < exported + dt.timedelta(days=1)
+        previous[record] = changed
+        if not states:
+            states.append((place, dt.datetime.fromisoformat(row["created_at"])))
+        elif place != states[-1][0]:
+            since = dt.datetime.fromisoformat(changed) if is_news else exported
+            states.append((place, max(since, states[-1][1])))
+
+    with published(homes["shuffled"]) as con:
+        found = con.execute(
+            """
+            select source_record_id, list((street || '|' || city, valid_from) order by valid_from)
+            from marts.dim_customers_history
+            inner join marts.customer_identities using (customer_key)
+            where count_customer_records = 1 and (
+                version_number = 1 or contains(changed_attributes, 'address')
+            )
+            group by source_record_id
+            """
+        ).fetchall()
+    assert len(found) > 60
+    assert dict(found) == {record: expected[record] for record, _ in found}
+    assert sum(len(states) > 1 for _, states in found) > 20, "nobody moved"
+
+
+def exported_at(path: Path) -> dt.datetime:
+    """Read the export time off the name of a file."""
+    day, _, clock = path.stem.partition("_")[2].partition("_")
+    return dt.datetime.strptime(day + (clock or "000000"), "%Y-%m-%d%H%M%S")
 
 
 @pytest.fixture(scope="module")

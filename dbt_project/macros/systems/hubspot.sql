@@ -56,3 +56,70 @@
     )
     {%- endif -%}
 {%- endmacro %}
+
+
+{#
+    What a row of an object that holds customers says of one, column by column: contacts, and
+    companies, whose identifiers are unique per object only. A mobile phone is the person's own; the
+    other number, often the office's, comes after it. Some portals write the name of the company above
+    instead of its id; it stays in source_metadata.
+#}
+{% macro hubspot_customer_columns(object) -%}
+    {%- set nothing = 'cast(null as varchar)' -%}
+    {%- set stated = {
+        'companies': {
+            'customer_id': "'company:' || trim(record_id)",
+            'customer_type': "'organisation'",
+            'phone': first_stated(['phone_number']),
+            'parent_organisation_id':
+                "case when regexp_matches(trim(parent_company), '^[0-9]+$') "
+                "then 'company:' || trim(parent_company) end",
+            'website': first_stated(['company_domain_name']),
+            'industry': first_stated(['industry']),
+            'count_employees': 'cast(number_of_employees as bigint)',
+            'source_metadata': metadata_with(['annual_revenue', 'parent_company']),
+        },
+        'contacts': {
+            'customer_id': 'trim(record_id)',
+            'customer_type': "'person'",
+            'first_name': first_stated(['first_name']),
+            'last_name': first_stated(['last_name']),
+            'email': first_stated(['email']),
+            'phone': first_stated(['mobile_phone_number', 'phone_number']),
+            'birth_date': 'cast(date_of_birth as date)',
+            'gender': 'lower(' ~ first_stated(['gender']) ~ ')',
+            'acquisition_channel': first_stated(['original_traffic_source']),
+            'organisation_id': "'company:' || " ~ first_of('associated_company_ids'),
+            'external_ids': 'external_ids',
+            'source_metadata': metadata_with([
+                'contact_owner', 'lead_status', 'lifecycle_stage', 'last_activity_date',
+                'job_title', 'associated_company_ids', 'preferred_language', 'legal_basis',
+                'last_nps_survey_date', 'last_nps_survey_rating',
+            ]),
+        },
+    }[object] -%}
+    {{ return({
+        'customer_id': stated.customer_id,
+        'customer_type': stated.customer_type,
+        'first_name': stated.first_name or nothing,
+        'last_name': stated.last_name or nothing,
+        'company_name': first_stated(['company_name']),
+        'email': stated.email or nothing,
+        'phone': stated.phone,
+        'birth_date': stated.birth_date or 'cast(null as date)',
+        'gender': stated.gender or nothing,
+        'street': first_stated(['street_address']),
+        'city': first_stated(['city']),
+        'region': first_stated(['state_region']),
+        'postal_code': first_stated(['postal_code']),
+        'country': first_stated(['country_region']),
+        'acquisition_channel': stated.acquisition_channel or nothing,
+        'organisation_id': stated.organisation_id or nothing,
+        'parent_organisation_id': stated.parent_organisation_id or nothing,
+        'external_ids': stated.external_ids or nothing,
+        'website': stated.website or nothing,
+        'industry': stated.industry or nothing,
+        'count_employees': stated.count_employees or 'cast(null as bigint)',
+        'source_metadata': stated.source_metadata,
+    }) }}
+{%- endmacro %}

@@ -220,3 +220,19 @@
         left join known_phones on valued.checkout_phone = known_phones.phone
     )
 {%- endmacro %}
+
+
+{# What a row of the customers export says of the customer; apostrophes before zips are Excel's. #}
+{% macro shopify_customer_columns(customers) -%}
+    nullif(trim({{ customers }}.first_name), '') as first_name,
+    nullif(trim({{ customers }}.last_name), '') as last_name,
+    cast(null as varchar) as full_name,
+    nullif(trim({{ customers }}.company), '') as company_name,
+    nullif(trim({{ customers }}.email), '') as email,
+    nullif(trim(coalesce({{ customers }}.phone, {{ customers }}.address_phone)), '') as phone,
+    nullif(trim(concat_ws(', ', {{ customers }}.address1, {{ customers }}.address2)), '') as street,
+    nullif(trim({{ customers }}.city), '') as city,
+    nullif(trim({{ customers }}.province_code), '') as region,
+    nullif(ltrim(trim({{ customers }}.zip), ''''), '') as postal_code,
+    nullif(trim({{ customers }}.country_code), '') as country_code
+{%- endmacro %}

@@ -137,3 +137,15 @@
         else {{ name }}
     end
 {%- endmacro %}
+
+
+{# What a user says of the customer. A number that several users share identifies none of them. #}
+{% macro zendesk_user_columns(users, organizations) -%}
+    nullif(trim({{ users }}.name), '') as full_name,
+    nullif(trim({{ organizations }}.name), '') as company_name,
+    nullif(trim({{ users }}.email), '') as email,
+    case
+        when not coalesce(cast({{ users }}.shared_phone_number as boolean), false)
+            then nullif(trim({{ users }}.phone), '')
+    end as phone
+{%- endmacro %}

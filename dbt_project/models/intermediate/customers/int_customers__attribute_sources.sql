@@ -1,5 +1,3 @@
-{%- set attributes = surviving_attributes() -%}
-
 with
 
 records as (
@@ -7,40 +5,8 @@ records as (
     where count_customer_records > 1
 ),
 
-statements as (
-    {%- for attribute in attributes %}
-        select
-            customer_key,
-            '{{ attribute.name }}' as attribute,
-            record_number,
-            {{ attribute.value }} as value,
-            {{ attribute.is_complete }} as is_complete,
-            trust_rank,
-            changed_at
-        from records
-        where {{ attribute.value }} is not null
-        {%- if not loop.last %}
-            union all
-        {%- endif %}
-    {%- endfor %}
-),
-
-counted as (
-    select
-        *,
-        count(*) over (partition by customer_key, attribute, value) as count_same_value
-    from statements
-),
-
 ranked as (
-    select
-        *,
-        row_number() over (
-            partition by customer_key, attribute
-            order by
-                is_complete desc, trust_rank, changed_at desc, count_same_value desc, record_number
-        ) as statement_rank
-    from counted
+    {{ ranked_statements('records', ['customer_key']) }}
 ),
 
 winners as (
@@ -69,7 +35,7 @@ sizes as (
         customer_key,
         attribute,
         count(*) as count_statements
-    from statements
+    from ranked
     group by customer_key, attribute
 )
 

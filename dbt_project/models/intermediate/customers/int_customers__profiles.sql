@@ -1,5 +1,3 @@
-{%- set attributes = surviving_attributes() -%}
-
 with
 
 records as (
@@ -8,18 +6,6 @@ records as (
 
 sources as (
     select * from {{ ref('int_customers__attribute_sources') }}
-),
-
--- From which record each attribute of a customer of several records comes.
-winners as (
-    select
-        customer_key,
-    {%- for attribute in attributes %}
-        max(case when attribute = '{{ attribute.name }}' then record_number end)
-            as {{ attribute.name }}_record_number{{ ',' if not loop.last }}
-    {%- endfor %}
-    from sources
-    group by customer_key
 ),
 
 -- Who won the customer is decided once: the record created first that says so. A record changed
@@ -55,17 +41,7 @@ surviving as (
     from records
     where count_customer_records = 1
     union all
-    select
-        winners.customer_key,
-        {{ surviving_columns(by_source=true) }}
-    from
-        winners
-    {%- for attribute in attributes %}
-        left join records as {{ attribute.name }}_source
-            on
-                winners.{{ attribute.name }}_record_number
-                = {{ attribute.name }}_source.record_number
-    {%- endfor %}
+    {{ surviving_records('sources', 'records', ['customer_key']) }}
 )
 
 -- A customer of several records that state nothing at all has no winner and keeps its row.

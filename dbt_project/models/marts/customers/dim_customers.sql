@@ -170,13 +170,7 @@ ltv as (
 select
     profiles.customer_key,
     coalesce(profiles.customer_type, 'person') as customer_type,
-    coalesce(
-        profiles.full_name,
-        nullif(
-            trim(coalesce(profiles.first_name, '') || ' ' || coalesce(profiles.last_name, '')), ''
-        ),
-        profiles.company_name
-    ) as customer_name,
+    {{ customer_name('profiles') }} as customer_name,
     profiles.first_name,
     profiles.last_name,
     profiles.company_name,

@@ -5,21 +5,7 @@ members as (
 )
 
 select
-    member_id as customer_id,
-    'members' as source_object,
-    'person' as customer_type,
-    nullif(trim(first_name), '') as first_name,
-    nullif(trim(last_name), '') as last_name,
-    nullif(trim(full_name), '') as full_name,
-    nullif(trim(email), '') as email,
-    nullif(trim(phone), '') as phone,
-    cast(birth_date as date) as birth_date,
-    nullif(lower(trim(gender)), '') as gender,
-    nullif(trim(street), '') as street,
-    nullif(trim(city), '') as city,
-    nullif(trim(region), '') as region,
-    nullif(trim(postal_code), '') as postal_code,
-    nullif(trim(country_code), '') as country_code,
+    {{ loyalty_member_columns() }},
     -- The card is shown in other systems.
     nullif(
         concat_ws(

@@ -36,14 +36,7 @@ select
     kept.id as customer_id,
     'users' as source_object,
     'person' as customer_type,
-    nullif(trim(kept.name), '') as full_name,
-    nullif(trim(organizations.name), '') as company_name,
-    nullif(trim(kept.email), '') as email,
-    -- A number that several users share identifies none of them.
-    case
-        when not coalesce(cast(kept.shared_phone_number as boolean), false)
-            then nullif(trim(kept.phone), '')
-    end as phone,
+    {{ zendesk_user_columns('kept', 'organizations') }},
     {{ external_id('kept.external_id') }} as external_ids,
     cast(kept.created_at as timestamp) as created_at,
     cast(kept.updated_at as timestamp) as updated_at,
