@@ -22,9 +22,11 @@ from orchestration.lib.reading.records import RefusedError
 # largest cell CRMs export (a Salesforce long text or rich text field) holds 131,072 characters.
 LONGEST_CELL = 16_000_000
 
+_LINE_END = re.compile(r"\r\n|\n|\r")
 _AFTER_QUOTE = "text follows a closing quote: quotes inside a quoted cell must be doubled"
 _STRAY_QUOTE = "a quote is opened on this line and not closed where its cell ends"
 _ODD_QUOTES = "quotes stand inside unquoted cells: a delimiter or a quote is missing"
+LONE_QUOTE = "a quote stands inside an unquoted cell and was taken as text"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ class Dialect:
 
 
 class TextRecord(NamedTuple):
-    """One record. `cells` is empty for an empty line, None where the text is malformed."""
+    """One record. `cells` is empty for an empty line, None where the text is malformed.
+
+    `problem` says what is malformed, or doubtful about the cells.
+    """
 
     line_number: int
     cells: list[str] | None
@@ -69,7 +74,8 @@ def parse_records(
             return
         if not quote or quote not in line.text:
             body = line.text.rstrip("\r\n")
-            yield TextRecord(line.number, body.split(delimiter) if body else [], line.text)
+            is_empty = not body or (body.isspace() and delimiter not in body)
+            yield TextRecord(line.number, [] if is_empty else body.split(delimiter), line.text)
             continue
         read = [line]
         cells, problem = _cells(read, again, source, dialect)
@@ -88,12 +94,17 @@ def parse_records(
         yield TextRecord(line.number, cells, "".join(other.text for other in read), problem)
 
 
+def line_count(raw: str) -> int:
+    """Count the lines of a record."""
+    return len(_LINE_END.findall(raw)) + (not raw.endswith(("\n", "\r")))
+
+
 def width_alone(line: str, dialect: Dialect) -> int | None:
     """Count the cells of a line that is a record by itself; None where it is none."""
     if not dialect.quote or dialect.quote not in line:
         return line.count(dialect.delimiter) + 1
-    cells, problem = _cells([_Line(1, line)], deque(), iter(()), dialect)
-    return len(cells) if cells is not None and problem is None else None
+    cells, _ = _cells([_Line(1, line)], deque(), iter(()), dialect)
+    return len(cells) if cells is not None else None
 
 
 def _cells(
@@ -137,7 +148,9 @@ def _cells(
             cells.append(grammar.escaped.sub(r"\1", "".join(part)))
             part, position = None, closing.end()
         if not line.startswith(dialect.delimiter, position):
-            return (None, _ODD_QUOTES) if odd > 1 else (cells, None)
+            if odd > 1:
+                return None, _ODD_QUOTES
+            return cells, LONE_QUOTE if odd else None
         position += len(dialect.delimiter)
 
 

@@ -19,6 +19,7 @@ from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.delimited import (
     Dialect,
     TextRecord,
+    line_count,
     parse_records,
     width_alone,
 )
@@ -27,13 +28,21 @@ from orchestration.lib.reading.records import RefusedError
 
 # The likelier ones first. Those of two characters are what programs make of a tab or a comma.
 DELIMITERS = (",", ";", "\t", "|", "^", "~", ", ", "; ", "\t\t", "\\t", "||", "::", ":", " ")
+_LONGEST_DELIMITER = 4  # bytes, which DuckDB takes at most
 # With what a quote other than the usual one has to look better than that.
-_QUOTES = {'"': 0.0, "'": 0.1, "": 0.3}
+_QUOTES = {'"': 0.0, "'": 0.1, "`": 0.2, "": 0.3}
+# Pairs that wrap cells in files of programs that know no CSV; no reader takes them for quotes.
+_WRAPPERS = ("“”", "„“", "«»", "||", "$$", "``", "''", '""', "[]", "{}", "<>")
 
 _SAMPLE_CHARACTERS = 1 << 18
 _SAMPLE_RECORDS = 200
+_MOST = 0.8  # of the cells of a sample
+# Rows that end with an empty cell too many, from which on it is a habit and not a shifted row.
+_FEW_ENDS = 3
+_FEW_MISFITS = 8  # rows of the sample; fewer that do not fit are set aside one by one
 PREAMBLE = 60  # records among which a header is looked for
 _TAIL = 1 << 16
+_END_OF_TEXT = "\x1a"  # what DOS writes behind the last line
 
 _SEPARATOR_LINE = re.compile(r"""\ufeff?"?sep=(.|\\t)"?[\r\n]*""", re.IGNORECASE)
 # The first cell of a row of totals, which has as many cells as the others.
@@ -76,21 +85,22 @@ class TextLayout:
         return len(self.headers)
 
     def records(self) -> Iterator[TextRecord]:
-        """Read the records behind the header; empty lines are left out.
-
-        Where a record has one cell only, an empty line is an empty cell.
-        """
+        """Read the records behind the header that are rows."""
         skip = self.skip
         with self.path.open(encoding="utf-8", newline="") as file:
             # One more byte order mark begins every file that was appended to another.
             lines = (line.removeprefix("\ufeff") for line in file)
             for record in parse_records(lines, self.dialect, self.width, self.first_line):
-                if record.cells == [] and self.width > 1:
+                if not self.is_row(record):
                     continue
                 if skip:
                     skip -= 1
                     continue
-                yield record._replace(cells=[""]) if record.cells == [] else record
+                yield record
+
+    def is_row(self, record: TextRecord) -> bool:
+        """Tell whether a record is a row: an empty line is one only where a row has one cell."""
+        return (record.cells != [] or self.width == 1) and record.raw != _END_OF_TEXT
 
     def may_have_empty_lines(self) -> bool:
         """Tell whether lines may be empty, within quoted cells or between records."""
@@ -137,7 +147,7 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
             "declare `header: false`",
         )
     head = records[header]
-    headers = _without_empty_end(head.cells or [], records[header + 1 :])
+    headers = _as_wide_as_rows(head.cells or [], records[header + 1 :])
     last = header + exported.header_rows - 1
     if last >= len(records):
         raise RefusedError(
@@ -145,7 +155,9 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
             f"{len(records) - header}",
             f"correct `header_rows:` of {exported.name} in the contract, or export again",
         )
+    _require_rows_that_fit(found, exported)
     simple = head.line_number == 1 and header == last and len(head.raw.splitlines()) == 1
+    simple = simple and len(head.cells or []) == len(headers)
     return _cut(
         text,
         exported,
@@ -158,12 +170,12 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
             header_line=head.line_number,
             preamble_lines=head.line_number - 1,
             footer_lines=0,
-            line_end=_line_end(sample),
+            line_end=_line_end([r.raw for r in records]),
             how=found.how,
             warnings=found.warnings,
         ),
         0 if simple else _bytes_before(text, records[last]),
-        1 if simple else records[last].line_number + _line_count(records[last].raw),
+        1 if simple else records[last].line_number + line_count(records[last].raw),
         body,
     )
 
@@ -217,6 +229,7 @@ class _Candidate:
     records: list[TextRecord]
     header: int | None
     matches: int
+    width: int
     regular: float
     bare: float
     how: str = ""
@@ -238,6 +251,7 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
     else:
         text = "".join(sample)
         delimiters = [d for d in DELIMITERS if d in text] or [","]
+        delimiters += _unusual_delimiters(sample, exported) if exported.header else []
         if tabs and "\t" in delimiters:
             delimiters.sort(key=lambda d: d != "\t")
         how = "the dialect under which most columns of the contract are named"
@@ -270,6 +284,21 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
     return replace(best, how=how, warnings=tuple(dict.fromkeys(warnings)))
 
 
+def _unusual_delimiters(sample: Sequence[str], exported: ExportObject) -> list[str]:
+    """Return what stands between two names of the contract and is no delimiter known."""
+    spellings = (text for c in exported.columns for text in (c.name, *c.aliases))
+    names = "|".join(re.escape(text) for text in sorted(spellings, key=len, reverse=True))
+    name = rf"(?<![^\W_])(?:{names})(?![^\W_])"
+    between = re.compile(rf"""(?i){name}["'` ]?([^\w"'`.-]{{1,4}}?)(?=["'` ]?{name})""")
+    found = Counter(
+        text
+        for line in sample[:PREAMBLE]
+        for text in between.findall(line[:_SAMPLE_CHARACTERS])
+        if text not in DELIMITERS and len(text.encode()) <= _LONGEST_DELIMITER
+    )
+    return [text for text, _ in found.most_common(2)]
+
+
 def _looked_at(
     sample: Sequence[str], dialect: Dialect, exported: ExportObject
 ) -> _Candidate | None:
@@ -282,29 +311,76 @@ def _looked_at(
     if exported.header:
         matches = [count_matches(r.cells or [], exported) for r in records[:PREAMBLE]]
         header = max(range(len(matches)), key=lambda i: matches[i])
-        names, rows = records[header].cells or [], records[header + 1 :]
+        rows = records[header + 1 :]
+        names = _as_wide_as_rows(records[header].cells or [], rows)
         width = len(names)
         found = matches[header]
     else:
         header, found, names, width = None, 0, [], len(exported.columns)
         rows = records
-    regular = [r for r in rows if r.cells is not None and len(r.cells) == width]
-    cells = [cell for r in regular for cell in r.cells or [] if cell]
-    other = [q for q in _QUOTES if q and q != dialect.quote]
-    wrapped = sum(len(c) > 1 and c[0] == c[-1] and c[0] in other for c in cells)
+    # Most rows alike, even when not like the header: so look rows that are taken apart rightly.
+    widths = Counter(len(r.cells) for r in rows if r.cells)
+    alike = max(widths.values(), default=0)
+    cells = [cell for r in rows if len(r.cells or []) == width for cell in r.cells or [] if cell]
     # Behind ", " names look right under "," as well, but begin with a space.
-    indented = len(names) > 1 and all(name.startswith(" ") for name in names[1:])
+    indented = len(names) > 1 and all(name[:1] == names[-1][:1] for name in names[1:])
+    indented = indented and bool(re.match(r"[^\w\"'`($%#]", names[-1]))
     return _Candidate(
         dialect,
         records,
         header,
         found,
-        regular=len(regular) / len(rows) if rows else 1.0,
+        width,
+        regular=alike / len(rows) if rows else 1.0,
         bare=1
-        - wrapped / max(len(cells), 1)
+        - _wrapped(cells, dialect)[1]
         - 0.5 * indented
         - sum(not name.strip() for name in names) / max(len(names), 1),
     )
+
+
+def _wrapped(cells: Sequence[str], dialect: Dialect) -> tuple[str, float]:
+    """Return the most frequent pair that wraps cells and is not the quote, and its share."""
+    pairs = Counter(c[0] + c[-1] for c in cells if len(c) > 1)
+    others = {pair: pairs[pair] for pair in _WRAPPERS if pair != 2 * dialect.quote}
+    pair = max(others, key=lambda pair: others[pair])
+    return pair, others[pair] / max(len(cells), 1)
+
+
+def _require_rows_that_fit(found: _Candidate, exported: ExportObject) -> None:
+    """Refuse a text whose rows are mostly not what its header, or the contract, announces.
+
+    It is another dialect than any that is known, or a header of another file: rows that happen to
+    fit would be no better than the others.
+    """
+    start = 0 if found.header is None else found.header + exported.header_rows
+    rows = found.records[start:]
+    misfits = [r for r in rows if r.cells is None or len(r.cells) > 1]
+    misfits = [r for r in misfits if _filled_width(r, found.width) != found.width]
+    if len(misfits) >= _FEW_MISFITS and 2 * len(misfits) > len(rows):
+        widths = Counter(_filled_width(r, found.width) for r in misfits)
+        width = widths.most_common(1)[0][0]
+        others = f"have {width} cells" if width else "are malformed"
+        raise RefusedError(
+            f"line {misfits[0].line_number}: {len(misfits)} of the first {len(rows)} rows "
+            f"{others}, but {found.width} were expected",
+            "export it again, or declare `delimiter:`, `quote:` and `escape:` for "
+            f"{exported.name} in the contract",
+        )
+    cells = [cell for r in rows if r not in misfits for cell in r.cells or [] if cell]
+    pair, share = _wrapped(cells, found.dialect)
+    if exported.quote is None and share > _MOST:
+        raise RefusedError(
+            f"line {rows[0].line_number}: most cells stand in {pair[0]} and {pair[1]}",
+            f"export it with double quotes, or declare `quote:` for {exported.name} in the "
+            'contract (`quote: ""` where these are part of the values)',
+        )
+
+
+def _filled_width(record: TextRecord, width: int) -> int:
+    """Count the cells of a record, not those without text beyond a row's; 0 where malformed."""
+    cells = record.cells or []
+    return width if len(cells) > width and not any(cells[width:]) else len(cells)
 
 
 def _records(sample: Sequence[str], dialect: Dialect, width: int | None) -> list[TextRecord]:
@@ -334,6 +410,7 @@ def _without_header(
             f"export all columns in the contract's order, or declare `header: true` for "
             f"{exported.name}",
         )
+    _require_rows_that_fit(found, exported)
     layout = TextLayout(
         text,
         found.dialect,
@@ -433,13 +510,20 @@ def _sample(text: Path) -> list[str]:
         return file.readlines(_SAMPLE_CHARACTERS)
 
 
-def _without_empty_end(headers: Sequence[str], rows: Sequence[TextRecord]) -> list[str]:
-    """Drop empty headers at the end that no row has a cell for."""
+def _as_wide_as_rows(headers: Sequence[str], rows: Sequence[TextRecord]) -> list[str]:
+    """Drop empty headers at the end that no row has a cell for, or add those that rows end with.
+
+    Programs that write a delimiter behind every cell may leave it out in the header, or only write
+    it there.
+    """
     widths = Counter(len(r.cells) for r in rows if r.cells)
     usual = widths.most_common(1)[0][0] if widths else len(headers)
     kept = list(headers)
     while len(kept) > usual and not kept[-1].strip():
         kept.pop()
+    ends = [r.cells[len(kept) :] for r in rows if r.cells and len(r.cells) == usual]
+    if len(ends) >= _FEW_ENDS and usual > len(kept) and not any(any(cells) for cells in ends):
+        kept += [""] * (usual - len(kept))
     return kept
 
 
@@ -450,13 +534,8 @@ def _line_end(lines: Sequence[str]) -> str:
     return seen[0] if len(seen) == 1 else "mixed" if seen else "none"
 
 
-def _line_count(raw: str) -> int:
-    """Count the lines of a record."""
-    return len(re.findall(r"\r\n|\n|\r", raw)) or 1
-
-
 def _bytes_before(text: Path, last: TextRecord) -> int:
-    return _bytes_before_line(text, last.line_number + _line_count(last.raw))
+    return _bytes_before_line(text, last.line_number + line_count(last.raw))
 
 
 def _bytes_before_line(text: Path, number: int) -> int:

@@ -4,10 +4,8 @@ Belongs here: which way a file takes through encoding, layout, values and sortin
 files come from and where the result is kept (`landing`), any of the decisions themselves.
 """
 
-import codecs
 import dataclasses
 import json
-import mmap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +15,11 @@ from typing import Any
 import duckdb
 
 from orchestration.lib.contracts import ExportObject, FileFormat
-from orchestration.lib.reading.delimited import Dialect
+from orchestration.lib.reading.delimited import LONE_QUOTE
 from orchestration.lib.reading.dialect import TextLayout, decide_layout
 from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encoding
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
+from orchestration.lib.reading.plain import Mended, TextFacts, look_at_text, mend
 from orchestration.lib.reading.records import (
     NO_EXPORT_TIME,
     FileRecord,
@@ -44,12 +43,10 @@ from orchestration.lib.reading.sources import Source, export_time, unpacked
 from orchestration.lib.reading.sql import literal, quoted, sql_strings, text_list
 from orchestration.lib.reading.staging import (
     stage_delimited,
-    stage_fast,
     stage_json,
     stage_sheet,
 )
 from orchestration.lib.reading.values import (
-    TEXT_NULLS,
     decide,
     refuse_open_dates,
     shapes_of,
@@ -78,7 +75,6 @@ _STAGED = "staged.parquet"
 # Rows from which the reading of a column is decided at first. All other rows are checked against
 # the decision; the first that does not fit has it decided again from all rows.
 _SAMPLE_ROWS = 5000
-_CHUNK = 1 << 20  # of text whose quotes are looked at together
 
 
 @dataclass(frozen=True)
@@ -175,12 +171,12 @@ def delimited_layout(
 
 
 def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) -> FileRecord:
-    """Read CSV or TSV: with DuckDB as long as it has no objection, else record by record."""
-    exported, con = job.exported, job.con
+    """Read CSV or TSV: with DuckDB, where it has an objection after mending the text."""
+    exported = job.exported
     layout = delimited_layout(text, exported, job.work, str(record.format))
     columns = match_columns(layout.headers, exported)
     require_columns(layout.headers, columns, exported, layout.header_line or 1)
-    facts = look_at_text(layout.path, layout.dialect)
+    facts = look_at_text(layout)
     nulls = list(dict.fromkeys(["", *exported.null_values, *facts.nulls]))
     dialect = layout.dialect
     record = dataclasses.replace(
@@ -200,27 +196,63 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
         headers=_headers(layout.headers, columns),
         null_values=nulls[1:],
     )
-    relation = delimited_relation(layout, columns, nulls, exported)
-    staged = None
-    by_duckdb = True
+    relation = delimited_relation(layout, columns, facts, nulls, exported)
     if not damaged and not facts.may_be_misread:
+        try:
+            return _read_plain(
+                job, relation, columns, _noting_gaps(record, facts.empty_lines), layout
+            )
+        except duckdb.InvalidInputException:
+            pass  # malformed text, which is mended
+    for everything in (False, True):
+        mended = mend(layout, job.work / "mended", everything=everything)
+        right = dataclasses.replace(layout, path=mended.path, skip=1)
+        relation = delimited_relation(right, columns, facts, nulls, exported)
+        noted = _noting_gaps(record, mended.empty_lines)
+        if mended.lone_quotes:
+            noted = _noting(noted, [f"{LONE_QUOTE}: in {mended.lone_quotes:,} rows"])
+        try:
+            return _read_plain(job, relation, columns, noted, right, mended)
+        except duckdb.InvalidInputException:
+            if everything:
+                raise
+    raise AssertionError("the second round returns or raises")
+
+
+def _read_plain(
+    job: Job,
+    relation: Relation,
+    columns: Layout,
+    record: FileRecord,
+    layout: TextLayout,
+    mended: Mended | None = None,
+) -> FileRecord:
+    """Read a text with DuckDB; raises duckdb.InvalidInputException where it has an objection."""
+    con = job.con
+    if mended is None or not mended.count_malformed:
         try:
             clean = _copy_if_clean(job, relation, columns, record)
             if clean is not None:
                 return clean
-            staged = stage_fast(con, relation.source, layout.width, job.work / _STAGED)
         except duckdb.InvalidInputException as error:  # what both bad text and bad rows raise
-            if UNUSABLE_ROW in str(error):
-                staged = _staged_or_none(job, relation, layout)
-    if staged is None:
-        by_duckdb = False
-        staged = stage_delimited(con, layout, frozenset(nulls), job.work / _STAGED)
+            if UNUSABLE_ROW not in str(error):
+                raise
+    staged = stage_delimited(con, relation.source, layout.width, job.work / _STAGED, mended)
     relation = dataclasses.replace(relation, source=staged)
 
     def lines_of(rows: list[int]) -> Mapping[int, int]:
+        if mended is not None:
+            return mended.line_numbers(rows)
         return _lines_of(con, layout, staged, rows)
 
-    return _sort(job, relation, columns, record, lines_of if by_duckdb else None)
+    return _sort(job, relation, columns, record, lines_of)
+
+
+def _noting_gaps(record: FileRecord, empty_lines: int) -> FileRecord:
+    if not empty_lines:
+        return record
+    gaps = f"{empty_lines:,} empty lines stand between rows: the file may hold several tables"
+    return _noting(record, [gaps])
 
 
 def _lines_of(
@@ -255,16 +287,12 @@ def _lines_of(
     return {row: start + row + int(before) for row, before in found.fetchall()}
 
 
-def _staged_or_none(job: Job, relation: Relation, layout: TextLayout) -> str | None:
-    """Stage with DuckDB; None when it meets malformed text behind the first unusable row."""
-    try:
-        return stage_fast(job.con, relation.source, layout.width, job.work / _STAGED)
-    except duckdb.InvalidInputException:
-        return None
-
-
 def delimited_relation(
-    layout: TextLayout, columns: Layout, nulls: Sequence[str], exported: ExportObject
+    layout: TextLayout,
+    columns: Layout,
+    facts: TextFacts,
+    nulls: Sequence[str],
+    exported: ExportObject,
 ) -> Relation:
     """Let DuckDB read a UTF-8 text file, strictly: any doubt is an error."""
     dialect = layout.dialect
@@ -274,9 +302,13 @@ def delimited_relation(
     clashing = [text for text in nulls if any(character in text for character in special)]
 
     def cell(position: int) -> str:
+        text = f"c{position}"
+        if facts.has_formulas:
+            is_formula = f"starts_with({text}, '=\"') and regexp_full_match({text}, '=\"[^\"]*\"')"
+            text = f"(case when {is_formula} then {text}[3:-2] else {text} end)"
         if not clashing:
-            return f"c{position}"
-        return f"(case when c{position} not in {sql_strings(clashing)} then c{position} end)"
+            return text
+        return f"(case when c{position} not in {sql_strings(clashing)} then {text} end)"
 
     return Relation(
         f"""read_csv(
@@ -544,95 +576,3 @@ def _metadata(cells: Mapping[str, str]) -> str:
         return NO_METADATA
     pairs = ", ".join(f"{literal(name)}, {cell}" for name, cell in cells.items())
     return f"json_object({pairs})::varchar"
-
-
-# --- what DuckDB's reader must not see
-
-
-@dataclass(frozen=True)
-class TextFacts:
-    """What a look at every byte of a text file gave.
-
-    `may_be_misread` tells whether the file may hold what DuckDB accepts in silence but reads
-    otherwise. Of spaces between a delimiter and a quote it drops one and keeps three; it takes an
-    escape character at the very end for the end of a quoted cell; it reads over zero bytes and byte
-    order marks within the text; and quotes inside unquoted cells, which may come from a lost
-    delimiter, are nothing to it. May be true of text inside quoted cells, which costs time only.
-
-    `nulls` are the spellings of "nothing" that occur in the file and never in quotes: what stands
-    in quotes is a text that somebody wrote.
-    """
-
-    may_be_misread: bool
-    nulls: tuple[str, ...]
-
-
-def look_at_text(path: Path, dialect: Dialect) -> TextFacts:
-    """Look at every quote of a file with its neighbours, and for spellings of "nothing"."""
-    if path.stat().st_size == 0:
-        return TextFacts(False, ())
-    quote = dialect.quote.encode()
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        nulls = [text for text in TEXT_NULLS if _occurs(data, text)]
-        written = [t for t in nulls if quote and data.find(quote + t.encode() + quote) >= 0]
-        misread = data.find(b"\0") >= 0 or _occurs(data, "\ufeff", start=1)
-        has_quotes = bool(quote) and data.find(quote) >= 0
-        if dialect.escape != dialect.quote:
-            misread = misread or data[-1:] == dialect.escape.encode()
-    if has_quotes and not misread:
-        misread = len(dialect.delimiter) > 1 or not _quotes_in_place(path, dialect)
-    return TextFacts(misread, tuple(text for text in nulls if text not in written))
-
-
-def _occurs(data: mmap.mmap, text: str, start: int = 0) -> bool:
-    code = text.encode()
-    # its first byte alone, which is much faster to look for, is rare in most cases
-    return data.find(code[:1], start) >= 0 and data.find(code, start) >= 0
-
-
-def _quotes_in_place(path: Path, dialect: Dialect) -> bool:
-    """Tell whether every quote of a file stands where a quoted cell has one.
-
-    Of quotes in a row an even number is text. The one left over must open a cell behind a
-    delimiter or close it before one, by turns. All quotes of a piece of text at once, because there
-    may be millions.
-    """
-    import numpy as np
-
-    quote, escape = ord(dialect.quote), ord(dialect.escape)
-    edge = np.zeros(256, dtype=bool)
-    edge[[ord(dialect.delimiter), 10, 13]] = True
-    within = False
-    with path.open("rb") as file:
-        # Whole lines, so that no run of quotes is cut, with a line end in front.
-        while chunk := file.read(_CHUNK):
-            code = np.frombuffer(b"\n" + chunk + file.readline(), dtype=np.uint8)
-            if file.tell() <= len(code) and chunk.startswith(codecs.BOM_UTF8):
-                code = code[len(codecs.BOM_UTF8) :].copy()
-                code[0] = 10
-            at = np.flatnonzero(code == quote)
-            if escape != quote:
-                at = at[code[at - 1] != escape]
-            if len(at) == 0:
-                continue
-            if at[-1] == len(code) - 1:  # the file ends with a quote
-                code = np.append(code, np.uint8(10))
-            joined = np.diff(at) == 1
-            if joined.any():
-                first = np.concatenate(([True], ~joined))
-                starts, ends = at[first], at[np.concatenate((first[1:], [True]))]
-                single = (ends - starts) % 2 == 0
-                left, right = code[starts - 1], code[ends + 1]
-                spaced = ((left == 32) & edge[right]) | ((right == 32) & edge[left])
-                if (spaced & ~single).any():
-                    return False
-                opens, closes = edge[left[single]], edge[right[single]]
-            else:
-                opens, closes = edge[code[at - 1]], edge[code[at + 1]]
-            if (opens == closes).any():
-                return False
-            # by turns: the first opens unless a cell is open, and no two in a row do the same
-            if len(opens) and (opens[0] == within or (opens[1:] == opens[:-1]).any()):
-                return False
-            within ^= bool(len(opens) % 2)
-    return True

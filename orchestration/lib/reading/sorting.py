@@ -214,12 +214,12 @@ def sort_rows(
             """
         )
     if lines_of is not None:
-        numbers = [n for (n,) in con.execute("select row_number from quarantined").fetchall()]
-        lines = lines_of(numbers)
+        unknown = "select row_number from quarantined where line_number is null"
+        lines = lines_of([number for (number,) in con.execute(unknown).fetchall()])
         con.execute(
-            "update quarantined set line_number = "
-            "(select lines.b from (select unnest(?::bigint[]) as a, unnest(?::bigint[]) as b) "
-            "as lines where lines.a = quarantined.row_number)",
+            "update quarantined set line_number = lines.b "
+            "from (select unnest(?::bigint[]) as a, unnest(?::bigint[]) as b) as lines "
+            "where lines.a = quarantined.row_number and line_number is null",
             [list(lines), list(lines.values())],
         )
     constants = {

@@ -5,17 +5,16 @@ Does not: the grammar of text or JSON, what makes a row unusable.
 """
 
 import json
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
 from orchestration.lib.contracts import ExportObject
-from orchestration.lib.reading.dialect import TextLayout
-from orchestration.lib.reading.encoding import MARK
 from orchestration.lib.reading.json_text import compact, json_records, text_of
 from orchestration.lib.reading.layout import Layout, match_columns
+from orchestration.lib.reading.plain import Mended
 from orchestration.lib.reading.records import RefusedError
 from orchestration.lib.reading.sorting import Relation
 from orchestration.lib.reading.sql import literal
@@ -35,29 +34,41 @@ class _Row(NamedTuple):
 
 
 def stage_delimited(
-    con: duckdb.DuckDBPyConnection, layout: TextLayout, nulls: Container[str], staged: Path
+    con: duckdb.DuckDBPyConnection,
+    source: str,
+    width: int,
+    staged: Path,
+    mended: Mended | None = None,
 ) -> str:
-    """Stage the records of a UTF-8 text file record by record; return what to select from.
-
-    Raises RefusedError when the last record is cut off.
-    """
-    _write(con, _delimited_rows(layout, nulls), layout.width, staged)
-    return _with_raw_rows(staged, layout.width)
-
-
-def stage_fast(con: duckdb.DuckDBPyConnection, source: str, width: int, staged: Path) -> str:
     """Stage a text file that DuckDB reads without an objection; return what to select from.
 
-    The lines of the records are not known to DuckDB.
+    `mended` knows of malformed rows what they were. The lines of the others are not known to
+    DuckDB.
     """
     con.execute(f"copy (from {source}) to {literal(str(staged))} (format parquet, compression lz4)")
-    numbered = (
-        "select * exclude (file_row_number), file_row_number + 1 as _row_number, "
-        "null::bigint as _line_number, null::varchar as _reason, null::varchar as _message, "
-        f"to_json([{_cells(width)}])::varchar as _raw_row "
-        f"from read_parquet({literal(str(staged))}, file_row_number = true)"
+    cells = f"to_json([{_cells(width)}])::varchar"
+    numbered = f"read_parquet({literal(str(staged))}, file_row_number = true)"
+    if mended is None or not mended.count_malformed:
+        return (
+            "(select * exclude (file_row_number), file_row_number + 1 as _row_number, "
+            "null::bigint as _line_number, null::varchar as _reason, null::varchar as _message, "
+            f"{cells} as _raw_row from {numbered})"
+        )
+    names = ("_row_number", "_line_number", "_reason", "_message", "_raw_row")
+    select = ", ".join(
+        f"cell[{position}]{'::bigint' if position <= 2 else ''} as {name}"
+        for position, name in enumerate(names, 1)
     )
-    return f"({numbered})"
+    con.execute(
+        f"create or replace temp table malformed as select {select} from "
+        + _json_lines(mended.malformed, mended.longest)
+    )
+    return (
+        "(select rows.* exclude (file_row_number), file_row_number + 1 as _row_number, "
+        "_line_number, _reason, _message, "
+        f"coalesce(malformed._raw_row, {cells}) as _raw_row "
+        f"from {numbered} as rows left join malformed on _row_number = file_row_number + 1)"
+    )
 
 
 def stage_sheet(
@@ -111,35 +122,6 @@ def _with_raw_rows(staged: Path, width: int) -> str:
         f"(select * replace (coalesce(_raw_row, to_json([{_cells(width)}])::varchar) as _raw_row) "
         f"from read_parquet({literal(str(staged))}))"
     )
-
-
-def _delimited_rows(layout: TextLayout, nulls: Container[str]) -> Iterator[_Row]:
-    width = layout.width
-    nothing = [None] * width
-    for number, record in enumerate(layout.records(), 1):
-        line = record.line_number
-        if record.cells is None:
-            yield _Row(number, line, "malformed_quote", record.problem, record.raw, nothing)
-            continue
-        if MARK in record.raw or "\0" in record.raw:
-            message = "bytes of the row are not text in the encoding of the file"
-            raw = record.raw.replace(MARK, "").replace("\0", "<00>")
-            yield _Row(number, line, "undecodable", message, raw, nothing)
-            continue
-        cells = [None if cell in nulls else cell for cell in record.cells]
-        if len(cells) > width and not any(cells[width:]):
-            del cells[width:]  # delimiters at the end of a line, which DuckDB drops as well
-        if len(cells) == width:
-            yield _Row(number, line, None, None, None, cells)
-            continue
-        if len(cells) < width and not record.raw.endswith(("\n", "\r")):
-            raise RefusedError(
-                f"line {line}: the last record has {len(cells)} of {width} cells and no line end",
-                "the file is truncated: export it again",
-            )
-        message = f"{len(cells)} cells instead of {width}"
-        raw = compact(record.cells)
-        yield _Row(number, line, "wrong_cell_count", message, raw, nothing)
 
 
 def _json_rows(
@@ -213,10 +195,16 @@ def _write(con: duckdb.DuckDBPyConnection, rows: Iterable[_Row], width: int, sta
         for position, name in enumerate(names, 1)
     )
     con.execute(
-        f"copy (select {select} from read_json({literal(str(lines))}, "
-        "format = 'newline_delimited', records = false, columns = {cell: 'varchar[]'}, "
         # in bytes, of which a character has four at most
-        f"maximum_object_size = {max(16_777_216, 4 * longest)})) "
+        f"copy (select {select} from {_json_lines(lines, 4 * longest)}) "
         f"to {literal(str(staged))} (format parquet, compression lz4)"
     )
     lines.unlink()
+
+
+def _json_lines(path: Path, longest: int) -> str:
+    """Read lines of JSON arrays, of which the longest may have that many bytes, as lists."""
+    return (
+        f"read_json({literal(str(path))}, format = 'newline_delimited', records = false, "
+        f"columns = {{cell: 'varchar[]'}}, maximum_object_size = {max(16_777_216, longest)})"
+    )

@@ -14,8 +14,9 @@ from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.delimited import Dialect, parse_records
 from orchestration.lib.reading.dialect import TextLayout
 from orchestration.lib.reading.encoding import MARK
-from orchestration.lib.reading.file_reader import delimited_relation, look_at_text
+from orchestration.lib.reading.file_reader import delimited_relation
 from orchestration.lib.reading.layout import Layout
+from orchestration.lib.reading.plain import Mended, TextFacts, look_at_text, mend
 from orchestration.lib.reading.records import RefusedError
 from orchestration.lib.reading.staging import stage_delimited
 from tests.unit.reading.conftest import Shop
@@ -55,7 +56,7 @@ def fast(path: Path, dialect: Dialect, width: int) -> list[list[str | None]] | N
     exported = plain_object(width)
     columns = Layout({f"k{i}": i for i in range(width)}, {})
     layout = text_layout(path, dialect, width)
-    source = delimited_relation(layout, columns, [""], exported).source
+    source = delimited_relation(layout, columns, TextFacts(False, ()), [""], exported).source
     with CONNECTION.cursor() as con:
         try:
             return [list(row) for row in con.execute(f"from {source}").fetchall()]
@@ -64,10 +65,20 @@ def fast(path: Path, dialect: Dialect, width: int) -> list[list[str | None]] | N
 
 
 def careful(path: Path, dialect: Dialect, width: int) -> list[list[str | None]]:
-    """Read record by record."""
-    target = path.with_suffix(".staged")
+    """Read what was written anew record by record."""
+    mended = mend(text_layout(path, dialect, width), path.with_suffix(".mended"), everything=True)
+    return staged(mended, dialect, width)
+
+
+def staged(mended: Mended, dialect: Dialect, width: int) -> list[list[str | None]]:
+    """Read a mended text; a malformed row is one word."""
+    layout = text_layout(mended.path, dialect, width)
+    columns = Layout({f"k{i}": i for i in range(width)}, {})
+    facts = TextFacts(False, ())
+    relation = delimited_relation(layout, columns, facts, [""], plain_object(width))
+    target = mended.path.with_suffix(".staged")
     with CONNECTION.cursor() as con:
-        source = stage_delimited(con, text_layout(path, dialect, width), {""}, target)
+        source = stage_delimited(con, relation.source, width, target, mended)
         cells = ", ".join(f"c{i}" for i in range(width))
         rows = con.execute(f"select _reason, {cells} from {source} order by _row_number")
         return [["MALFORMED"] if row[0] else list(row[1:]) for row in rows.fetchall()]
@@ -114,7 +125,7 @@ def test_both_readers_return_what_was_written(
         for row in rows
     ]
     assert careful(path, dialect, width) == expected
-    if not look_at_text(path, dialect).may_be_misread:
+    if not look_at_text(text_layout(path, dialect, width)).may_be_misread:
         assert fast(path, dialect, width) in (expected, None)
 
 
@@ -138,7 +149,7 @@ def test_whatever_the_fast_reader_accepts_the_careful_one_reads_the_same(
     path = tmp_path / "junk.csv"
     path.write_bytes(b"k0,k1\n" + body.encode())
     dialect = Dialect(",", '"', escape)
-    if not look_at_text(path, dialect).may_be_misread:
+    if not look_at_text(text_layout(path, dialect, 2)).may_be_misread:
         rows = fast(path, dialect, 2)
         assert rows is None or rows == careful(path, dialect, 2)
 
@@ -148,7 +159,7 @@ def test_the_fast_reader_takes_ordinary_files(tmp_path: Path) -> None:
     path = tmp_path / "plain.csv"
     path.write_text('k0,k1\na,"b, ""c""\nd"\n"",é\n', newline="")
     assert fast(path, RFC, 2) == [["a", 'b, "c"\nd'], [None, "é"]]
-    assert not look_at_text(path, RFC).may_be_misread
+    assert not look_at_text(text_layout(path, RFC, 2)).may_be_misread
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
@@ -162,7 +173,11 @@ def test_quoted_newlines_survive_parallel_reading(tmp_path: Path, line_end: str)
             file.write(f'{number},"{comment} {"x" * (number % 60)}"{line_end}')
     assert path.stat().st_size > 40_000_000
     source = delimited_relation(
-        text_layout(path, RFC, 2), Layout({"k0": 0, "k1": 1}, {}), [""], plain_object(2)
+        text_layout(path, RFC, 2),
+        Layout({"k0": 0, "k1": 1}, {}),
+        TextFacts(False, ()),
+        [""],
+        plain_object(2),
     ).source
     with duckdb.connect() as con:
         assert con.execute(

@@ -118,6 +118,7 @@ def test_malformed_rows_are_set_aside_with_their_line(shop: Shop) -> None:
         (4, 6, "malformed_quote", None, '"4"x,4,c\n'),
         (5, 7, "empty_cell", "order_id", '[null,"5","d"]'),
         (6, 8, "empty_cell", "amount", '["6",null,"e"]'),
+        (8, 10, "wrong_cell_count", None, '["8","8","g","",""]'),
     ]
     assert found[0]["message"] == "2 cells instead of 3"
 

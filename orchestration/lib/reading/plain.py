@@ -1,0 +1,403 @@
+"""Which stretches of delimited text DuckDB reads as the grammar says, and the mending of others.
+
+DuckDB reads fast, but accepts in silence what it reads otherwise than the grammar of `delimited`,
+and stops at the first malformed record. So the text is looked at in blocks, all bytes of a block at
+once; a block with anything doubtful is parsed record by record and written anew, and what remains
+is a file that DuckDB reads rightly. Belongs here: what is doubtful, the mended file. Does not: the
+grammar, how a file is laid out (`dialect`).
+"""
+
+import codecs
+import io
+import json
+import mmap
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from orchestration.lib.reading.delimited import (
+    LONE_QUOTE,
+    LONGEST_CELL,
+    Dialect,
+    TextRecord,
+    line_count,
+    parse_records,
+)
+from orchestration.lib.reading.dialect import TextLayout
+from orchestration.lib.reading.encoding import MARK
+from orchestration.lib.reading.json_text import compact
+from orchestration.lib.reading.records import RefusedError
+from orchestration.lib.reading.values import TEXT_NULLS
+
+_BLOCK = 1 << 20  # bytes that are looked at together
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+
+
+@dataclass(frozen=True)
+class TextFacts:
+    """What a look at every byte of a text file gave.
+
+    `may_be_misread` tells whether the file may hold what DuckDB accepts in silence but reads
+    otherwise. Where lines end with CR it loses rows before an LF in a cell; of spaces between a
+    delimiter and a quote it drops one and keeps three; it takes an escape character at the very end
+    for the end of a quoted cell; it reads over zero bytes and byte order marks within the text, and
+    over one cell too many if that is empty; and quotes inside unquoted cells, which may come from a
+    lost delimiter, are nothing to it. May be true of text inside quoted cells, which costs time
+    only.
+
+    `nulls` are the spellings of "nothing" that occur in the file and never in quotes: what stands
+    in quotes is a text that somebody wrote. `has_formulas` tells whether cells may be written as
+    `="…"`, which makes spreadsheets leave their digits alone. `empty_lines` counts those between
+    rows.
+    """
+
+    may_be_misread: bool
+    nulls: tuple[str, ...]
+    has_formulas: bool = False
+    empty_lines: int = 0
+
+
+def look_at_text(layout: TextLayout) -> TextFacts:
+    """Look at every quote of a file with its neighbours, and for what else may be misread."""
+    if layout.path.stat().st_size == 0:
+        return TextFacts(False, ())
+    dialect = layout.dialect
+    quote, delimiter = dialect.quote.encode(), dialect.delimiter.encode()
+    path = layout.path
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        nulls = [text for text in TEXT_NULLS if _occurs(data, text)]
+        written = [t for t in nulls if quote and data.find(quote + t.encode() + quote) >= 0]
+        has_formulas = data.find(b'="') >= 0
+        misread = layout.line_end in ("CR", "mixed") or data.find(b"\0") >= 0
+        misread = misread or _occurs(data, "\ufeff", start=1)
+        has_quotes = bool(quote) and data.find(quote) >= 0
+        if dialect.escape != dialect.quote:
+            misread = misread or data[-1:] == dialect.escape.encode()
+        may_have_surplus = data[-len(delimiter) :] == delimiter or any(
+            data.find(delimiter + end) >= 0 for end in (b"\n", b"\r")
+        )
+        may_have_empty_lines = layout.may_have_empty_lines()
+    empty_lines = 0
+    if not misread and len(delimiter) > 1:
+        misread = has_quotes or may_have_surplus
+    elif not misread and (has_quotes or may_have_surplus or may_have_empty_lines):
+        misread, empty_lines = _scanned(layout)
+    kept = tuple(text for text in nulls if text not in written)
+    return TextFacts(misread, kept, has_formulas, empty_lines)
+
+
+def _occurs(data: mmap.mmap, text: str, start: int = 0) -> bool:
+    code = text.encode()
+    # its first byte alone, which is much faster to look for, is rare in most cases
+    return data.find(code[:1], start) >= 0 and data.find(code, start) >= 0
+
+
+def _scanned(layout: TextLayout) -> tuple[bool, int]:
+    """Tell whether quotes are out of place or rows end with surplus cells; count empty lines."""
+    delimiter = layout.dialect.delimiter.encode()
+    suspects = tuple(delimiter + end for end in (b"\n", b"\r"))
+    gaps = (b"\n\n", b"\n\r")
+    empty_lines = 0
+    with layout.path.open("rb") as file:
+        size = layout.path.stat().st_size
+        while block := _next_block(file, layout):
+            if not _quotes_in_place(block, layout.dialect):
+                return True, empty_lines
+            has_gaps = layout.width > 1 and any(gap in block for gap in gaps)
+            if has_gaps or block.endswith(delimiter) or any(s in block for s in suspects):
+                is_last = file.tell() == size
+                records = _records_of(block.rstrip(b"\r\n") if is_last else block, layout)
+                if (records.delimiters >= layout.width).any():
+                    return True, empty_lines
+                empty_lines += records.empty_lines if layout.width > 1 else 0
+    return False, empty_lines
+
+
+def _next_block(file: io.BufferedReader, layout: TextLayout) -> bytes:
+    """Read whole lines, as many as a block has and until no quoted cell is open."""
+    dialect = layout.dialect
+    is_first = file.tell() == 0
+    block = file.read(_BLOCK) + _rest_of_line(file, layout)
+    quote, escape = dialect.quote.encode(), dialect.escape.encode()
+
+    def quotes(text: bytes) -> int:
+        return text.count(quote) - (text.count(escape + quote) if escape != quote else 0)
+
+    if quote and quotes(block) % 2:
+        lines, length = [block], 0
+        while length < LONGEST_CELL and (line := _rest_of_line(file, layout)):
+            lines.append(line)
+            length += len(line)
+            if quotes(line) % 2:
+                break
+        block = b"".join(lines)
+    return block.removeprefix(codecs.BOM_UTF8) if is_first else block
+
+
+def _rest_of_line(file: io.BufferedReader, layout: TextLayout) -> bytes:
+    if layout.line_end != "CR":
+        return file.readline()
+    parts = []
+    while piece := file.peek():
+        end = piece.find(b"\r") + 1
+        parts.append(file.read(end or len(piece)))
+        if end:
+            break
+    return b"".join(parts)
+
+
+def _quotes_in_place(block: bytes, dialect: Dialect) -> bool:
+    """Tell whether every quote of a block stands where a quoted cell has one.
+
+    Of quotes in a row an even number is text. The one left over must open a cell behind a
+    delimiter or close it before one, by turns. All quotes at once, because there may be millions.
+    """
+    if not dialect.quote:
+        return True
+    quote, escape = ord(dialect.quote), ord(dialect.escape)
+    edge = np.zeros(256, dtype=bool)
+    edge[[ord(dialect.delimiter), 10, 13]] = True
+    code = np.frombuffer(b"\n" + block + b"\n", dtype=np.uint8)
+    at = np.flatnonzero(code == quote)
+    if escape != quote:
+        at = at[code[at - 1] != escape]
+    if len(at) == 0:
+        return True
+    joined = np.diff(at) == 1
+    if joined.any():
+        first = np.concatenate(([True], ~joined))
+        starts, ends = at[first], at[np.concatenate((first[1:], [True]))]
+        single = (ends - starts) % 2 == 0
+        left, right = code[starts - 1], code[ends + 1]
+        spaced = ((left == 32) & edge[right]) | ((right == 32) & edge[left])
+        if (spaced & ~single).any():
+            return False
+        opens, closes = edge[left[single]], edge[right[single]]
+    else:
+        opens, closes = edge[code[at - 1]], edge[code[at + 1]]
+    if (opens == closes).any():
+        return False
+    # by turns: the first opens, no two in a row do the same, the last closes
+    return len(opens) == 0 or bool(opens[0] and closes[-1] and (opens[1:] != opens[:-1]).all())
+
+
+class _Records(NamedTuple):
+    """The records of a block: delimiters in each, empty lines, whether all line ends are alike."""
+
+    delimiters: npt.NDArray[np.int32]
+    empty_lines: int
+    have_line_ends_alike: bool
+
+
+def _records_of(block: bytes, layout: TextLayout) -> _Records:
+    """Take a block whose quotes are in place apart into records, without their text."""
+    line_end = b"\r\n" if layout.line_end == "CRLF" else b"\n"
+    code = np.frombuffer(line_end + block.removesuffix(line_end) + line_end, dtype=np.uint8)
+    dialect = layout.dialect
+    delimiters, ends = code == ord(dialect.delimiter), code == line_end[-1]
+    strays = (code == 13) | (code == 10)
+    if dialect.quote and dialect.quote.encode() in block:
+        quotes = code == ord(dialect.quote)
+        if dialect.escape != dialect.quote:
+            quotes[1:] &= code[:-1] != ord(dialect.escape)
+        outside = (np.cumsum(quotes, dtype=np.uint8) & 1) == 0
+        for marks in (delimiters, ends, strays):
+            marks &= outside
+    at = np.flatnonzero(ends)
+    is_alike = np.count_nonzero(strays) == len(line_end) * len(at)
+    if len(line_end) == 2:
+        is_alike = is_alike and bool((code[at - 1] == line_end[0]).all())
+    return _Records(
+        np.diff(np.cumsum(delimiters, dtype=np.int32)[at]),
+        int(np.count_nonzero(np.diff(at) <= len(line_end))),
+        is_alike,
+    )
+
+
+# --- the mended file
+
+
+class _Anchor(NamedTuple):
+    """Where a stretch of the text begins: its first row, line and byte."""
+
+    row: int
+    line: int
+    offset: int
+
+
+@dataclass
+class Mended:
+    """A file with one header line that DuckDB reads rightly, and what had to be done for it.
+
+    Malformed records are rows without text there; `malformed` has, as one JSON array per line (the
+    longest of them of `longest` bytes), what they were: row number, line, reason, message, text.
+    Counted are they, empty lines between rows and records with a quote that was taken as text.
+    """
+
+    layout: TextLayout
+    path: Path
+    malformed: Path
+    count_malformed: int = 0
+    longest: int = 0
+    empty_lines: int = 0
+    lone_quotes: int = 0
+    anchors: list[_Anchor] = field(default_factory=list)
+
+    def line_numbers(self, rows: Sequence[int]) -> dict[int, int]:
+        """Return the lines of the export on which records begin, by their numbers from 1."""
+        found: dict[int, int] = {}
+        wanted = sorted(rows)
+        while wanted:
+            anchor = self.anchors[bisect_right(self.anchors, (wanted[0], 1 << 62, 0)) - 1]
+            following = self.anchors[bisect_right(self.anchors, anchor) :][:1]
+            last = following[0].row - 1 if following else wanted[-1]
+            here = {row for row in wanted if row <= last}
+            records = (r for r, _ in _parsed(self.layout, anchor) if self.layout.is_row(r))
+            for row, record in enumerate(islice(records, max(here) - anchor.row + 1), anchor.row):
+                if row in here:
+                    found[row] = record.line_number
+            wanted = [row for row in wanted if row > last]
+        return found
+
+
+def mend(layout: TextLayout, path: Path, *, everything: bool = False) -> Mended:
+    """Write the rows of a text so that DuckDB reads them as the grammar says.
+
+    Blocks without anything doubtful are copied, unless `everything` is to be written anew. Memory
+    does not grow with the file.
+
+    Raises RefusedError when the last record is cut off.
+    """
+    mended = Mended(layout, path, path.with_suffix(".malformed"))
+    line_end = b"\r\n" if layout.line_end == "CRLF" else b"\n"
+    empty_lines = 0
+    with (
+        layout.path.open("rb") as source,
+        path.open("wb") as out,
+        mended.malformed.open("w", encoding="utf-8", newline="\n") as aside,
+    ):
+        bom = len(codecs.BOM_UTF8) * source.read(3).startswith(codecs.BOM_UTF8)
+        source.seek(bom)
+        if layout.skip:
+            _rest_of_line(source, layout)
+        at = _Anchor(1, layout.first_line + layout.skip, source.tell())
+        # DuckDB takes the first line break it meets for the line end, be it in a quoted cell.
+        header = layout.dialect.delimiter.join(f"c{position}" for position in range(layout.width))
+        out.write(header.encode() + line_end)
+        while True:
+            source.seek(at.offset)
+            block = _next_block(source, layout)
+            if not block:
+                return mended
+            mended.anchors.append(at)
+            end = at.offset + len(block)
+            rows = None if everything else _plain_rows(block, layout)
+            if rows is not None:
+                out.write(block)
+                at = _Anchor(at.row + rows, at.line + _lines(block), end)
+                mended.empty_lines, empty_lines = mended.empty_lines + empty_lines, 0
+                continue
+            for record, offset in _parsed(layout, at):
+                is_row = layout.is_row(record)
+                at = _Anchor(at.row + is_row, record.line_number + line_count(record.raw), offset)
+                if is_row:
+                    mended.empty_lines, empty_lines = mended.empty_lines + empty_lines, 0
+                    out.write(_written(mended, record, at.row - 1, aside) + line_end)
+                else:
+                    empty_lines += 1
+                if offset >= end:
+                    break
+
+
+def _lines(block: bytes) -> int:
+    return block.count(b"\n") + block.count(b"\r") - block.count(b"\r\n")
+
+
+def _plain_rows(block: bytes, layout: TextLayout) -> int | None:
+    """Count the rows of a block in which nothing is doubtful; None where something is."""
+    dialect = layout.dialect
+    doubtful = (b"\0", b"\xef\xbb\xbf", MARK.encode())
+    if len(dialect.delimiter.encode()) > 1 or any(text in block for text in doubtful):
+        return None
+    if layout.line_end == "CR":
+        return None
+    if dialect.escape != dialect.quote and block.endswith(dialect.escape.encode()):
+        return None
+    if not _quotes_in_place(block, dialect):
+        return None
+    records = _records_of(block, layout)
+    is_plain = records.have_line_ends_alike and not records.empty_lines
+    if not is_plain or (records.delimiters != layout.width - 1).any():
+        return None
+    return len(records.delimiters)
+
+
+def _parsed(layout: TextLayout, start: _Anchor) -> Iterator[tuple[TextRecord, int]]:
+    """Parse the text from a place on; yield every record with the byte behind it."""
+    behind: dict[int, int] = {}  # the byte behind a line
+
+    def lines(text: io.TextIOWrapper) -> Iterator[str]:
+        offset = start.offset
+        for number, line in enumerate(text, start.line):
+            offset += len(line.encode())
+            behind[number] = offset
+            # One more byte order mark begins every file that was appended to another.
+            yield line.removeprefix("\ufeff")
+
+    with layout.path.open("rb") as file:
+        file.seek(start.offset)
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        for record in parse_records(lines(text), layout.dialect, layout.width, start.line):
+            last = record.line_number + line_count(record.raw) - 1
+            offset = behind[last]
+            for number in range(record.line_number, last + 1):
+                del behind[number]
+            yield record, offset
+
+
+def _written(mended: Mended, record: TextRecord, row: int, aside: io.TextIOBase) -> bytes:
+    """Write a row anew, a malformed one without its text, which goes aside."""
+    layout = mended.layout
+    dialect, width = layout.dialect, layout.width
+    problem = _problem(record, layout)
+    if problem is not None:
+        line = _ENCODE([row, record.line_number, *problem]) + "\n"
+        aside.write(line)
+        mended.count_malformed += 1
+        mended.longest = max(mended.longest, len(line.encode()))
+        cells = [""] * width
+    else:
+        cells = record.cells or [""]
+        mended.lone_quotes += record.problem is LONE_QUOTE
+    if not dialect.quote:
+        return dialect.delimiter.join(cells).encode()
+    quote, escape = dialect.quote, dialect.escape
+    if escape != quote:
+        cells = [cell.replace(escape, escape + escape) for cell in cells]
+    quoted = [quote + cell.replace(quote, escape + quote) + quote for cell in cells]
+    return dialect.delimiter.join(quoted).encode()
+
+
+def _problem(record: TextRecord, layout: TextLayout) -> tuple[str, str, str] | None:
+    """Say why a record cannot be a row: reason, message, text."""
+    if record.cells is None:
+        return "malformed_quote", str(record.problem), record.raw
+    if MARK in record.raw or "\0" in record.raw:
+        raw = record.raw.replace(MARK, "").replace("\0", "<00>")
+        return "undecodable", "bytes of the row are not text in the encoding of the file", raw
+    count = len(record.cells) or 1
+    if count == layout.width:
+        return None
+    if count < layout.width and not record.raw.endswith(("\n", "\r")):
+        raise RefusedError(
+            f"line {record.line_number}: the last record has {count} of {layout.width} cells and "
+            "no line end",
+            "the file is truncated: export it again",
+        )
+    return "wrong_cell_count", f"{count} cells instead of {layout.width}", compact(record.cells)
