@@ -8,6 +8,7 @@ what the text says.
 """
 
 import codecs
+import mmap
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,6 +42,16 @@ _CONCLUSIVE = 1000  # bytes that are not UTF-8, after which there is no need to 
 
 _LATIN = "áàâäãåæçéèêëíìîïñóòôöõøœúùûüýßÁÀÂÄÃÅÆÇÉÈÊËÍÎÑÓÔÖÕØŒÚÜ"
 _CENTRAL = "áâäąăćčçďđéęěëíîĺľłńňóôöőřŕśšşßťţúůüűýźžżÁĄĆČĎÉĘĚÍŁŃŇÓÖŐŘŚŠŤÚŮÜŰÝŹŽŻ"
+# Of code pages for many languages: a text is mostly in one of them.
+_CENTRAL_LANGUAGES = (
+    "áčďéěíňóřšťúůýž",
+    "áäčďéíĺľňóôŕšťúýž",
+    "ąćęłńóśźż",
+    "áéíóöőúüű",
+    "ăâîşţ",
+    "čćđšž",
+    "äöüß",
+)
 _BALTIC = "āąäčēęėģīįķļņõöšūųüžĀĄČĒĖĢĪĮĶĻŅŠŪŲŽ"
 _TURKISH = "çğıöşüâîÇĞİÖŞÜ"
 _CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюяёіїєґ"
@@ -64,6 +75,7 @@ _SINGLE_BYTE = {
     "cp1255": _HEBREW,
     "cp1256": _ARABIC,
     "cp1253": _GREEK + _GREEK.upper(),
+    "iso8859-5": _CYRILLIC + _CYRILLIC.upper(),
     "koi8-r": _CYRILLIC + _CYRILLIC.upper(),
     "cp866": _CYRILLIC + _CYRILLIC.upper(),
     "cp874": _THAI,
@@ -81,7 +93,17 @@ _DOUBLE_BYTE = {
 }
 _KANA = re.compile("[ぁ-ゖァ-ヺー]")
 # Code pages that explain much by chance, or are rare in exports, have to fit better than others.
-_HANDICAP = {"cp874": 0.3, "cp1258": 0.2, "cp850": 0.35, "mac-roman": 0.35, "cp866": 0.1}
+_HANDICAP = {
+    "cp874": 0.3,
+    "cp1258": 0.2,
+    "cp850": 0.35,
+    "mac-roman": 0.35,
+    "cp866": 0.1,
+    "iso8859-5": 0.1,
+}
+_MANY_LANGUAGES = {"cp1250": _CENTRAL_LANGUAGES, "iso8859-2": _CENTRAL_LANGUAGES}
+# Text in ASCII only, in which these switch between alphabets.
+_SWITCHES = {b"\x1b$)C": "iso2022_kr", b"\x1b$B": "iso2022_jp_ext", b"\x1b$@": "iso2022_jp_ext"}
 
 # Below this mean a code page does not explain the text: see `_likelihood`.
 _PLAUSIBLE = 0.4
@@ -121,7 +143,8 @@ def decide_encoding(path: Path, exported: ExportObject) -> Encoding:
         return Encoding(wide, "every other byte is zero", "certain")
     valid, bad = _utf8_sequences(path)
     if bad == 0:
-        return Encoding("utf-8", "all bytes are valid UTF-8", "certain")
+        switched = _by_switches(path) if valid == 0 else None
+        return switched or Encoding("utf-8", "all bytes are valid UTF-8", "certain")
     if valid >= _VALID_PER_BAD * bad:
         return _damaged_utf8(path, f"{bad:,} bytes are not, {valid:,} sequences beyond ASCII are")
     return _by_likelihood(path, exported)
@@ -203,6 +226,17 @@ def _by_zero_bytes(head: bytes) -> str | None:
             if text.count("\ufffd") * 100 <= len(text):
                 return name
     return None
+
+
+def _by_switches(path: Path) -> Encoding | None:
+    """Recognise the encodings of e-mail programs, which write other alphabets in ASCII."""
+    if path.stat().st_size == 0:
+        return None
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if data.find(b"\x1b") < 0:
+            return None
+        name = next((name for switch, name in _SWITCHES.items() if data.find(switch) >= 0), None)
+    return Encoding(name, "switches between alphabets occur", "likely") if name else None
 
 
 def _by_likelihood(path: Path, exported: ExportObject) -> Encoding:
@@ -333,7 +367,21 @@ def _likelihood(lines: list[bytes], name: str) -> float:
                 score += -0.5 if inside and c not in "’‘·" else 0.7
             else:
                 score -= 1
-    return score / max(count, 1)
+    return score / max(count, 1) - _mixture(text, name)
+
+
+def _mixture(text: str, name: str) -> float:
+    """Score how much a text mixes languages of one code page: 0 when it is in one, .5 at most.
+
+    Turkish looks like letters of all central European languages at once.
+    """
+    letters = [c for c in text.lower() if ord(c) > 127 and c.isalpha()]
+    languages = _MANY_LANGUAGES.get(name)
+    if not languages or not letters:
+        return 0.0
+    return 0.5 - 0.5 * max(sum(c in language for c in letters) for language in languages) / len(
+        letters
+    )
 
 
 def _double_byte_score(text: str, name: str) -> float:
@@ -346,10 +394,12 @@ def _double_byte_score(text: str, name: str) -> float:
         around = text[max(place - 1, 0) : place + 2]
         in_word = any(other.isascii() and other.isalpha() for other in around)
         code = c.encode(name)
-        if c in _LATIN:  # letters of Pinyin, which GBK has for every western name
+        if c.isalpha() and ord(c) < 0x250:  # Latin letters, with which western names are written
             score += 1 if in_word else 0.3
-        elif in_word or len(code) != 2:
+        elif in_word or len(code) < 2:
             score -= 1
+        elif len(code) == 4:  # rare characters, which no other text gives by chance
+            score += 0.3
         elif code[0] in often or (name in ("euc-jp", "cp932") and _KANA.match(c)):
             score += 1
         elif code[0] in signs:

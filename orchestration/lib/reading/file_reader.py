@@ -129,8 +129,10 @@ def read_file(
         record, encoding=encoding.name, message=encoding.warning, decisions=_encoding(encoding)
     )
     if file_format in ("json", "ndjson"):
-        return _read_json(job, text, record)
-    return _read_delimited(job, text, record, damaged=damaged)
+        record = _read_json(job, text, record)
+    else:
+        record = _read_delimited(job, text, record, damaged=damaged)
+    return record if record.rows_in_file else _noting(record, ["the file holds no row"])
 
 
 def require_rows(record: FileRecord, exported: ExportObject) -> None:
@@ -206,17 +208,16 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
             pass  # malformed text, which is mended
     for everything in (False, True):
         mended = mend(layout, job.work / "mended", everything=everything)
-        right = dataclasses.replace(layout, path=mended.path, skip=1)
+        right = dataclasses.replace(layout, path=mended.path, dialect=mended.dialect, skip=1)
         relation = delimited_relation(right, columns, facts, nulls, exported)
         noted = _noting_gaps(record, mended.empty_lines)
         if mended.lone_quotes:
             noted = _noting(noted, [f"{LONE_QUOTE}: in {mended.lone_quotes:,} rows"])
         try:
             return _read_plain(job, relation, columns, noted, right, mended)
-        except duckdb.InvalidInputException:
-            if everything:
-                raise
-    raise AssertionError("the second round returns or raises")
+        except duckdb.InvalidInputException as error:
+            objection = str(error).splitlines()[0]
+    raise RefusedError(f"the text cannot be read: {objection}", "export it again as plain CSV")
 
 
 def _read_plain(

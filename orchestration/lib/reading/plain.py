@@ -48,8 +48,8 @@ class TextFacts:
     delimiter and a quote it drops one and keeps three; it takes an escape character at the very end
     for the end of a quoted cell; it reads over zero bytes and byte order marks within the text, and
     over one cell too many if that is empty; and quotes inside unquoted cells, which may come from a
-    lost delimiter, are nothing to it. May be true of text inside quoted cells, which costs time
-    only.
+    lost delimiter, are nothing to it. Delimiters of several characters are left to the grammar. May
+    be true of text inside quoted cells, which costs time only.
 
     `nulls` are the spellings of "nothing" that occur in the file and never in quotes: what stands
     in quotes is a text that somebody wrote. `has_formulas` tells whether cells may be written as
@@ -84,8 +84,8 @@ def look_at_text(layout: TextLayout) -> TextFacts:
         )
         may_have_empty_lines = layout.may_have_empty_lines()
     empty_lines = 0
-    if not misread and len(delimiter) > 1:
-        misread = has_quotes or may_have_surplus
+    if len(delimiter) > 1:
+        misread = True
     elif not misread and (has_quotes or may_have_surplus or may_have_empty_lines):
         misread, empty_lines = _scanned(layout)
     kept = tuple(text for text in nulls if text not in written)
@@ -249,6 +249,12 @@ class Mended:
     lone_quotes: int = 0
     anchors: list[_Anchor] = field(default_factory=list)
 
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of the file; DuckDB reads those with longer delimiters in part only."""
+        dialect = self.layout.dialect
+        return dialect if len(dialect.delimiter.encode()) == 1 else Dialect(",", '"', '"')
+
     def line_numbers(self, rows: Sequence[int]) -> dict[int, int]:
         """Return the lines of the export on which records begin, by their numbers from 1."""
         found: dict[int, int] = {}
@@ -283,12 +289,9 @@ def mend(layout: TextLayout, path: Path, *, everything: bool = False) -> Mended:
         mended.malformed.open("w", encoding="utf-8", newline="\n") as aside,
     ):
         bom = len(codecs.BOM_UTF8) * source.read(3).startswith(codecs.BOM_UTF8)
-        source.seek(bom)
-        if layout.skip:
-            _rest_of_line(source, layout)
-        at = _Anchor(1, layout.first_line + layout.skip, source.tell())
+        at = _Anchor(1, layout.first_line + layout.skip, bom + _header_length(layout))
         # DuckDB takes the first line break it meets for the line end, be it in a quoted cell.
-        header = layout.dialect.delimiter.join(f"c{position}" for position in range(layout.width))
+        header = mended.dialect.delimiter.join(f"c{position}" for position in range(layout.width))
         out.write(header.encode() + line_end)
         while True:
             source.seek(at.offset)
@@ -313,6 +316,13 @@ def mend(layout: TextLayout, path: Path, *, everything: bool = False) -> Mended:
                     empty_lines += 1
                 if offset >= end:
                     break
+
+
+def _header_length(layout: TextLayout) -> int:
+    if not layout.skip:
+        return 0
+    with layout.path.open(encoding="utf-8-sig", newline="") as file:
+        return len(file.readline().encode())
 
 
 def _lines(block: bytes) -> int:
@@ -363,15 +373,14 @@ def _parsed(layout: TextLayout, start: _Anchor) -> Iterator[tuple[TextRecord, in
 
 def _written(mended: Mended, record: TextRecord, row: int, aside: io.TextIOBase) -> bytes:
     """Write a row anew, a malformed one without its text, which goes aside."""
-    layout = mended.layout
-    dialect, width = layout.dialect, layout.width
+    layout, dialect = mended.layout, mended.dialect
     problem = _problem(record, layout)
     if problem is not None:
         line = _ENCODE([row, record.line_number, *problem]) + "\n"
         aside.write(line)
         mended.count_malformed += 1
         mended.longest = max(mended.longest, len(line.encode()))
-        cells = [""] * width
+        cells = [""] * layout.width
     else:
         cells = record.cells or [""]
         mended.lone_quotes += record.problem is LONE_QUOTE
