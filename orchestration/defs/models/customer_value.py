@@ -44,19 +44,23 @@ def customer_value(con: duckdb.DuckDBPyConnection, company: Company) -> Statisti
         """
     ).df()
     # One-time buyers' spend counts only where nobody came back, but is not worth a second query.
+    # Sorted by value, as sums of doubles depend on the order, and numbers sort faster than keys.
     spend = con.execute(
         "select count_repeat_purchases, mean_spend "
-        "from intermediate.int_value__purchase_summaries order by customer_key"
+        "from intermediate.int_value__purchase_summaries order by all"
     ).fetchnumpy()
     # Keys are hashes, so that the first customers are drawn at random.
     log = con.execute(
         """
         with
-        drawn as (
-            select customer_key, row_number() over (order by customer_key) - 1 as customer
-            from intermediate.int_value__purchase_summaries
+        first_keys as (
+            select customer_key from intermediate.int_value__purchase_summaries
             order by customer_key
             limit ?
+        ),
+        drawn as (
+            select customer_key, row_number() over (order by customer_key) - 1 as customer
+            from first_keys
         )
         select
             customer,

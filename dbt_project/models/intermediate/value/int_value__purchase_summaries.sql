@@ -1,58 +1,38 @@
-with
-
-purchase_days as (
-    select * from {{ ref('int_value__purchase_days') }}
-),
-
-first_days as (
-    select
-        customer_key,
-        min(purchase_date) as first_purchase_date,
-        max(purchase_date) as last_purchase_date,
-        count(*) - 1 as count_repeat_purchases
-    from purchase_days
-    group by customer_key
-),
-
--- Repeat purchases of the last year: what the naive forecast "as last year" repeats.
-recent as (
-    select
-        purchase_days.customer_key,
-        count(*) as count_repeat_purchases_365d
-    from purchase_days
-    inner join first_days on purchase_days.customer_key = first_days.customer_key
-    where
-        purchase_days.purchase_date > first_days.first_purchase_date
-        and purchase_days.purchase_date > {{ setting('as_of_date') }} - 365
-    group by purchase_days.customer_key
-),
-
 -- Mean spend of the repeat purchases: the first one is often a trial and the model leaves it out.
 -- A customer with one purchase has only that one; it counts when nobody ever came back.
-modelled_spend as (
+with
+
+settings as (
+    select as_of_date from {{ source('settings', 'company') }}
+),
+
+customers as (
     select
-        purchase_days.customer_key,
-        sum(purchase_days.spend) as spend,
-        count(*) as count_days
-    from purchase_days
-    inner join first_days
-        on
-            purchase_days.customer_key = first_days.customer_key
-            and (
-                purchase_days.purchase_date > first_days.first_purchase_date
-                or first_days.count_repeat_purchases = 0
-            )
-    group by purchase_days.customer_key
+        days.customer_key,
+        min(days.purchase_date) as first_purchase_date,
+        max(days.purchase_date) as last_purchase_date,
+        count(*) as count_days,
+        count(*) filter (where days.purchase_date > settings.as_of_date - 365) as count_days_365d,
+        sum(days.spend) as spend,
+        min_by(days.spend, days.purchase_date) as first_spend -- one row per day: no ties
+    from {{ ref('int_value__purchase_days') }} as days
+    cross join settings
+    group by days.customer_key
 )
 
 select
-    first_days.customer_key,
-    first_days.count_repeat_purchases,
-    cast(coalesce(recent.count_repeat_purchases_365d, 0) as bigint) -- none in that year
+    customers.customer_key,
+    customers.count_days - 1 as count_repeat_purchases,
+    -- What the naive forecast "as last year" repeats: the first purchase is no repetition.
+    customers.count_days_365d
+    - case when customers.first_purchase_date > settings.as_of_date - 365 then 1 else 0 end
         as count_repeat_purchases_365d,
-    cast(first_days.last_purchase_date - first_days.first_purchase_date as bigint) as recency_days,
-    cast({{ setting('as_of_date') }} - first_days.first_purchase_date as bigint) as age_days,
-    cast(modelled_spend.spend as double) / modelled_spend.count_days as mean_spend
-from first_days
-inner join modelled_spend on first_days.customer_key = modelled_spend.customer_key
-left join recent on first_days.customer_key = recent.customer_key
+    cast(customers.last_purchase_date - customers.first_purchase_date as bigint) as recency_days,
+    cast(settings.as_of_date - customers.first_purchase_date as bigint) as age_days,
+    case
+        when customers.count_days = 1 then cast(customers.spend as double)
+        else
+            cast(customers.spend - customers.first_spend as double) / (customers.count_days - 1)
+    end as mean_spend
+from customers
+cross join settings
