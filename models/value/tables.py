@@ -135,10 +135,8 @@ def _purchase_forecasts(histories: pd.DataFrame, scores: HistoryScores) -> pd.Da
         table[f"discounted_purchases_{name}"] = horizon.discounted_purchases
         table[f"discounted_purchases_{name}_low"] = horizon.low
         table[f"discounted_purchases_{name}_high"] = horizon.high
-    # a few words for some hundred thousand rows: as categories they are read ten times as fast
-    table["model_name"] = pd.Categorical.from_codes(
-        np.zeros(len(table), dtype=np.int8), [scores.model_name]
-    )
+    # Two words in some hundred thousand rows: DuckDB reads categories faster than strings.
+    table["model_name"] = pd.Categorical(np.full(len(table), scores.model_name))
     table["model_status"] = pd.Categorical(scores.model_status)
     return table
 
