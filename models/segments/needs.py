@@ -268,7 +268,10 @@ def _describe(
 
 
 def _phrase(feature: Feature, values: Floats, members: NDArray[np.bool_], is_high: bool) -> str:
+    """Say the trait with its mean here and over all; of a small share the rest is the trait."""
     own, everybody = np.nanmean(values[members]), np.nanmean(values)
+    if feature.is_share and not is_high:
+        own, everybody = 1 - own, 1 - everybody
     shown = [
         f"{100 * value:.0f} %" if feature.is_share else f"{value:.3g}" for value in (own, everybody)
     ]

@@ -47,6 +47,14 @@ def test_planted_groups_are_found_and_described() -> None:
     assert len({average.name, weekend.name, frequent.name}) == 3
 
 
+def test_a_small_share_is_told_by_its_rest() -> None:
+    """Olist read "Orders during the day (0 % of orders, all 39 %)": the share of the evening."""
+    rows, group = planted()
+    rows[:, NAMES.index("evening_order_share")] = np.where(group == 1, 0.0, 0.6)
+    _, weekend, _ = needs_segments(rows, np.random.default_rng(1)).segments
+    assert "orders during the day (100 % of orders, all 60 %)" in weekend.description.lower()
+
+
 def test_an_even_cloud_is_not_cut() -> None:
     """Ten independent traits without any group: no cut comes out the same twice."""
     found = needs_segments(behaviour(2_000), np.random.default_rng(1))

@@ -22,12 +22,13 @@ select
         when offers.based_on_category is null
             then
                 'Popular: '
-                || cast(round(100 * offers.popularity) as bigint)
+                || cast(cast(100 * offers.popularity as decimal(4, 1)) as varchar)
                 || ' % of buyers have it.'
         else
-            cast(round(100 * offers.confidence) as bigint) || ' % of those who bought '
-            || offers.based_on_category || ' also bought it, against '
-            || cast(round(100 * offers.popularity) as bigint) || ' % of all buyers.'
+            cast(cast(100 * offers.confidence as decimal(4, 1)) as varchar)
+            || ' % of those who bought ' || offers.based_on_category || ' also bought it, against '
+            || cast(cast(100 * offers.popularity as decimal(4, 1)) as varchar)
+            || ' % of all buyers.'
     end as reason_text
 from category_sets
 -- Who owns everything that may be offered gets no offer.
