@@ -1,18 +1,26 @@
 """What open answers say: topics and polarity, in any language that words or examples are given for.
 
-Belongs here: two ways to polarity (a list of words, and a model trained on the company's own scored
-answers), how right each is, topics by keyword. Does not: the lists themselves (they are seeds that
-a company edits), reading or writing tables.
+Belongs here: three ways to polarity (a list of words; the list and, where it knows no word of a
+text, the lexicon and rules of VADER, Hutto & Gilbert 2014, which is English; a model trained on the
+company's own scored answers), how right each is, topics by keyword. Does not: the lists themselves
+(they are seeds that a company edits), reading or writing tables.
 
-The answers of a company label themselves: most come with a score. So both ways are tested on
+The answers of a company label themselves: most come with a score. So all ways are tested on
 answers whose score is known, the trained model on texts that it has not seen (scikit-learn, TF-IDF
 of character n-grams, which need no word boundaries and so serve Chinese as well, and logistic
-regression), and the better one is used, language by language.
+regression), and the best is used, language by language.
+
+Measured with the shipped list, wrong or neutral counting as not right: of 80 sentences of reviews
+that people had rated clearly, words 48 %, VADER 64 %, words and VADER 65 %; of 438 remarks of the
+made-up company 75, 72 and 90 %; of 2,000 Chinese reviews of books and hotels words 56 %,
+trained on them 67 %.
 """
 
+import importlib
+import importlib.util
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +30,13 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-WORDS, TRAINED = "word_list", "trained"
+WORDS, LIBRARY, TRAINED = "word_list", "word_list_and_vader", "trained"
 LEAST_EXAMPLES = 200  # different labelled texts; fewer teach the model next to nothing
 MOST_EXAMPLES = 20_000  # more cost time and add little
 NEUTRAL = 0.2  # a polarity score nearer to 0 than this is neutral
 _FOLDS = 5
 _REACH = 3  # words after a negation that it turns round
+_REACH_HAN = 3  # characters behind a negation that it turns round: 不是很好
 
 _HAN = re.compile("[\u3400-\u9fff]")
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
@@ -73,32 +82,45 @@ def read_feedback(
     words: Mapping[str, int],
     topics: Mapping[str, str],
     *,
+    library: Callable[[str], float] | None = None,
     seed: int,
 ) -> Reading:
     """Read n open answers.
 
     `labels` is 1 for a favourable score, -1 for an unfavourable one, NaN where there is none or it
     lies between. `words` maps a word or phrase to 1 or -1, `topics` one to its topic; a word in
-    Latin script counts as a whole word, with `*` at its end as the beginning of one.
+    Latin script counts as a whole word, with `*` at its end as the beginning of one. `library` is
+    asked about texts in Latin script in which no listed word occurs.
     """
     languages = [language_of(text) for text in texts]
-    by_words = np.array([polarity_by_words(text, words) for text in texts], dtype=float)
-    trained, unseen = _by_training(texts, labels, seed)
-    scores, methods = by_words.copy(), [WORDS] * len(texts)
-    accuracy: list[Accuracy] = []
     of_language = np.array(languages, dtype=object)
+    scored: dict[str, Floats] = {}
+    scored[WORDS] = np.array([polarity_by_words(text, words) for text in texts], dtype=float)
+    # What each method says of texts that it did not learn from.
+    tested = dict(scored)
+    if library is not None:
+        scored[LIBRARY] = tested[LIBRARY] = np.array(
+            [
+                library(text) if score == 0 and language == "latin" else score
+                for text, score, language in zip(texts, scored[WORDS], languages, strict=True)
+            ],
+            dtype=float,
+        )
+    trained, unseen = _by_training(texts, labels, seed)
+    if trained is not None and unseen is not None:
+        scored[TRAINED], tested[TRAINED] = trained, unseen
+    scores, methods = np.zeros(len(texts)), np.full(len(texts), WORDS, dtype=object)
+    accuracy: list[Accuracy] = []
     for language in sorted(set(languages)):
         own = of_language == language
         judged = own & ~np.isnan(labels)
-        rights = {WORDS: _right(by_words[judged], labels[judged])}
-        if trained is not None and unseen is not None:
-            rights[TRAINED] = _right(unseen[judged], labels[judged])
-        used = max(rights, key=lambda method: (rights[method], method == WORDS))
-        if used == TRAINED and trained is not None:
-            scores[own] = trained[own]
-            methods = [
-                TRAINED if mine else method for mine, method in zip(own, methods, strict=True)
-            ]
+        rights = {
+            method: _right(tested[method][judged], labels[judged])
+            for method in scored
+            if method != LIBRARY or language == "latin"
+        }
+        used = max(rights, key=lambda method: rights[method])  # the simplest of equals
+        scores[own], methods[own] = scored[used][own], used
         count = int(judged.sum())
         favourable = int((labels[judged] > 0).sum())
         accuracy += [
@@ -113,7 +135,15 @@ def read_feedback(
             for method, right in sorted(rights.items())
         ]
     found = [topics_of(text, topics) for text in texts]
-    return Reading(languages, scores, methods, found, accuracy)
+    return Reading(languages, scores, methods.tolist(), found, accuracy)
+
+
+def english_library() -> Callable[[str], float] | None:
+    """Return VADER's polarity of a text, -1 to 1; None where the package is not installed."""
+    if importlib.util.find_spec("vaderSentiment") is None:
+        return None
+    analyser = importlib.import_module("vaderSentiment.vaderSentiment").SentimentIntensityAnalyzer()
+    return lambda text: float(analyser.polarity_scores(text)["compound"])
 
 
 def language_of(text: str) -> str:
@@ -126,7 +156,7 @@ def language_of(text: str) -> str:
 def polarity_by_words(text: str, words: Mapping[str, int]) -> float:
     """Return the mean polarity (-1 to 1) of the words found, 0 when there is none.
 
-    A negation turns the next three words round; in Chinese the word right behind it.
+    A negation turns the next three words round; in Chinese what stands close behind it.
     """
     folded = _folded(text)
     found: list[int] = []
@@ -250,7 +280,7 @@ def _han_polarities(run: str, words: Mapping[str, int]) -> list[int]:
         for length in range(min(6, len(run) - position), 0, -1):
             polarity = words.get(run[position : position + length], 0)
             if polarity:
-                before = run[max(0, position - 2) : position]
+                before = run[max(0, position - _REACH_HAN) : position]
                 turned = any(negation in before for negation in _NEGATIONS_HAN)
                 found.append(-polarity if turned else polarity)
                 position += length
