@@ -20,12 +20,17 @@
 {%- endmacro %}
 
 
-{# low, normal, high or urgent; a label of the company's own stays, in lower case. #}
+{#
+    low, normal, high or urgent, with or without a rank before it (3 - Moderate); a label of the
+    company's own stays, in lower case.
+#}
 {% macro case_priority(label) -%}
-    case lower(trim({{ label }}))
+    {%- set name = "regexp_replace(lower(trim(" ~ label ~ ")), '^p?[0-9]+ *[-:.] *', '')" -%}
+    case {{ name }}
         when 'medium' then 'normal'
+        when 'moderate' then 'normal'
         when 'critical' then 'urgent'
-        else nullif(lower(trim({{ label }})), '')
+        else nullif({{ name }}, '')
     end
 {%- endmacro %}
 

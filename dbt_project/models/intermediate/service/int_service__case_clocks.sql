@@ -190,8 +190,8 @@ ended as (
 priority_changes as (
     select
         case_key,
-        from_value,
-        to_value,
+        {{ case_priority('from_value') }} as from_value,
+        {{ case_priority('to_value') }} as to_value,
         occurred_at,
         lag(occurred_at) over (partition by case_key order by occurred_at, case_event_id)
             as previous_change_at,

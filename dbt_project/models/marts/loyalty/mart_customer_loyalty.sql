@@ -55,9 +55,9 @@ referrals as (
     select
         referrer_customer_key as customer_key,
         count(*) as count_referrals,
-        count(*) filter (where converted_at is not null) as count_referrals_converted
-    from {{ ref('int_loyalty__referrals_keyed') }}
-    where referrer_customer_key is not null
+        count(*) filter (where is_converted) as count_referrals_converted
+    from {{ ref('fct_referrals') }}
+    where referrer_customer_key is not null and not is_self_referral
     group by referrer_customer_key
 ),
 

@@ -83,8 +83,8 @@ select
     cast(running.points_outstanding as bigint) as points_outstanding,
     cast(running.points_outstanding * settings.loyalty_point_value as decimal(18, 4))
         as liability_amount,
-    cast(running.points_burned_to_date as double) / nullif(running.points_earned_to_date, 0)
-        as redemption_rate,
+    cast(coalesce(running.points_burned_to_date, 0) as double) -- none burned so far
+    / nullif(running.points_earned_to_date, 0) as redemption_rate,
     cast(coalesce(running.points_expired_to_date, 0) as double)
     / nullif(running.points_earned_to_date, 0) as breakage_rate
 from running

@@ -47,8 +47,8 @@ counted as (
         count(*) as count_customers,
         count(*) filter (where count_invitations > 0) as count_advocates,
         count(*) filter (where count_conversions > 0) as count_successful_advocates,
-        sum(count_invitations) as count_invitations,
-        sum(count_conversions) as count_conversions,
+        coalesce(sum(count_invitations), 0) as count_invitations, -- of nobody it is none
+        coalesce(sum(count_conversions), 0) as count_conversions,
         sum(referred_net_revenue) as referred_net_revenue,
         sum(referred_predicted_value) as referred_predicted_value
     from customers
