@@ -9,8 +9,9 @@
 #}
 {% macro wilson_bound(count_hits, count_all, side) -%}
     {%- set sign = '-' if side == 'low' else '+' -%}
+    {%- set end = '0' if side == 'low' else count_all %}
     case
-        when {{ count_all }} > 0 and {{ count_hits }} = {{ '0' if side == 'low' else count_all }}
+        when {{ count_all }} > 0 and {{ count_hits }} = {{ end }}
             then cast({{ '0' if side == 'low' else '1' }} as double)
         else (
             cast({{ count_hits }} as double) / {{ count_all }}
@@ -40,4 +41,35 @@
             ({{ p }} + {{ d }} - ({{ p }} - {{ d }}) * ({{ p }} - {{ d }})) / {{ n }}
         )
     )))
+{%- endmacro %}
+
+
+{# Interval of a mean by its normal approximation, one side; the variance is that of one answer. #}
+{% macro mean_bound(mean, variance, count_all, side) -%}
+    {%- set sign = '-' if side == 'low' else '+' -%}
+    {{ mean }} {{ sign }} {{ z_95() }} * sqrt({{ variance }} / {{ count_all }})
+{%- endmacro %}
+
+
+{#
+    Share with one hit and one miss added, and its squared standard error. Differences of two such
+    shares cover what they promise at small n too (Agresti & Caffo 2000).
+#}
+{% macro adjusted_share(count_hits, count_all) -%}
+    (({{ count_hits }} + 1.0) / ({{ count_all }} + 2))
+{%- endmacro %}
+
+{% macro adjusted_share_error(count_hits, count_all) -%}
+    (
+        {{ adjusted_share(count_hits, count_all) }}
+        * (1 - {{ adjusted_share(count_hits, count_all) }}) / ({{ count_all }} + 2)
+    )
+{%- endmacro %}
+
+
+{# Interval of the difference of two independent values with known squared errors, one side. #}
+{% macro difference_bound(value, squared_error, other_value, other_squared_error, side) -%}
+    {%- set sign = '-' if side == 'low' else '+' -%}
+    {{ value }} - {{ other_value }}
+    {{ sign }} {{ z_95() }} * sqrt({{ squared_error }} + {{ other_squared_error }})
 {%- endmacro %}

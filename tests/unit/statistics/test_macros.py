@@ -142,3 +142,93 @@ def test_nps_interval_covers_95_percent(nps: Any, n: int) -> None:
     ]
     assert 0.945 <= np.mean(coverage) <= 0.96
     assert min(coverage) >= 0.93
+
+
+def test_uplift_covers_95_percent_and_finds_nothing_where_nothing_is(macros: Any) -> None:
+    """Exact coverage over all outcomes of both groups, as campaigns are judged by their control.
+
+    Measured, 80 treated and 40 control: .944 to .977; with equal rates .015 to .051 are found.
+    """
+    treated, control = 80, 40
+    hits = [h.ravel() for h in np.meshgrid(np.arange(treated + 1), np.arange(control + 1))]
+    low, high = (
+        evaluate(
+            macros.difference_bound(
+                *(macros.adjusted_share("a", treated), macros.adjusted_share_error("a", treated)),
+                *(macros.adjusted_share("b", control), macros.adjusted_share_error("b", control)),
+                side,
+            ),
+            a=hits[0],
+            b=hits[1],
+        )
+        for side in ("low", "high")
+    )
+
+    def chance(outcome: Array, p: float, q: float) -> float:
+        weights = binom.pmf(hits[0], treated, p) * binom.pmf(hits[1], control, q)
+        return float(weights @ outcome)
+
+    effects = [(0.1, 0.05), (0.2, 0.1), (0.3, 0.3), (0.15, 0.15), (0.5, 0.35), (0.4, 0.6)]
+    coverage = [chance((low <= p - q) & (p - q <= high), p, q) for p, q in effects]
+    assert 0.945 <= np.mean(coverage) <= 0.965
+    assert min(coverage) >= 0.94
+    found = [chance((low > 0) | (high < 0), p, p) for p in (0.05, 0.1, 0.2, 0.35, 0.5)]
+    assert max(found) <= 0.055
+
+
+@pytest.mark.parametrize("n", [50, 150])
+def test_means_on_a_scale_cover_95_percent(macros: Any, n: int) -> None:
+    """Satisfaction and effort are means of answers on few steps; so are changes between months.
+
+    Simulated with 8,000 samples a mix, standard error .003. Measured: .939 to .946 at 50
+    answers, .946 to .952 at 150; differences found where there are none .046 to .063.
+    """
+    rng = np.random.default_rng(n)
+    mixes = np.array(
+        [[0.05, 0.05, 0.15, 0.35, 0.4], [0.2, 0.2, 0.2, 0.2, 0.2], [0.02, 0.08, 0.2, 0.5, 0.2]]
+    )
+    steps = np.array([0, 25, 50, 75, 100.0])
+    held, found = [], []
+    for mix in mixes:
+        counts = rng.multinomial(n, mix, size=8_000)
+        mean = counts @ steps / n
+        variance = (counts @ steps**2 - n * mean**2) / (n - 1)
+        low, high = (
+            evaluate(macros.mean_bound("m", "v", n, side), m=mean, v=variance)
+            for side in ("low", "high")
+        )
+        truth = mix @ steps
+        held.append(((low <= truth) & (truth <= high)).mean())
+        change_low, change_high = (
+            evaluate(
+                macros.difference_bound("a", f"v / {n}", "b", f"w / {n}", side),
+                a=mean[::2],
+                b=mean[1::2],
+                v=variance[::2],
+                w=variance[1::2],
+            )
+            for side in ("low", "high")
+        )
+        found.append(((change_low > 0) | (change_high < 0)).mean())
+    assert 0.94 <= np.mean(held) <= 0.96
+    assert min(held) >= 0.93
+    assert np.mean(found) <= 0.06, "changes where nothing changed"
+
+
+def test_changes_of_nps_are_found_no_more_often_than_the_level_says(macros: Any) -> None:
+    """Two months of the same mix, 80 answers each, adjusted as the mart does. Measured: .052."""
+    n, mix = 80, (0.5, 0.2, 0.3)
+    counts = np.random.default_rng(8).multinomial(n, mix, size=12_000)
+    p, d = (counts[:, 0] + 0.75) / (n + 3), (counts[:, 1] + 0.75) / (n + 3)
+    value, error = 100 * (p - d), 10_000 * (p + d - (p - d) ** 2) / (n + 3)
+    low, high = (
+        evaluate(
+            macros.difference_bound("a", "v", "b", "w", side),
+            a=value[::2],
+            b=value[1::2],
+            v=error[::2],
+            w=error[1::2],
+        )
+        for side in ("low", "high")
+    )
+    assert 0.04 <= ((low > 0) | (high < 0)).mean() <= 0.06

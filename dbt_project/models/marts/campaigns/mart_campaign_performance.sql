@@ -74,9 +74,6 @@ rated as (
         *,
         cast(count_treated_bought as double) / nullif(count_treated, 0) as treated_rate,
         cast(count_control_bought as double) / nullif(count_control, 0) as control_rate,
-        -- One hit and one miss added to either group (Agresti & Caffo 2000).
-        (count_treated_bought + 1.0) / (count_treated + 2) as adjusted_treated_rate,
-        (count_control_bought + 1.0) / (count_control + 2) as adjusted_control_rate,
         cast(treated_margin as double) / nullif(count_treated, 0) as treated_margin_mean,
         cast(control_margin as double) / nullif(count_control, 0) as control_margin_mean,
         case
@@ -106,14 +103,19 @@ uplifts as (
     select
         *,
         case when count_control > 0 then treated_rate - control_rate end as uplift,
-        case
-            when count_control > 0
-                then
-                    {{ z_95() }} * sqrt(
-                        adjusted_treated_rate * (1 - adjusted_treated_rate) / (count_treated + 2)
-                        + adjusted_control_rate * (1 - adjusted_control_rate) / (count_control + 2)
-                    )
-        end as uplift_half_width,
+        {%- for side in ['low', 'high'] %}
+            case
+                when count_control > 0
+                    then
+                        {{ difference_bound(
+                            adjusted_share('count_treated_bought', 'count_treated'),
+                            adjusted_share_error('count_treated_bought', 'count_treated'),
+                            adjusted_share('count_control_bought', 'count_control'),
+                            adjusted_share_error('count_control_bought', 'count_control'),
+                            side
+                        ) }}
+            end as uplift_{{ side }},
+        {%- endfor %}
         {{ z_95() }} * sqrt(treated_margin_error + control_margin_error) as margin_half_width
     from rated
 )
@@ -158,22 +160,16 @@ select
     cast(coalesce(uplifts.count_control_bought, 0) as bigint) as count_control_bought,
     uplifts.control_rate as control_purchase_rate,
     uplifts.uplift,
-    uplifts.adjusted_treated_rate - uplifts.adjusted_control_rate - uplifts.uplift_half_width
-        as uplift_low,
-    uplifts.adjusted_treated_rate - uplifts.adjusted_control_rate + uplifts.uplift_half_width
-        as uplift_high,
+    uplifts.uplift_low,
+    uplifts.uplift_high,
     case
         when uplifts.count_treated is null then 'no_members'
         when uplifts.count_control = 0 then 'no_control_group'
         when not uplifts.is_window_over then 'running'
         when least(uplifts.count_treated, uplifts.count_control) < settings.small_sample_size
             then 'small_sample'
-        when
-            uplifts.adjusted_treated_rate - uplifts.adjusted_control_rate
-            > uplifts.uplift_half_width then 'worked'
-        when
-            uplifts.adjusted_treated_rate - uplifts.adjusted_control_rate
-            < -uplifts.uplift_half_width then 'harmed'
+        when uplifts.uplift_low > 0 then 'worked'
+        when uplifts.uplift_high < 0 then 'harmed'
         else 'not_significant'
     end as verdict,
     cast(uplifts.treated_revenue as decimal(18, 4)) as member_revenue,

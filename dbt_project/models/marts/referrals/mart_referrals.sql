@@ -55,7 +55,9 @@ counted as (
     group by
         grouping sets (
             (),
-            {% for cut in cuts %}                ({{ cut }}){{ ', ' if not loop.last }}                {% endfor %}
+            {%- for cut in cuts %}
+                ({{ cut }}){{ ',' if not loop.last }}
+            {%- endfor %}
         )
 ),
 

@@ -81,6 +81,10 @@ answers as (
             as respondent,
         cast(date_trunc('month', asked.responded_at) as date) as response_month,
         orders.main_category as product_category,
+        -- Where only answers are exported nobody knows how many were asked: every rate would be 1.
+        max(cast(not asked.is_answered as integer)) over (
+            partition by asked.source_system, asked.survey_type
+        ) = 1 as tells_who_was_asked,
         segments.segment_name,
         segments.value_tier,
         profiles.region
@@ -186,7 +190,7 @@ counted as (
     group by metric, period_type, period_month, dimension
 ),
 
--- Who was asked in the window, whether he answered or not. Reviews come unasked.
+-- Who was asked in the window, whether he answered or not.
 invited as (
     select
         metric,
@@ -197,7 +201,11 @@ invited as (
         'month' as period_type,
         cast(date_trunc('month', invited_at) as date) as period_month
     from measured
-    where dimension = 'overall' and invited_at is not null and metric != 'satisfaction_index'
+    where
+        dimension = 'overall'
+        and invited_at is not null
+        and metric != 'satisfaction_index'
+        and tells_who_was_asked
     union all
     select
         metric,
@@ -208,7 +216,11 @@ invited as (
         'all_time' as period_type,
         cast(null as date) as period_month
     from measured
-    where dimension = 'overall' and invited_at is not null and metric != 'satisfaction_index'
+    where
+        dimension = 'overall'
+        and invited_at is not null
+        and metric != 'satisfaction_index'
+        and tells_who_was_asked
 ),
 
 invitations as (
@@ -298,7 +310,7 @@ judged as (
             when 'nps' then 100.0 * (count_favourable - count_unfavourable) / (count_responses + 3)
             when 'satisfaction_score' then mean_score_0_100
             when 'satisfaction_index' then mean_score_0_100
-            else (count_favourable + 1.0) / (count_responses + 2)
+            else {{ adjusted_share('count_favourable', 'count_responses') }}
         end as adjusted_value,
         case metric
             when 'nps'
@@ -310,10 +322,7 @@ judged as (
                     ) / (count_responses + 3)
             when 'satisfaction_score' then variance_score_0_100 / count_responses
             when 'satisfaction_index' then variance_score_0_100 / count_responses
-            else
-                (count_favourable + 1.0) / (count_responses + 2)
-                * (1 - (count_favourable + 1.0) / (count_responses + 2))
-                / (count_responses + 2)
+            else {{ adjusted_share_error('count_favourable', 'count_responses') }}
         end as squared_error
     from valued
 ),
@@ -323,12 +332,14 @@ compared as (
         judged.*,
         previous.value as previous_value,
         judged.value - previous.value as change,
-        judged.adjusted_value
-        - previous.adjusted_value
-        - {{ z_95() }} * sqrt(judged.squared_error + previous.squared_error) as change_ci_low,
-        judged.adjusted_value
-        - previous.adjusted_value
-        + {{ z_95() }} * sqrt(judged.squared_error + previous.squared_error) as change_ci_high
+        {{ difference_bound(
+            'judged.adjusted_value', 'judged.squared_error',
+            'previous.adjusted_value', 'previous.squared_error', 'low'
+        ) }} as change_ci_low,
+        {{ difference_bound(
+            'judged.adjusted_value', 'judged.squared_error',
+            'previous.adjusted_value', 'previous.squared_error', 'high'
+        ) }} as change_ci_high
     from judged
     left join judged as previous
         on
@@ -355,7 +366,9 @@ select
             when metric in ('satisfaction_score', 'satisfaction_index')
                 then greatest(
                     0,
-                    mean_score_0_100 - {{ z_95() }} * sqrt(variance_score_0_100 / count_responses)
+                    {{ mean_bound(
+                        'mean_score_0_100', 'variance_score_0_100', 'count_responses', 'low'
+                    ) }}
                 )
             else {{ wilson_bound('count_favourable', 'count_responses', 'low') }}
         end as double
@@ -369,7 +382,9 @@ select
             when metric in ('satisfaction_score', 'satisfaction_index')
                 then least(
                     100,
-                    mean_score_0_100 + {{ z_95() }} * sqrt(variance_score_0_100 / count_responses)
+                    {{ mean_bound(
+                        'mean_score_0_100', 'variance_score_0_100', 'count_responses', 'high'
+                    ) }}
                 )
             else {{ wilson_bound('count_favourable', 'count_responses', 'high') }}
         end as double
