@@ -17,7 +17,6 @@ trained on them 67 %.
 """
 
 import importlib
-import importlib.util
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -138,10 +137,9 @@ def read_feedback(
     return Reading(languages, scores, methods.tolist(), found, accuracy)
 
 
-def english_library() -> Callable[[str], float] | None:
-    """Return VADER's polarity of a text, -1 to 1; None where the package is not installed."""
-    if importlib.util.find_spec("vaderSentiment") is None:
-        return None
+def english_library() -> Callable[[str], float]:
+    """Return VADER's polarity of a text, -1 to 1."""
+    # Imported by name: the package has no types, and is needed where there are answers only.
     analyser = importlib.import_module("vaderSentiment.vaderSentiment").SentimentIntensityAnalyzer()
     return lambda text: float(analyser.polarity_scores(text)["compound"])
 
