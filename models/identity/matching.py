@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -33,6 +35,11 @@ LEAST_FILLED = 0.02  # share of records that must state an attribute for it to b
 SMALLEST_BUDGET = 50_000  # pairs that every reason to compare may make, however few the records
 UNSEEN = 1e-9  # u before sampling; what no random pair shows keeps it
 DIGITS = 6
+LEAST_PROBABILITY = 0.01  # pairs below it count for nothing when the prior is corrected
+PRIOR_ITERATIONS = 20  # later ones move it by less than a thousandth of a bit
+
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,7 @@ class _Level:
     expected: float
     frequency_of: str | None = None  # a rare value that agrees says more than a frequent one
     needs: str | None = None  # column without which the level cannot occur
+    bits: float | None = None  # weight where random pairs would count what another attribute counts
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,15 @@ _SWAPPED = (
     " or (jaro_winkler_similarity(given_name_l, family_name_r) >= 0.88"
     " and jaro_winkler_similarity(family_name_l, given_name_r) >= 0.88), false)"
 )
-_SAME_PLACE = "(postal_code_l = postal_code_r or city_l = city_r)"
+_SAME_PLACE = (  # New York is New York City
+    "(postal_code_l = postal_code_r or city_l = city_r or starts_with(city_l, city_r || ' ')"
+    " or starts_with(city_r, city_l || ' '))"
+)
+# 12 main st and 12 main st suite 5; 42 e 20th st and 42 e 20th st between park ave and broadway.
+_SIMILAR_STREET = (
+    f"({_alike('street', 0.88)} or starts_with(street_l, street_r || ' ')"
+    " or starts_with(street_r, street_l || ' '))"
+)
 
 _ADDRESS = _Attribute(
     # One comparison: street, postal code and city agree and differ together.
@@ -125,9 +141,15 @@ _ADDRESS = _Attribute(
             needs="street",
         ),
         _Level(
+            "similar street, same number and place",
+            f"{_SIMILAR_STREET} and house_number_l = house_number_r and {_SAME_PLACE}",
+            0.20,
+            needs="street",
+        ),
+        _Level(
             "similar street, same place",
-            f"{_alike('street', 0.88)} and {_SAME_PLACE}",
-            0.30,
+            f"{_SIMILAR_STREET} and {_SAME_PLACE}",
+            0.10,
             needs="street",
         ),
         _Level("similar street", _alike("street", 0.92), 0.10, needs="street"),
@@ -143,21 +165,47 @@ _ADDRESS = _Attribute(
         _Level("different", "ELSE", 0.07),
     ),
 )
-# john.smith and john.smith2 are alike because the names are, and the names are counted already.
-_MAILBOX_IS_NAME = (
-    f"(email_name_l != email_name_r and {_alike('email_name', 0.90)}"
-    " and (is_mailbox_name_l and is_mailbox_name_r"
-    f" or (is_mailbox_name_l or is_mailbox_name_r) and {_alike('family_name', 0.88)}))"
+_MISPRINTED_MAILBOX = (
+    "(email_domain_l = email_domain_r and mailbox_digits_l = mailbox_digits_r "
+    "and least(length(email_name_l), length(email_name_r)) >= 6 "
+    f"and {_misprinted('email_name', 1)})"
+)
+# john.smith at two providers, john.smith and john.smith2: alike because the names are, and the
+# names are counted already. A number behind the name that both carry says more than the name.
+_IS_NAMED_ALIKE = (
+    "(is_mailbox_name_l and is_mailbox_name_r"
+    f" or (is_mailbox_name_l or is_mailbox_name_r) and {_alike('family_name', 0.88)})"
 )
 _EMAIL = _Attribute(
     "email",
     ("email",),
-    f"{_either_null('email')} or coalesce({_MAILBOX_IS_NAME}, false)",
+    f"{_either_null('email')} or coalesce(email_name_l != email_name_r and "
+    f"{_alike('email_name', 0.90)} and not {_MISPRINTED_MAILBOX} and {_IS_NAMED_ALIKE}, false)",
     (
         _Level("same", "email_l = email_r", 0.60),
-        _Level("same mailbox at another provider", "email_name_l = email_name_r", 0.10),
-        _Level("similar mailbox", _alike("email_name", 0.90), 0.15),
+        _Level("misprint in the mailbox", _MISPRINTED_MAILBOX, 0.05),
+        _Level(
+            "same way to write the name, another provider",
+            f"email_name_l = email_name_r and mailbox_digits_l = '' and {_IS_NAMED_ALIKE}",
+            0.05,
+            # First and last name with a dot, a dash, an underscore or nothing between them: of two
+            # people of one name every fourth pair agrees.
+            bits=2.0,
+        ),
+        _Level("same mailbox at another provider", "email_name_l = email_name_r", 0.05),
+        _Level("similar mailbox", _alike("email_name", 0.90), 0.10),
         _Level("different", "ELSE", 0.15),
+    ),
+)
+# An organisation has many mailboxes and one domain, unless it is that of a mail provider.
+_EMAIL_OF_ORGANISATION = _Attribute(
+    "email",
+    ("email_domain",),
+    _either_null("email_domain"),
+    (
+        _Level("same", "email_l = email_r", 0.30),
+        _Level("same domain", "email_domain_l = email_domain_r", 0.50, "email_domain"),
+        _Level("different", "ELSE", 0.20),
     ),
 )
 _PHONE = _Attribute(
@@ -179,6 +227,21 @@ _NATIONAL_ID = _Attribute(
         _Level("one character off", _misprinted("national_id", 1), 0.10),
         _Level("different", "ELSE", 0.05),
     ),
+)
+
+# Words of streets that are written in several ways.
+_STREET_WORDS = {
+    **{"street": "st", "saint": "st", "avenue": "ave", "av": "ave", "road": "rd", "drive": "dr"},
+    **{"lane": "ln", "boulevard": "blvd", "blv": "blvd", "court": "ct", "place": "pl"},
+    **{"square": "sq", "highway": "hwy", "parkway": "pkwy", "terrace": "ter", "circle": "cir"},
+    **{"crescent": "cres", "close": "cl", "strasse": "str", "north": "n", "south": "s"},
+    **{"east": "e", "west": "w", "suite": "ste", "apartment": "apt", "floor": "fl"},
+    **{"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th"},
+    **{"sixth": "6th", "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th"},
+}
+_ONE_SPELLING = (
+    f"array_to_string(list_transform(string_split(street, ' '), lambda word: "
+    f"coalesce(map({list(_STREET_WORDS)}, {list(_STREET_WORDS.values())})[word], word)), ' ')"
 )
 
 PERSON = _Grain(
@@ -281,6 +344,16 @@ PERSON = _Grain(
     ),
 )
 
+_HOLDS_WORDS = (
+    "(list_has_all(name_words_l, name_words_r) or list_has_all(name_words_r, name_words_l))"
+)
+# Acme Eng and Acme Engineering: word for word, one is the beginning of the other.
+_ABBREVIATED = (
+    "(len(name_words_l) = len(name_words_r) and len(list_filter(list_zip(name_words_l, "
+    "name_words_r), lambda two: starts_with(two[1], two[2]) or starts_with(two[2], two[1]))) "
+    "= len(name_words_l))"
+)
+
 ORGANISATION = _Grain(
     name="organisation",
     condition="is_organisation",
@@ -294,18 +367,13 @@ ORGANISATION = _Grain(
                     "same", "organisation_name_l = organisation_name_r", 0.60, "organisation_name"
                 ),
                 _Level("similar", _alike("organisation_name", 0.92), 0.15),
-                _Level(
-                    "words in common",
-                    "list_has_any(name_words_l, name_words_r) and "
-                    "(list_has_all(name_words_l, name_words_r) "
-                    "or list_has_all(name_words_r, name_words_l))",
-                    0.12,
-                ),
+                _Level("abbreviated", _ABBREVIATED, 0.06),
+                _Level("one name begins or holds the other", _HOLDS_WORDS, 0.08),
                 _Level("distantly similar", _alike("organisation_name", 0.80), 0.06),
-                _Level("different", "ELSE", 0.07),
+                _Level("different", "ELSE", 0.05),
             ),
         ),
-        _EMAIL,
+        _EMAIL_OF_ORGANISATION,
         _PHONE,
         _ADDRESS,
         _NATIONAL_ID,
@@ -346,10 +414,11 @@ _HOUSEHOLD = """
     and (a.national_id is null or b.national_id is null or a.national_id != b.national_id)
 """
 
-# Father and son of one name live together, too. Where the birth dates are further apart than two
-# misprints, more than name and home must speak for the pair.
+# Father and son of one name live together, too. Where the birth dates are a generation apart and
+# further than two misprints, more than name and home must speak for the pair.
 _NAMESAKES = """
     damerau_levenshtein(a.birth_date, b.birth_date) > 2
+    and abs(cast(a.birth_date[1:4] as integer) - cast(b.birth_date[1:4] as integer)) >= 15
     and (a.phone = b.phone or jaro_winkler_similarity(a.street, b.street) >= 0.88)
     and coalesce(a.national_id != b.national_id, true)
     and not coalesce(
@@ -367,6 +436,14 @@ _NAMES_ONLY = """
 """
 _BEYOND_NAMES = ("birth_date", "email", "national_id")
 
+# Firms in one building, on one switchboard: a place and a phone are not a name.
+_TENANTS = """
+    jaro_winkler_similarity(a.organisation_name, b.organisation_name) < 0.80
+    and not list_has_all(a.name_words, b.name_words)
+    and not list_has_all(b.name_words, a.name_words)
+    and coalesce(a.national_id != b.national_id, true)
+"""
+
 
 def no_matches(status: str) -> Matches:
     """Return what there is when nothing was compared, and why."""
@@ -378,8 +455,9 @@ def match_records(records: pa.Table, options: Options) -> Matches:
 
     `records` has one row per record: record_number, cluster (records that rules have joined share
     it; their pairs are not scored), is_organisation, given_name, family_name, name_forms (list),
-    organisation_name, birth_date (ISO text), email, phone, street, city, postal_code,
-    national_id; empty is None. Pairs below `options.review_threshold` are left out.
+    organisation_name, birth_date (ISO text), email, email_domain (also of mailboxes that many
+    share), phone, street, city, postal_code, national_id; empty is None. Pairs below
+    `options.review_threshold` are left out.
     People and organisations are compared apart, each with a model of its own. Data that teach no
     model give no pairs and a status that says why; that is no error.
     """
@@ -408,13 +486,43 @@ def _match_grain(
         con.execute(
             f"""
             create table records as
-            select *, split_part(email, '@', 1) as email_name,
-                   split_part(email, '@', 2) as email_domain,
-                   contains(
-                       regexp_replace(split_part(email, '@', 1), '[^a-z]', '', 'g'), family_name
-                   ) as is_mailbox_name,
-                   string_split(organisation_name, ' ') as name_words
-            from all_records where {grain.condition}
+            with stated as (
+                select * replace ({_ONE_SPELLING} as street),
+                       regexp_extract(street, '^[0-9]+') as house_number,
+                       split_part(email, '@', 1) as email_name,
+                       string_split(organisation_name, ' ') as name_words
+                from all_records where {grain.condition}
+            ),
+            names as (
+                select given_name, family_name from stated
+            ),
+            -- Guests leave a mailbox and no name: ruth.lee is Ruth Lee where both are known names.
+            named as (
+                select stated.* replace (
+                    coalesce(stated.given_name, mailboxes.given_name) as given_name,
+                    coalesce(stated.family_name, mailboxes.family_name) as family_name,
+                    coalesce(stated.name_forms, [mailboxes.given_name]) as name_forms
+                )
+                from stated
+                left join (
+                    select record_number, split_part(mailbox, ' ', 1) as given_name,
+                           split_part(mailbox, ' ', 2) as family_name
+                    from (
+                        select record_number,
+                               regexp_replace(rtrim(email_name, '0123456789'), '[._-]', ' ')
+                                   as mailbox
+                        from stated where given_name is null and family_name is null
+                    )
+                    where regexp_full_match(mailbox, '[a-z]+ [a-z]+')
+                      and split_part(mailbox, ' ', 1) in (select given_name from names)
+                      and split_part(mailbox, ' ', 2) in (select family_name from names)
+                ) as mailboxes using (record_number)
+            )
+            select *,
+                   regexp_replace(email_name, '[^0-9]', '', 'g') as mailbox_digits,
+                   contains(regexp_replace(email_name, '[^a-z]', '', 'g'), family_name)
+                       as is_mailbox_name
+            from named
             """
         )
         count = _scalar(con, "select count(*) from records")
@@ -554,7 +662,13 @@ def _train(
     sampled = min(count, SAMPLE_RECORDS)
     random_pairs = sampled * (sampled - 1) / 2
     observed = _observed(sampler)
-    start = _without_matches(expected, observed, prior, random_pairs)
+    known = {
+        (attribute.name, level.name): level.bits
+        for attribute in attributes
+        for level in attribute.levels
+        if level.bits is not None
+    }
+    start = _without_matches(expected, observed, prior, random_pairs, known)
     counts = {key: PRIOR_PAIRS * m for key, (m, _) in expected.items()}
     for columns in grain.training:
         if filled.issuperset(columns):
@@ -565,7 +679,7 @@ def _train(
     for (attribute, _), pairs in counts.items():
         totals[attribute] += pairs
     learnt = {key: (pairs / totals[key[0]], UNSEEN) for key, pairs in counts.items()}
-    return _without_matches(learnt, observed, prior, random_pairs), prior
+    return _without_matches(learnt, observed, prior, random_pairs, known), prior
 
 
 def _trained_on(
@@ -630,8 +744,9 @@ def _without_matches(
     observed: Mapping[tuple[str, str], float],
     prior: float,
     random_pairs: float,
+    known: Mapping[tuple[str, str], float],
 ) -> _Parameters:
-    """Return the parameters with u of pairs of two customers.
+    """Return the parameters with u of pairs of two customers; `known` are weights in bits.
 
     Random pairs hold a share `prior` of matches, which is most of the agreement on a birth date
     in small data: observed = prior * m + (1 - prior) * u. What was never observed counts as half
@@ -641,6 +756,8 @@ def _without_matches(
     corrected = {}
     for key, (m, _) in parameters.items():
         u = max((observed[key] - prior * m) / (1 - prior), 0.02 * observed[key], least)
+        if key in known:
+            u = m / 2 ** known[key]
         corrected[key] = (
             min(max(round(m, DIGITS), 10**-DIGITS), 1 - 10**-DIGITS),
             min(float(f"{u:.{DIGITS}g}"), 1 - 10**-DIGITS),
@@ -724,7 +841,7 @@ def _score(
     """Score the pairs with the finished model; keep those from the threshold on."""
     linker = _linker(con, "records", attributes, parameters, prior)
     linker.table_management.register_blocked_pairs_for_predict(linker._db_api.register("pairs"))
-    scored = linker.inference.predict(threshold_match_probability=threshold)
+    scored = linker.inference.predict(threshold_match_probability=LEAST_PROBABILITY)
     with_frequency = {
         attribute.name
         for attribute in attributes
@@ -740,26 +857,50 @@ def _score(
         for attribute in attributes
         if attribute.name in _BEYOND_NAMES
     )
-    return con.execute(
+    guards = (
+        f"when {_TENANTS} then 'names_differ'"
+        if grain is ORGANISATION
+        else f"when {_HOUSEHOLD} then 'household' when {_NAMESAKES} then 'birth_dates_differ' "
+        f"when {_NAMES_ONLY} {nothing_else} then 'names_only'"
+    )
+    pairs = con.execute(
         f"""
         select
             record_number_l::bigint as record_number_a,
             record_number_r::bigint as record_number_b,
-            round(match_probability, {DIGITS}) as match_probability,
+            match_probability,
             round(match_weight, {DIGITS}) as match_weight,
             {evidence} as evidence,
-            case
-                when a.is_organisation then null
-                when {_HOUSEHOLD} then 'household'
-                when {_NAMESAKES} then 'birth_dates_differ'
-                when {_NAMES_ONLY} {nothing_else} then 'names_only'
-            end as guard
+            case {guards} end as guard
         from {scored.physical_name}
         inner join records as a on record_number_l = a.record_number
         inner join records as b on record_number_r = b.record_number
         order by record_number_a, record_number_b
         """
     ).df()
+    count = _scalar(con, "select count(*) from records")
+    unguarded = pairs.loc[pairs["guard"].isna(), "match_weight"].to_numpy()
+    pairs["match_weight"] = (
+        pairs["match_weight"] + _prior_error(unguarded, prior, count * (count - 1) / 2)
+    ).round(DIGITS)
+    pairs["match_probability"] = (1 / (1 + np.exp2(-pairs["match_weight"]))).round(DIGITS)
+    return pairs[pairs["match_probability"] >= threshold].reset_index(drop=True)
+
+
+def _prior_error(weights: Floats, prior: float, count_pairs: float) -> float:
+    """Return by how many bits the prior is too small, judged by the pairs that it scored.
+
+    The tight rules know only the matches that state what they ask for. The share of matches is
+    once more the expected one of the scores that it leads to: expectation maximisation of the prior
+    alone, m and u fixed. `weights` of all pairs, in bits, that are worth a look.
+    """
+    odds = np.exp2(np.sort(weights))  # sorted: the sum must not depend on the order of rows
+    start = prior / (1 - prior)
+    factor = 1.0
+    for _ in range(PRIOR_ITERATIONS):
+        matches = max(float((1 - 1 / (1 + factor * odds)).sum()), 1.0)
+        factor = matches / (count_pairs - matches) / start
+    return round(float(np.log2(factor)), 3)
 
 
 def _as_table(

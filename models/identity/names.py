@@ -33,6 +33,46 @@ _LEGAL_FORMS = _words(
 _HAN_LEGAL_FORM = re.compile("(股份|有限|责任|責任|集团|集團)*公司 *$")
 _DOTTED_LETTER = re.compile(r"\b(\w)\.")
 
+# Words of organisations that are written short; beginnings of words need no entry.
+_SHORT_WORDS = {
+    "mfg": "manufacturing", "mfr": "manufacturing", "intl": "international", "natl": "national",
+    "svc": "services", "svcs": "services", "assoc": "associates", "assocs": "associates",
+    "bros": "brothers", "mgmt": "management", "mgt": "management", "mktg": "marketing",
+    "grp": "group", "hldg": "holdings", "hldgs": "holdings", "dept": "department",
+    "govt": "government", "ctr": "center", "centre": "center", "univ": "university",
+    "hosp": "hospital", "pharma": "pharmaceuticals", "tech": "technologies", "ind": "industries",
+    "inds": "industries", "fin": "financial", "ins": "insurance", "sys": "systems",
+    "bldg": "building", "equip": "equipment", "dist": "distribution", "prod": "products",
+    "prods": "products", "comm": "communications", "amer": "american", "labs": "laboratories",
+}  # fmt: skip
+
+# Short forms outside English, which the list of `nicknames` lacks.
+_FORMAL_NAMES = {
+    short: _words(formal)
+    for short, formal in {
+        "pepe": "jose", "chepe": "jose", "paco": "francisco", "pancho": "francisco",
+        "curro": "francisco", "kiko": "francisco enrique", "nacho": "ignacio", "lupe": "guadalupe",
+        "lupita": "guadalupe", "chuy": "jesus", "chucho": "jesus", "beto": "roberto alberto",
+        "berto": "roberto alberto", "memo": "guillermo", "quique": "enrique", "lalo": "eduardo",
+        "pili": "pilar", "mari": "maria", "maite": "mariateresa", "concha": "concepcion",
+        "conchita": "concepcion", "lola": "dolores", "charo": "rosario", "chelo": "consuelo",
+        "toni": "antonio", "tono": "antonio", "nando": "fernando", "manolo": "manuel",
+        "perico": "pedro", "rafa": "rafael", "javi": "javier", "santi": "santiago",
+        "tere": "teresa", "isa": "isabel", "gigi": "luigi", "beppe": "giuseppe",
+        "peppe": "giuseppe", "pino": "giuseppe", "gianni": "giovanni", "nino": "antonino giovanni",
+        "ze": "jose", "chico": "francisco", "xico": "francisco",
+        "hans": "johannes", "hannes": "johannes", "sepp": "josef", "jupp": "josef",
+        "heinz": "heinrich", "fritz": "friedrich", "uli": "ulrich", "klaus": "nikolaus",
+        "kathi": "katharina", "gitte": "brigitte", "gretel": "margarete", "jo": "johannes joseph",
+        "sacha": "alexandre alexander", "sasha": "alexander aleksandr", "misha": "mikhail",
+        "vanya": "ivan", "vova": "vladimir", "volodya": "vladimir", "dima": "dmitry dmitri dmitrii",
+        "kolya": "nikolai", "pasha": "pavel", "katya": "ekaterina", "natasha": "natalia nataliya",
+        "masha": "maria mariya", "tanya": "tatiana tatyana", "olya": "olga", "zhenya": "evgeny",
+        "gosia": "malgorzata", "kasia": "katarzyna", "asia": "joanna", "ania": "anna",
+        "krzys": "krzysztof", "tomek": "tomasz", "wojtek": "wojciech",
+    }.items()
+}  # fmt: skip
+
 # Two characters that are one family name; all other Chinese family names have one.
 _COMPOUND_FAMILY_NAMES = _words(
     "欧阳 歐陽 司马 司馬 上官 诸葛 諸葛 夏侯 东方 東方 皇甫 尉迟 尉遲 公孙 公孫 慕容 令狐 司徒 "
@@ -94,7 +134,7 @@ def organisation_name(text: str | None) -> str | None:
     plain = _HAN_LEGAL_FORM.sub("", text or "").replace("&", " and ")
     words = latin(_DOTTED_LETTER.sub(r"\1", plain)).split()  # S.A. is SA
     kept = [word for word in words if word not in _LEGAL_FORMS] or words
-    return " ".join(kept) or None
+    return " ".join(_SHORT_WORDS.get(word, word) for word in kept) or None
 
 
 def latin(text: str | None) -> str:
@@ -185,4 +225,4 @@ def _nicknamer() -> NickNamer:
 
 @cache
 def _formal_names(given: str) -> frozenset[str]:
-    return frozenset(_nicknamer().canonicals_of(given))
+    return frozenset(_nicknamer().canonicals_of(given)) | _FORMAL_NAMES.get(given, frozenset())

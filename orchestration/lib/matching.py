@@ -22,6 +22,7 @@ ANSWER_STRENGTH = 2.0  # A person's word comes before every rule and score, whic
 _RECORDS = """
     with distrusted as (
         select record_number, bool_or(identifier_kind = 'email') as email,
+               bool_or(identifier_kind = 'email' and distrust_reason = 'placeholder') as domain,
                bool_or(identifier_kind = 'phone') as phone,
                bool_or(identifier_kind = 'national_id') as national_id
         from intermediate.int_identity__identifiers
@@ -31,6 +32,8 @@ _RECORDS = """
     select record_number, senior.cluster, is_organisation, given_name, family_name, name_forms,
            organisation_name, cast(birth_date as varchar) as birth_date,
            case when not coalesce(distrusted.email, false) then email_normalised end as email,
+           case when not coalesce(distrusted.domain, false)
+               then split_part(email_normalised, '@', 2) end as email_domain,
            case when not coalesce(distrusted.phone, false) then phone_e164 end as phone,
            street, city, postal_code,
            case when not coalesce(distrusted.national_id, false) then records.national_id
