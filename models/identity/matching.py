@@ -239,10 +239,6 @@ _STREET_WORDS = {
     **{"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th"},
     **{"sixth": "6th", "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th"},
 }
-_ONE_SPELLING = (
-    f"array_to_string(list_transform(string_split(street, ' '), lambda word: "
-    f"coalesce(map({list(_STREET_WORDS)}, {list(_STREET_WORDS.values())})[word], word)), ' ')"
-)
 
 PERSON = _Grain(
     name="person",
@@ -461,7 +457,12 @@ def match_records(records: pa.Table, options: Options) -> Matches:
     People and organisations are compared apart, each with a model of its own. Data that teach no
     model give no pairs and a status that says why; that is no error.
     """
-    results = [_match_grain(records, grain, options) for grain in (PERSON, ORGANISATION)]
+    spelt = records.set_column(
+        records.schema.get_field_index("street"),
+        "street",
+        pa.array([_street(text) for text in records["street"].to_pylist()], pa.string()),
+    )
+    results = [_match_grain(spelt, grain, options) for grain in (PERSON, ORGANISATION)]
     return Matches(
         pairs=pd.concat([pairs for pairs, _, _ in results], ignore_index=True).sort_values(
             ["record_number_a", "record_number_b"], ignore_index=True
@@ -472,6 +473,11 @@ def match_records(records: pa.Table, options: Options) -> Matches:
             for grain, (_, _, status) in zip((PERSON, ORGANISATION), results, strict=True)
         },
     )
+
+
+def _street(text: str | None) -> str | None:
+    """Return a street in one spelling."""
+    return text and " ".join(_STREET_WORDS.get(word, word) for word in text.split(" "))
 
 
 def _match_grain(
@@ -487,7 +493,7 @@ def _match_grain(
             f"""
             create table records as
             with stated as (
-                select * replace ({_ONE_SPELLING} as street),
+                select *,
                        regexp_extract(street, '^[0-9]+') as house_number,
                        split_part(email, '@', 1) as email_name,
                        string_split(organisation_name, ' ') as name_words
