@@ -291,6 +291,28 @@ def quarantine(
         typer.echo(as_text(aside, project.company().quarantine_ceiling))
 
 
+@app.command()
+def review(
+    csv: Annotated[Path, typer.Option(help="File to write the pairs to.")],
+    home: HomeOption = None,
+) -> None:
+    """Write the pairs of records that a person has to judge to a file for a spreadsheet.
+
+    Fill its column answer with same or different, leave open what nobody knows, and put the file
+    into landing/canonical as identity_answers_<day>.csv. It holds names and addresses.
+    """
+    _choose(home)
+    from orchestration.lib.review import review_list, write_review_list
+
+    with _published_marts() as con:
+        pairs = review_list(con)
+    write_review_list(pairs, csv)
+    typer.echo(
+        f"{len(pairs.rows):,} pairs are in {csv}. Fill the column answer with same or different "
+        f"and put the file into {project.landing() / 'canonical'} as identity_answers_<day>.csv."
+    )
+
+
 @app.command(name="versions")
 def list_versions(home: HomeOption = None, json_output: JsonOption = False) -> None:
     """List the published versions; the current one is marked."""

@@ -79,7 +79,7 @@ class Matching(_Strict):
     enabled: bool = True
     match_threshold: Share = 0.8
     review_threshold: Share = 0.5
-    minimum_records: int = Field(default=200, ge=2)
+    minimum_records: int = Field(default=50, ge=2)
     pairs_per_record: Annotated[float, Field(gt=0)] = 3.0
     largest_customer: int = Field(default=25, ge=2)
     seed: int = 20_260_101

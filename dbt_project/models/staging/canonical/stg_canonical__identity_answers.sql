@@ -10,7 +10,8 @@ typed as (
         trim(record_id_a) as record_id_a,
         trim(source_system_b) as source_system_b,
         trim(record_id_b) as record_id_b,
-        lower(trim(answer)) as answer,
+        -- A review list comes back with pairs that nobody could judge: no word, no answer.
+        coalesce(nullif(lower(trim(answer)), ''), 'withdrawn') as answer,
         nullif(trim(answered_by), '') as answered_by,
         cast(answered_at as timestamp) as answered_at,
         source_metadata,

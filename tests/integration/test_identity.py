@@ -1,0 +1,293 @@
+"""Who is one customer: labelled sets, keys that stay, answers of people, the gate on all of it.
+
+Most tests run the identity steps alone (`tests.identity_steps`) on the customers of the published
+sample; one publishes with answers and sees that everything above follows.
+"""
+
+import csv
+import importlib.util
+import itertools
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from expectations.suites import load_suite
+from expectations.validate import validate
+from orchestration.lib.company import Company, load_company
+from tests.identity_steps import keys, resolve, write_answers, write_records
+from tests.running import PROJECT_ROOT, crm_warehouse, published
+
+EXAMPLE = PROJECT_ROOT / "docs/examples/identity_truth"
+COMPANY = Company(systems=("canonical",))
+
+
+def pairs_within(groups: "pd.Series[str]") -> int:
+    return sum(size * (size - 1) // 2 for size in Counter(groups).values())
+
+
+def f1(found: "pd.Series[str]", true: "pd.Series[str]") -> float:
+    """Return the pairwise F1 of two groupings of the same records."""
+    both = found + " " + true.reindex(found.index)
+    return 2 * pairs_within(both) / (pairs_within(found) + pairs_within(true))
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("name", "least"), [("febrl1", 0.99), ("febrl2", 0.98), ("fake_1000", 0.9)]
+)
+def test_labelled_sets_are_resolved_by_one_plain_configuration(
+    name: str, least: float, shared_data: Path, tmp_path: Path
+) -> None:
+    spec = importlib.util.spec_from_file_location("example", EXAMPLE / "map_to_canonical.py")
+    assert spec and spec.loader
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    source = shared_data / "identity_truth" / f"{name}.csv"
+    example.write_canonical(source, tmp_path)
+    (mapped,) = (tmp_path / "canonical").glob("customers_*.csv")
+    customers = pd.read_csv(mapped, dtype=str).assign(
+        source_system="canonical", first_exported_at="2024-01-01"
+    )
+    company = load_company(EXAMPLE / "company.yml")
+    database = tmp_path / "warehouse.duckdb"
+    write_records(database, customers, company)
+    resolve(database, company)
+
+    with source.open(newline="") as file:
+        labels = list(csv.DictReader(file, skipinitialspace=True))
+    true = pd.Series(
+        {
+            "canonical:" + (row.get("rec_id") or row["unique_id"]).strip(): (
+                row["cluster"] if "cluster" in row else row["rec_id"].split("-")[1]
+            )
+            for row in labels
+        }
+    )
+    found = keys(database)
+    assert set(found.index) == set(true.index)
+    assert f1(found, true) >= least
+
+
+@pytest.fixture(scope="module")
+def customers(published_home: Path) -> pd.DataFrame:
+    """The sample's customer records; every seventh is exported a year after the others."""
+    with duckdb.connect(str(published_home / "warehouse.duckdb"), read_only=True) as con:
+        rows = con.execute(
+            "select * from intermediate.int_customers__customers_unioned order by customer_id"
+        ).df()
+    rows["first_exported_at"] = np.where(np.arange(len(rows)) % 7 == 3, "2026-01-01", "2025-01-01")
+    return rows
+
+
+@pytest.fixture(scope="module")
+def resolved(customers: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All customers resolved, without answers; copy the database to change it."""
+    database = tmp_path_factory.mktemp("identity") / "warehouse.duckdb"
+    write_records(database, customers, COMPANY)
+    assert resolve(database, COMPANY)["model_person"] == "trained"
+    return database
+
+
+def state(database: Path) -> list[pd.DataFrame]:
+    with duckdb.connect(str(database), read_only=True) as con:
+        return [
+            con.execute(f"select * from intermediate.{table} order by all").df()
+            for table in ("int_identity__customer_records", "int_identity__links")
+        ]
+
+
+def test_new_records_leave_old_keys_alone_and_order_says_nothing(
+    customers: pd.DataFrame, resolved: Path, tmp_path: Path
+) -> None:
+    old = customers[customers["first_exported_at"] < "2026"]
+    grown = 1 - len(old) / len(customers)
+    assert grown > 0.13
+    database = tmp_path / "warehouse.duckdb"
+    write_records(database, old.sample(frac=1, random_state=3), COMPANY)
+    resolve(database, COMPANY)
+    before, after = keys(database), keys(resolved)
+    assert (after.reindex(before.index) == before).mean() >= 0.99
+
+    with duckdb.connect(str(database)) as con:
+        con.execute("drop table intermediate.int_customers__customers_unioned")
+        con.execute("drop schema matching cascade")
+    shutil.rmtree(tmp_path)
+    tmp_path.mkdir()
+    write_records(database, customers.sample(frac=1, random_state=4), COMPANY)
+    resolve(database, COMPANY)
+    for again, once in zip(state(database), state(resolved), strict=True):
+        pd.testing.assert_frame_equal(again, once, check_exact=True)
+
+
+def record_pairs(database: Path, outcome: str, condition: str = "true") -> list[tuple[str, str]]:
+    with duckdb.connect(str(database), read_only=True) as con:
+        return con.execute(
+            "select one.source_record_id, other.source_record_id "
+            "from intermediate.int_identity__links as links "
+            "inner join intermediate.int_identity__records as one "
+            "on links.record_number_a = one.record_number "
+            "inner join intermediate.int_identity__records as other "
+            f"on links.record_number_b = other.record_number where outcome = ? and {condition} "
+            "order by all",
+            [outcome],
+        ).fetchall()
+
+
+def answer(pair: tuple[str, str], said: str) -> dict[str, str]:
+    return {
+        "source_system_a": "canonical",
+        "record_id_a": pair[1],  # either way round
+        "source_system_b": "canonical",
+        "record_id_b": pair[0],
+        "answer": said,
+    }
+
+
+def test_people_have_the_last_word_and_may_take_it_back(resolved: Path, tmp_path: Path) -> None:
+    database = tmp_path / "warehouse.duckdb"
+    shutil.copy(resolved, database)
+    joined = record_pairs(database, "joined", "link_rule = 'email'")[0]
+    apart = record_pairs(database, "refused", "guard = 'household'")[0]
+    before = keys(database)
+    assert before[f"canonical:{joined[0]}"] == before[f"canonical:{joined[1]}"]
+
+    write_answers(database, [answer(joined, "different"), answer(apart, "same")])
+    resolve(database, COMPANY)
+    answered = keys(database)
+    assert answered[f"canonical:{joined[0]}"] != answered[f"canonical:{joined[1]}"]
+    assert answered[f"canonical:{apart[0]}"] == answered[f"canonical:{apart[1]}"]
+
+    write_answers(database, [answer(joined, "withdrawn")])
+    resolve(database, COMPANY)
+    for again, once in zip(state(database), state(resolved), strict=True):
+        pd.testing.assert_frame_equal(again, once, check_exact=True)
+
+
+SPOIL = {
+    "no_crowd_is_one_customer": (
+        "int_identity__customer_records",
+        "update intermediate.int_identity__customer_records set customer_key = "
+        "(select min(customer_key) from intermediate.int_identity__customer_records) "
+        "where record_number <= 40",
+    ),
+    "customers_of_many_records_are_rare": (
+        "int_identity__customer_records",
+        "update intermediate.int_identity__customer_records "
+        "set customer_key = md5(cast(record_number // 12 as varchar))",
+    ),
+    "every_system_is_linked_to_the_others": (
+        "int_identity__customer_records",
+        "update intermediate.int_identity__customer_records "
+        "set source_system = 'other', link_rule = 'single_record' where record_number % 4 = 0",
+    ),
+    "few_records_change_their_customer": (
+        "int_identity__key_changes",
+        "insert into intermediate.int_identity__key_changes "
+        "select 'a', 'b', 'split', count(*) // 4 from matching.previous",
+    ),
+    "hardly_a_record_changes_its_customer": (
+        "int_identity__key_changes",
+        "insert into intermediate.int_identity__key_changes "
+        "select 'a', 'b', 'split', count(*) // 50 from matching.previous",
+    ),
+    "people_confirm_what_was_joined": (
+        "int_identity__links",
+        "update intermediate.int_identity__links set answer = 'different' where outcome = 'joined'",
+    ),
+}
+
+
+def test_each_check_of_the_gate_can_fail(resolved: Path, tmp_path: Path) -> None:
+    """Sizes of customers, links per system, keys that change, precision on the answers."""
+
+    def failed(database: Path, table: str) -> set[str]:
+        suite = load_suite(PROJECT_ROOT / f"expectations/identity/{table}.yml")
+        (result,) = validate(database, [suite])
+        return {check.name for check in result.checks if not check.passed}
+
+    sound = tmp_path / "sound.duckdb"
+    shutil.copy(resolved, sound)
+    with duckdb.connect(str(sound)) as con:
+        con.execute(
+            "insert into matching.previous select source_system, source_object, source_record_id, "
+            "customer_key from intermediate.int_identity__customer_records"
+        )
+        con.execute(
+            "create table intermediate.int_identity__key_changes "
+            "(former_key varchar, customer_key varchar, change_kind varchar, count_records bigint)"
+        )
+    for table in {table for table, _ in SPOIL.values()}:
+        assert not failed(sound, table) & set(SPOIL)
+    for number, (name, (table, spoil)) in enumerate(SPOIL.items()):
+        database = tmp_path / f"spoilt_{number}.duckdb"
+        shutil.copy(sound, database)
+        with duckdb.connect(str(database)) as con:
+            con.execute(spoil)
+        assert name in failed(database, table)
+
+
+def test_an_answer_changes_everything_that_is_published(
+    published_home: Path, sample_exports: Path, tmp_path: Path
+) -> None:
+    """A wrong merge is undone by one line; a line without an answer says nothing."""
+    with published(published_home) as con:
+        pair, customer = con.execute(
+            "select [source_record_id_a, source_record_id_b], customer_key_a "
+            "from marts.identity_links "
+            "inner join marts.fct_orders on customer_key = customer_key_a "
+            "where outcome = 'joined' and link_rule = 'email' order by all limit 1"
+        ).fetchone() or ((), "")
+        orders = {
+            key: set(ids)
+            for key, ids in con.execute(
+                "select customer_key, list(order_id) from marts.fct_orders group by customer_key"
+            ).fetchall()
+        }
+        count = con.execute("select count(*) from marts.dim_customers").fetchone()
+    listed = crm_warehouse("review", "--home", published_home, "--csv", tmp_path / "review.csv")
+    assert listed.exit_code == 0, listed.stderr
+    header = (tmp_path / "review.csv").read_text("utf-8-sig").splitlines()[0]
+
+    home, landing = tmp_path / "home", tmp_path / "landing"
+    shutil.copytree(published_home, home, symlinks=True)
+    shutil.copytree(sample_exports, landing)
+    rows = [answer((pair[0], pair[1]), said) for said in ("different",)]
+    rows.append(answer(("C0000001", "C0000002"), ""))
+    columns = header.split(",")
+    assert set(rows[0]) <= set(columns)
+    with (landing / "canonical/identity_answers_2026-11-01.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    run = crm_warehouse("run", "--home", home, "--landing", landing)
+    assert run.exit_code == 0, run.stderr
+
+    with published(home) as con:
+        assert con.execute("select count(*) from marts.dim_customers").fetchone() == (
+            count[0] + 1 if count else 0,
+        )
+        now = dict(
+            con.execute(
+                "select source_record_id, customer_key from marts.customer_identities "
+                "where source_record_id in (?, ?)",
+                list(pair),
+            ).fetchall()
+        )
+        assert len(set(now.values())) == 2
+        assert customer in now.values()
+        divided = {
+            order
+            for key in now.values()
+            for (order,) in con.execute(
+                "select order_id from marts.fct_orders where customer_key = ?", [key]
+            ).fetchall()
+        }
+        assert divided == orders[customer]
+        told = crm_warehouse("explain", "customer", f"canonical:{pair[0]}", "--home", home)
+    assert "answered_different" in told.stdout
+    assert all(key in told.stdout for key in itertools.chain(now.values()))
