@@ -370,7 +370,7 @@ def explain_a_customer(
     from orchestration.lib.release import as_json, personal_columns
 
     with _published_marts() as con:
-        found = explain_customer(con, key, personal_columns("dim_customers", project.systems()))
+        found = explain_customer(con, key, personal_columns("dim_customers", _systems_of(con)))
     typer.echo(as_json(found) if json_output else customer_text(found))
 
 
@@ -387,8 +387,8 @@ def explain_a_number(
     from orchestration.lib.explain import explain_number, number_text
     from orchestration.lib.release import as_json, keys, published_lineage
 
-    systems = project.systems()
     with _published_marts() as con:
+        systems = _systems_of(con)
         found = explain_number(
             con,
             project.home().warehouse,
@@ -442,6 +442,12 @@ def _published_marts() -> "duckdb.DuckDBPyConnection":
     return duckdb.connect(
         str(project.home().published / "current" / "customer_marts.duckdb"), read_only=True
     )
+
+
+def _systems_of(con: "duckdb.DuckDBPyConnection") -> list[str]:
+    """Return the systems that a published version was made from, whatever is enabled today."""
+    found = con.execute("select distinct system from audit.input_files order by system").fetchall()
+    return [system for (system,) in found]
 
 
 def _choose(

@@ -175,10 +175,13 @@ def _link_text(link: Mapping[str, Any], key: str) -> str:
     sign = "=" if link["outcome"] == "joined" else "?"
     parts = [f"  {link['record_a']} {sign} {link['record_b']}: {link['link_rule']}"]
     parts.append(f"{link['link_score']:.3f}")
-    parts += [str(link[name]) for name in ("guard", "answer", "evidence") if link[name]]
+    parts += [str(link[name]) for name in ("guard", "answer") if link[name]]
+    # What one of the records does not state weighs nothing.
+    weights = (link["evidence"] or "").split(", ")
+    parts.append(", ".join(weight for weight in weights if not weight.endswith("+0.0")))
     if other != key:
         parts.append(f"customer {other}")
-    return "  ".join(parts)
+    return "  ".join(part for part in parts if part)
 
 
 def explain_number(
