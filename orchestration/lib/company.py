@@ -248,6 +248,17 @@ class Offers(_Strict):
     prior_customers: Annotated[float, Field(gt=0)] = 30.0
 
 
+class Organisations(_Strict):
+    """When customers are one organisation or household.
+
+    `names_per_domain`: a website of more names is a marketplace's, nobody's own.
+    `largest_household`: more people of one name at one address are a building.
+    """
+
+    names_per_domain: Annotated[int, Field(ge=1)] = 10
+    largest_household: Annotated[int, Field(ge=2)] = 8
+
+
 class Subscriptions(_Strict):
     """What counts as a contract: products that are renewed."""
 
@@ -300,6 +311,7 @@ class Company(_Strict):
     retention: Retention = Retention()
     offers: Offers = Offers()
     identity: Identity = Identity()
+    organisations: Organisations = Organisations()
     service: Service = Service()
     journey: Journey = Journey()
     care: Care = Care()

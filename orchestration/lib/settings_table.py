@@ -36,6 +36,7 @@ def write_settings(
         **_identifier_settings(company.identity),
         "trusted_systems": ("varchar", f",{','.join(company.identity.trusted_systems)},"),
         "match_threshold": ("double", company.identity.matching.match_threshold),
+        "organisation_names_per_domain": ("integer", company.organisations.names_per_domain),
         "small_sample_size": ("integer", company.small_sample_size),
         "first_contact_days": ("integer", company.service.first_contact_days),
         "answer_days": ("integer", company.service.answer_days),

@@ -1,0 +1,1 @@
+"""Who belongs together beyond one customer: organisations with their hierarchy, households."""
