@@ -25,66 +25,50 @@ def settings() -> dg.Definitions:
         for exported in contracts[system].objects
     ]
 
+    def table(name: str, description: str, written_from: str) -> dg.AssetSpec:
+        schema, _, short = name.partition(".")
+        return dg.AssetSpec(
+            dg.AssetKey([schema, short]),
+            deps=raw,
+            group_name={"settings": "intermediate", "audit": "raw"}[schema],
+            description=description,
+            owners=[OWNER],
+            kinds={written_from, "duckdb"},
+            metadata=source_metadata(manifest, name),
+        )
+
     @dg.multi_asset(
         name="settings",
         specs=[
-            dg.AssetSpec(
-                dg.AssetKey(["settings", "company"]),
-                deps=raw,
-                group_name="intermediate",
-                description="One row with every setting of company.yml that SQL needs.",
-                owners=[OWNER],
-                kinds={"yaml", "duckdb"},
-                metadata=source_metadata(manifest, "settings.company"),
+            table(
+                "settings.company",
+                "One row with every setting of company.yml that SQL needs.",
+                "yaml",
             ),
             *(
-                dg.AssetSpec(
-                    dg.AssetKey(["settings", name]),
-                    deps=raw,
-                    group_name="intermediate",
-                    description=description,
-                    owners=[OWNER],
-                    kinds={"yaml", "duckdb"},
-                    metadata=source_metadata(manifest, f"settings.{name}"),
-                )
+                table(f"settings.{name}", description, "yaml")
                 for name, description in SERVICE_TABLES.items()
             ),
-            dg.AssetSpec(
-                dg.AssetKey(["settings", "kpi_targets"]),
-                deps=raw,
-                group_name="intermediate",
-                description="One row per target of the scorecard, from the file of targets.",
-                owners=[OWNER],
-                kinds={"csv", "duckdb"},
-                metadata=source_metadata(manifest, "settings.kpi_targets"),
+            table(
+                "settings.kpi_targets",
+                "One row per target of the scorecard, from the file of targets.",
+                "csv",
             ),
-            dg.AssetSpec(
-                dg.AssetKey(["settings", "subscription_categories"]),
-                deps=raw,
-                group_name="intermediate",
-                description="One row per product category that is sold as a contract.",
-                owners=[OWNER],
-                kinds={"yaml", "duckdb"},
-                metadata=source_metadata(manifest, "settings.subscription_categories"),
+            table(
+                "settings.subscription_categories",
+                "One row per product category that is sold as a contract.",
+                "yaml",
             ),
-            dg.AssetSpec(
-                dg.AssetKey(["audit", "input_files"]),
-                deps=raw,
-                group_name="raw",
-                description="One row per export file that counts for the build, with what the "
-                "reader decided and how many rows came in.",
-                owners=[OWNER],
-                kinds={"duckdb"},
-                metadata=source_metadata(manifest, "audit.input_files"),
+            table(
+                "audit.input_files",
+                "One row per export file that counts for the build, with what the reader decided and "
+                "how many rows came in.",
+                "duckdb",
             ),
-            dg.AssetSpec(
-                dg.AssetKey(["audit", "quarantine"]),
-                deps=raw,
-                group_name="raw",
-                description="One row per row of a file that did not get in, with the reason.",
-                owners=[OWNER],
-                kinds={"duckdb"},
-                metadata=source_metadata(manifest, "audit.quarantine"),
+            table(
+                "audit.quarantine",
+                "One row per row of a file that did not get in, with the reason.",
+                "duckdb",
             ),
         ],
         pool="duckdb_warehouse",
