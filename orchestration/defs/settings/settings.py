@@ -61,8 +61,8 @@ def settings() -> dg.Definitions:
             ),
             table(
                 "audit.input_files",
-                "One row per export file that counts for the build, with what the reader decided and "
-                "how many rows came in.",
+                "One row per export file that counts for the build, with what the reader decided "
+                "and how many rows came in.",
                 "duckdb",
             ),
             table(
