@@ -143,7 +143,7 @@ def release_content(
         files = _rows(
             con,
             "select system, object, file_name, sha256, status, rows_in_file, rows_loaded, "
-            "rows_quarantined from audit.input_files order by all",
+            "rows_quarantined, rows_released from audit.input_files order by all",
         )
         gates = _rows(
             con,

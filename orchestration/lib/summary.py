@@ -3,13 +3,15 @@
 Belongs here: turning manifests and outcomes into text. Does not: computing any number.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from orchestration.lib.home import Home
 from orchestration.lib.pipeline import Outcome
+
+_FILES_SHOWN = 20  # of those that did not land whole
 
 
 def published_summary(release: Mapping[str, Any], home: Home) -> str:
@@ -25,6 +27,9 @@ def published_summary(release: Mapping[str, Any], home: Home) -> str:
         "",
         "Headline numbers",
         *(f"  {name:<26}{text}" for name, text in _headline(release["headline"])),
+        "",
+        "Files",
+        *(f"  {text}" for text in _files(release["input_files"])),
         "",
         "Gates",
         *(f"  {text}" for text in _gates(release["gates"])),
@@ -77,6 +82,37 @@ def _headline(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
     return lines
 
 
+def _files(files: Sequence[Mapping[str, Any]]) -> list[str]:
+    """List what became of the files of each system, and every file that did not land whole."""
+    lines = []
+    for system in sorted({file["system"] for file in files}):
+        mine = [file for file in files if file["system"] == system]
+        loaded = [file for file in mine if file["status"] == "loaded"]
+        text = f"{len(loaded)} of {len(mine)} files loaded, "
+        text += f"{sum(file['rows_loaded'] for file in loaded):,} rows"
+        lines.append(f"{system:<14}{text}{_aside(loaded)}")
+    partly = [file for file in files if file["status"] != "loaded" or file["rows_quarantined"]]
+    for file in partly[:_FILES_SHOWN]:
+        is_loaded = file["status"] == "loaded"
+        outcome = f"{file['rows_loaded']:,} rows{_aside([file])}" if is_loaded else file["status"]
+        lines.append(f"  {file['system']}/{file['file_name']}: {outcome}")
+    if len(partly) > _FILES_SHOWN:
+        lines.append(f"  … and {len(partly) - _FILES_SHOWN} more")
+    if partly:
+        lines.append("  rows and reasons: crm-warehouse quarantine")
+    return lines
+
+
+def _aside(files: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many rows are in quarantine, and how many of them a later file has brought."""
+    quarantined = sum(file["rows_quarantined"] for file in files)
+    # versions that an earlier release of this project published do not count them
+    released = sum(file.get("rows_released", 0) for file in files)
+    if not quarantined:
+        return ""
+    return f", {quarantined:,} in quarantine" + (f", {released:,} released" if released else "")
+
+
 def _gates(gates: list[Mapping[str, Any]]) -> list[str]:
     order = ("raw", "staging", "identity", "models", "marts")
     lines = []
@@ -120,7 +156,6 @@ def status_text(release: Mapping[str, Any] | None, published: Path, age_days: fl
     if release is None:
         return f"Nothing is published in {published}. Start with: crm-warehouse run"
     files = [file for file in release["input_files"] if file["status"] == "loaded"]
-    quarantined = sum(file["rows_quarantined"] for file in files)
     other = [file for file in release["input_files"] if file["status"] != "loaded"]
     reconciliation = release["reconciliation"]
     lines = [
@@ -129,8 +164,8 @@ def status_text(release: Mapping[str, Any] | None, published: Path, age_days: fl
         f"Built            {release['built_at']} ({age_days:.1f} days ago)",
         f"Systems          {', '.join(release['systems'])}",
         f"Files            {len(files)} loaded, {len(other)} not",
-        f"Rows             {sum(file['rows_loaded'] for file in files):,} loaded, "
-        f"{quarantined:,} in quarantine",
+        f"Rows             {sum(file['rows_loaded'] for file in files):,} loaded"
+        f"{_aside(files) or ', 0 in quarantine'}",
         f"Reconciliation   {reconciliation['steps']} totals, "
         f"{reconciliation['differences']} differences",
         "Gates",

@@ -33,37 +33,9 @@ TEXT_NULLS = ("\\N", "#N/A", "NULL")
 # What MySQL writes for "no date", with or without a time.
 _ZERO_DATE = "0000-00-00"
 
-TRUE: tuple[str, ...] = (
-    "true",
-    "t",
-    "yes",
-    "y",
-    "1",
-    "1.0",
-    "wahr",
-    "ja",
-    "oui",
-    "vrai",
-    "sí",
-    "si",
-    "sim",
-)
-TRUE += ("verdadero", "verdadeiro", "vero", "да", "是", "真", "はい", "예")
-FALSE: tuple[str, ...] = (
-    "false",
-    "f",
-    "no",
-    "n",
-    "0",
-    "0.0",
-    "falsch",
-    "nein",
-    "non",
-    "faux",
-    "não",
-    "nao",
-)
-FALSE += ("falso", "нет", "否", "假", "いいえ", "아니요")
+_YES = "true t yes y 1 1.0 wahr ja oui vrai sí si sim verdadero verdadeiro vero да 是 真 はい 예"
+_NO = "false f no n 0 0.0 falsch nein non faux não nao falso нет 否 假 いいえ 아니요"
+TRUE, FALSE = tuple(_YES.split()), tuple(_NO.split())
 
 # A share of values beyond which two conventions in one column are no longer slips of the pen: then
 # the values that both could mean are set aside too.
@@ -88,7 +60,8 @@ _PLAIN = {
 }
 # What Excel makes of a long number; the digits behind are lost.
 _SCIENTIFIC = "[+-]?[0-9]([.,][0-9]+)?[eE][+][0-9]+"
-_EXPONENT = "[+-]?[0-9]{1,18}(?:[.,][0-9]{1,30})?[eE](?:[+]?0?[0-9]|-[0-9]{1,2})"
+# What programs write with all its digits. With a plus and more than nine it is what Excel shows.
+_EXPONENT = "[+-]?[0-9]{1,18}(?:[.,][0-9]{1,30})?[eE](?:[+]?0?[0-9]|1[0-8]|-[0-9]{1,2})"
 
 _MONTH = (
     "Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|"
