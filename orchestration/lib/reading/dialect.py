@@ -251,7 +251,8 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
     else:
         text = "".join(sample)
         delimiters = [d for d in DELIMITERS if d in text] or [","]
-        delimiters += _unusual_delimiters(sample, exported) if exported.header else []
+        if exported.header:  # between all names: the first choice where others fit alike
+            delimiters = [*_unusual_delimiters(sample, exported), *delimiters]
         if tabs and "\t" in delimiters:
             delimiters.sort(key=lambda d: d != "\t")
         how = "the dialect under which most columns of the contract are named"
@@ -286,8 +287,10 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
 
 def _unusual_delimiters(sample: Sequence[str], exported: ExportObject) -> list[str]:
     """Return what stands between two names of the contract and is no delimiter known."""
-    spellings = (text for c in exported.columns for text in (c.name, *c.aliases))
-    names = "|".join(re.escape(text) for text in sorted(spellings, key=len, reverse=True))
+    spellings = [text for c in exported.columns for text in (c.name, *c.aliases)]
+    spellings = sorted(spellings, key=len, reverse=True)
+    # `order_id` may be spelt `Order ID`
+    names = "|".join("[\\W_]?".join(re.findall(r"[^\W_]+", text)) for text in spellings)
     name = rf"(?<![^\W_])(?:{names})(?![^\W_])"
     between = re.compile(rf"""(?i){name}["'` ]?([^\w"'`.-]{{1,4}}?)(?=["'` ]?{name})""")
     found = Counter(
@@ -335,7 +338,7 @@ def _looked_at(
         bare=1
         - _wrapped(cells, dialect)[1]
         - 0.5 * indented
-        - sum(not name.strip() for name in names) / max(len(names), 1),
+        - sum(not re.search(r"\w", name) for name in names) / max(len(names), 1),
     )
 
 

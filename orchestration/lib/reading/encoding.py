@@ -236,7 +236,11 @@ def _by_switches(path: Path) -> Encoding | None:
         if data.find(b"\x1b") < 0:
             return None
         name = next((name for switch, name in _SWITCHES.items() if data.find(switch) >= 0), None)
-    return Encoding(name, "switches between alphabets occur", "likely") if name else None
+    if name is None:
+        return None
+    warning = f"the encoding is not declared; {name} is likely, because switches between alphabets "
+    warning += "occur: declare `encoding:` to be sure"
+    return Encoding(name, "switches between alphabets occur", "likely", warning=warning)
 
 
 def _by_likelihood(path: Path, exported: ExportObject) -> Encoding:

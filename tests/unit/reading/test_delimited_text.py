@@ -154,6 +154,31 @@ def test_whatever_the_fast_reader_accepts_the_careful_one_reads_the_same(
         assert rows is None or rows == careful(path, dialect, 2)
 
 
+def test_only_the_stretch_around_a_malformed_row_is_written_anew(tmp_path: Path) -> None:
+    """Row numbers, lines and cells are those of the file, whichever way its blocks took."""
+    path = tmp_path / "long.csv"
+    lines = [f'{number},"note\n{number}"' for number in range(60_000)]
+    lines[40_000] = 'lost,"a "b" c"'
+    lines[40_001] = "one,two,three"
+    path.write_text("k0,k1\n" + "\n".join(lines) + "\n")
+    layout = text_layout(path, RFC, 2)
+    mended = mend(layout, tmp_path / "mended")
+    assert (mended.count_malformed, len(mended.anchors) > 3) == (2, True)
+    everything = mend(layout, tmp_path / "anew", everything=True)
+    rows = staged(mended, RFC, 2)
+    assert rows == staged(everything, RFC, 2)
+    assert rows[39_999:40_003] == [
+        ["39999", "note\n39999"],
+        ["MALFORMED"],
+        ["MALFORMED"],
+        ["40002", "note\n40002"],
+    ]
+    wanted = [1, 40_000, 40_003, 60_000]
+    found = mended.line_numbers(wanted)
+    assert found == everything.line_numbers(wanted) == layout.line_numbers(wanted)
+    assert found[40_003] == 1 + 2 * 40_000 + 2 + 1
+
+
 def test_the_fast_reader_takes_ordinary_files(tmp_path: Path) -> None:
     """Or the tests above would hold for a reader that always declines."""
     path = tmp_path / "plain.csv"

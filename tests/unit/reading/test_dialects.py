@@ -60,6 +60,10 @@ def read(shop: Shop, text: str, **changes: Any) -> tuple[FileRecord, list[Any]]:
         {"delimiter": ", "},
         {"delimiter": "\t\t"},
         {"delimiter": ":"},
+        {"delimiter": "\x1f"},
+        {"delimiter": "|~|"},
+        {"delimiter": "\t,"},
+        {"quote": "`", "escape": "`", "quote_all": True},
         {"quote": "'", "escape": "'", "quote_all": True},
         {"escape": "\\"},
         {"escape": "\\", "quote_all": True, "delimiter": ";"},
@@ -214,3 +218,78 @@ def test_csv_module_agrees_on_the_rows(shop: Shop) -> None:
     """The rendering of these tests is a table to others too."""
     found = list(csv.reader(written().splitlines(keepends=True)))
     assert [tuple(cell or None for cell in row) for row in found[1:]] == ROWS
+
+
+def with_row(row: str, at: int = 5) -> str:
+    return written(change=lambda lines: [*lines[:at], row, *lines[at:]])
+
+
+@pytest.mark.parametrize("row", ["X-1,,1.5,", "X-1,1.5,a,", ",X-1,1.5,", "X-1;1.5;a"])
+def test_a_row_with_other_cells_is_set_aside_even_if_it_ends_empty(shop: Shop, row: str) -> None:
+    """DuckDB drops an empty cell too many, and the cells before it land one column further on."""
+    record, rows = read(shop, with_row(row))
+    assert rows == ROWS
+    assert (record.rows_quarantined, record.message) == (1, None)
+
+
+def test_a_delimiter_behind_every_row_is_a_habit(shop: Shop) -> None:
+    record, rows = read(
+        shop, written(change=lambda lines: [lines[0], *(f"{x}," for x in lines[1:])])
+    )
+    assert rows == ROWS
+    assert record.rows_quarantined == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (written().replace("Order Note", "Order Note,more"), "rows have 3 cells, but 4 were"),
+        (
+            written(
+                quote="", change=lambda x: [",".join(f"“{c}”" for c in y.split(",")) for y in x]
+            ),
+            "“",
+        ),
+        (written(line_end="\x1e"), "no"),
+    ],
+    ids=["header of another file", "typographic quotes", "no line ends"],
+)
+def test_a_text_of_an_unknown_dialect_is_refused(shop: Shop, text: str, message: str) -> None:
+    """Rows that fit by chance would land with quotes in their cells or shifted, without a word."""
+    record, _ = read(shop, text)
+    assert record.status == "refused" or not record.rows_loaded, record
+    assert message in str(record.message)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            'X-1,1.5,5" pipe',
+            "a quote stands inside an unquoted cell and was taken as text: in 1 rows",
+        ),
+        ("\nX-1,1.5,a", "1 empty lines stand between rows: the file may hold several tables"),
+    ],
+)
+def test_what_may_be_wrong_lands_with_a_warning(shop: Shop, row: str, message: str) -> None:
+    record, rows = read(shop, with_row(row))
+    assert len(rows) == len(ROWS) + 1
+    assert record.message == message
+
+
+def test_spreadsheet_formulas_that_protect_digits_are_their_text(shop: Shop) -> None:
+    record, rows = read(shop, with_row('="0012",1.5,="a"'))
+    assert ("0012", "1.5", "a") in rows
+    assert record.rows_quarantined == 0
+
+
+def test_the_end_of_a_dos_text_is_no_row(shop: Shop) -> None:
+    record, rows = read(shop, written() + "\x1a")
+    assert rows == ROWS
+    assert record.rows_quarantined == 0
+
+
+def test_a_file_without_rows_says_so(shop: Shop) -> None:
+    record, rows = read(shop, ",".join(str(name) for name in HEADER) + "\n")
+    assert not rows
+    assert record.message == "the file holds no row"
