@@ -1,27 +1,12 @@
 """Care calendar and profile, recomputed with pandas from the exports and published facts."""
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pandas as pd
-import pytest
 
-from tests.conftest import AS_OF
-from tests.running import published
-
-TODAY = pd.Timestamp(AS_OF)
-
-
-@pytest.fixture(scope="module")
-def marts(published_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with published(published_home) as con:
-        yield con
-
-
-def table(con: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
-    return con.table(f"marts.{name}").df()
+from tests.integration.exported import END, TODAY, read, table
 
 
 def test_greetings_are_due_for_all_who_agreed(marts: duckdb.DuckDBPyConnection) -> None:
@@ -47,11 +32,11 @@ def test_greetings_are_due_for_all_who_agreed(marts: duckdb.DuckDBPyConnection) 
         assert customers.loc[group["customer_key"], f"has_{channel}_consent"].all()
 
 
-def test_consent_is_the_latest_word(marts: duckdb.DuckDBPyConnection, sample_exports: Path) -> None:
-    (path,) = (sample_exports / "canonical").glob("consents_*.csv")
-    said = pd.read_csv(path, parse_dates=["recorded_at"])
-    said = said[said["recorded_at"] < TODAY + pd.Timedelta(days=1)]
-    keys = table(marts, "customer_identities").set_index("source_record_id")["customer_key"]
+def test_consent_is_the_latest_word(
+    marts: duckdb.DuckDBPyConnection, sample_exports: Path, keys: "pd.Series[str]"
+) -> None:
+    said = read(sample_exports, "consents", "recorded_at")
+    said = said[said["recorded_at"] < END]
     said["customer_key"] = said["customer_id"].map(keys)
     # Sorted last, a refusal wins over a grant of the same moment.
     said = said.sort_values(["recorded_at", "is_granted"], ascending=[True, False])
@@ -92,12 +77,10 @@ def test_every_indicator_of_a_customer_is_in_the_catalogue(
 
 
 def test_needs_are_the_latest_answers(
-    marts: duckdb.DuckDBPyConnection, sample_exports: Path
+    marts: duckdb.DuckDBPyConnection, sample_exports: Path, keys: "pd.Series[str]"
 ) -> None:
-    (path,) = (sample_exports / "canonical").glob("survey_responses_*.csv")
-    said = pd.read_csv(path, parse_dates=["responded_at"])
-    said = said[said["score"].notna() & (said["responded_at"] < TODAY + pd.Timedelta(days=1))]
-    keys = table(marts, "customer_identities").set_index("source_record_id")["customer_key"]
+    said = read(sample_exports, "survey_responses", "responded_at")
+    said = said[said["score"].notna() & (said["responded_at"] < END)]
     said["customer_key"] = said["customer_id"].map(keys)
     said = said.sort_values(["responded_at", "response_id"])
     customers = table(marts, "dim_customers").set_index("customer_key")

@@ -11,7 +11,7 @@ import json
 import math
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -29,7 +29,6 @@ from models.value.fitting import Fit
 from models.value.scoring import score_customers
 from orchestration.defs.models.customer_value import SEED
 from tests.conftest import AS_OF
-from tests.running import published
 
 MARGIN_RATE = Decimal("0.30")
 CORE_SHARE = 0.20
@@ -50,12 +49,6 @@ class Exports:
     responses: list[Row]
     customers: list[Row]
     key_of: Mapping[str, str]
-
-
-@pytest.fixture(scope="module")
-def marts(published_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with published(published_home) as connection:
-        yield connection
 
 
 def read(folder: Path, name: str) -> list[Row]:

@@ -1,6 +1,5 @@
 """Referrals, loyalty programme and campaigns as published, recomputed from the files."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,40 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import AS_OF
-from tests.running import published
+from tests.integration.exported import END, Z, read, table
 
-END = pd.Timestamp(AS_OF) + pd.Timedelta(days=1)
 WINDOW = pd.Timedelta(days=30)
-Z = 1.959963984540054
-
-
-@pytest.fixture(scope="module")
-def marts(published_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with published(published_home) as connection:
-        yield connection
-
-
-def table(marts: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
-    return marts.execute(f"from marts.{name}").df()
-
-
-def read(folder: Path, name: str, *times: str) -> pd.DataFrame:
-    (file,) = (folder / "canonical").glob(f"{name}_2*.csv")
-    return pd.read_csv(file, dtype={"tier": str}, parse_dates=list(times))
-
-
-@pytest.fixture(scope="module")
-def keys(marts: duckdb.DuckDBPyConnection) -> "pd.Series[str]":
-    return table(marts, "customer_identities").set_index("source_record_id")["customer_key"]
-
-
-@pytest.fixture(scope="module")
-def sales(sample_exports: Path, keys: "pd.Series[str]") -> pd.DataFrame:
-    orders = read(sample_exports, "orders", "ordered_at")
-    orders["customer_key"] = orders["customer_id"].map(keys)
-    orders["spend"] = orders["net_revenue"] - orders["refund_amount"].fillna(0)
-    return orders[(orders["ordered_at"] < END) & (orders["order_status"] != "cancelled")]
 
 
 @pytest.fixture(scope="module")

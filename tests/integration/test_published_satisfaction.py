@@ -4,7 +4,6 @@ Another code path than the product's: pandas for tables, a singular value decomp
 weights, statsmodels for regressions.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +14,12 @@ import pytest
 import statsmodels.api as sm
 
 from tests.conftest import AS_OF
-from tests.running import published
+from tests.integration.exported import END, Z, read, table
 
-END = pd.Timestamp(AS_OF) + pd.Timedelta(days=1)
 DIMENSIONS = (
     *("product_quality", "service_quality", "price", "communication"),
     *("brand", "personal_attention", "convenience"),
 )
-Z = 1.959963984540054
-
-
-@pytest.fixture(scope="module")
-def marts(published_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with published(published_home) as connection:
-        yield connection
-
-
-def table(marts: duckdb.DuckDBPyConnection, name: str) -> pd.DataFrame:
-    return marts.execute(f"from marts.{name}").df()
-
-
-def read(folder: Path, name: str, *times: str) -> pd.DataFrame:
-    (file,) = (folder / "canonical").glob(f"{name}_*.csv")
-    return pd.read_csv(file, dtype={"order_id": str, "customer_id": str}, parse_dates=list(times))
-
-
-@pytest.fixture(scope="module")
-def keys(marts: duckdb.DuckDBPyConnection) -> "pd.Series[str]":
-    identities = table(marts, "customer_identities")
-    return identities.set_index("source_record_id")["customer_key"]
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +41,6 @@ def questionnaires(responses: pd.DataFrame) -> pd.DataFrame:
     wide = answered.pivot(index="response_id", columns="dimension", values="on_100")
     facts = answered.groupby("response_id")[["customer_key", "order_id", "survey_type", "at"]]
     return wide.join(facts.first())
-
-
-@pytest.fixture(scope="module")
-def sales(sample_exports: Path, keys: "pd.Series[str]") -> pd.DataFrame:
-    orders = read(sample_exports, "orders", "ordered_at", "promised_at", "delivered_at")
-    orders["customer_key"] = orders["customer_id"].map(keys)
-    orders["spend"] = orders["net_revenue"] - orders["refund_amount"].fillna(0)
-    kept = (orders["ordered_at"] < END) & (orders["order_status"] != "cancelled")
-    return orders[kept]
 
 
 def johnson(drivers: np.ndarray, outcome: np.ndarray) -> np.ndarray:

@@ -1,8 +1,5 @@
 """The scorecard, recomputed with pandas from the published facts."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import duckdb
 import numpy as np
 import pandas as pd
@@ -12,15 +9,8 @@ from statsmodels.stats.proportion import proportion_confint
 from orchestration.lib.kpi_targets import KPIS
 from orchestration.lib.project import PROJECT_ROOT
 from tests.conftest import AS_OF
-from tests.running import published
 
 TODAY = pd.Timestamp(AS_OF)
-
-
-@pytest.fixture(scope="module")
-def marts(published_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with published(published_home) as con:
-        yield con
 
 
 @pytest.fixture(scope="module")

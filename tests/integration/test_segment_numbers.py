@@ -9,7 +9,6 @@ their own.
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +21,6 @@ import pytest
 from scipy.stats import binomtest
 
 from tests.conftest import AS_OF
-from tests.running import published
 
 DAY = pd.Timestamp(AS_OF)
 CENT = 10_000  # money is counted in whole ten-thousandths: exact sums, exact ties
@@ -45,12 +43,6 @@ class Sample:
     consents: pd.DataFrame
     customers: pd.DataFrame
     ltv: pd.DataFrame
-
-
-@pytest.fixture(scope="module")
-def marts(published_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with published(published_home) as connection:
-        yield connection
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:

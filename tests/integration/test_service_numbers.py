@@ -8,7 +8,7 @@ the same customer is taken from what was published.
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from scipy.stats import binomtest
 
 from orchestration.lib.company import Weekday, load_company
 from tests.conftest import AS_OF
-from tests.running import PROJECT_ROOT, published
+from tests.running import PROJECT_ROOT
 
 Row = dict[str, Any]
 END = datetime.combine(AS_OF + timedelta(days=1), time())
@@ -45,12 +45,6 @@ class Case:
     resolved_at: datetime | None = None
     count_reopened: int = 0
     waits: list[tuple[datetime, datetime | None]] = field(default_factory=list)
-
-
-@pytest.fixture(scope="module")
-def marts(published_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with published(published_home) as connection:
-        yield connection
 
 
 @pytest.fixture(scope="module")
