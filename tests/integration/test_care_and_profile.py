@@ -32,6 +32,47 @@ def test_greetings_are_due_for_all_who_agreed(marts: duckdb.DuckDBPyConnection) 
         assert customers.loc[group["customer_key"], f"has_{channel}_consent"].all()
 
 
+def test_anniversaries_are_those_of_first_purchases(
+    marts: duckdb.DuckDBPyConnection, sales: pd.DataFrame
+) -> None:
+    customers = table(marts, "dim_customers").set_index("customer_key")
+    first = sales.groupby("customer_key")["ordered_at"].min().dt.normalize()
+    expected = {
+        (key, day + pd.DateOffset(years=years))
+        for key, day in first.items()
+        for years in (1, 2, 3)
+        if TODAY < day + pd.DateOffset(years=years) <= TODAY + pd.Timedelta(days=30)
+    }
+    calendar = table(marts, "mart_care_calendar").query("care_type == 'purchase_anniversary'")
+    found = set(zip(calendar["customer_key"], calendar["due_date"], strict=True))
+    assert found
+    assert found <= expected
+    agreed = customers["has_email_consent"] & customers["email"].notna()
+    assert {key for key, _ in expected - found}.isdisjoint(agreed[agreed].index)
+
+
+def test_solved_cases_are_followed_up_until_the_customer_speaks(
+    marts: duckdb.DuckDBPyConnection,
+) -> None:
+    customers = table(marts, "dim_customers").set_index("customer_key")
+    answers = table(marts, "fct_feedback")
+    last_word = answers.groupby("customer_key")["responded_at"].max()
+    cases = table(marts, "fct_cases").dropna(subset=["customer_key", "resolved_at"])
+    cases = cases[~(cases["customer_key"].map(last_word) > cases["resolved_at"])]
+    due = cases["resolved_at"].dt.normalize() + pd.Timedelta(days=3)
+    cases = cases.assign(due=due.clip(lower=TODAY + pd.Timedelta(days=1)), is_late=due <= TODAY)
+    cases = cases[(due > TODAY - pd.Timedelta(days=30)) & (due <= TODAY + pd.Timedelta(days=30))]
+    expected = set(zip(cases["case_key"], cases["due"], cases["is_late"], strict=True))
+    calendar = table(marts, "mart_care_calendar").query("care_type == 'case_follow_up'")
+    columns = (calendar[name] for name in ("subject_key", "due_date", "is_overdue"))
+    found = set(zip(*columns, strict=True))
+    assert found
+    assert found <= expected
+    reachable = customers["email"].notna() & ~customers["has_refused_contact"]
+    missing = cases[cases["case_key"].isin([key for key, _, _ in expected - found])]
+    assert set(missing["customer_key"]).isdisjoint(reachable[reachable].index)
+
+
 def test_consent_is_the_latest_word(
     marts: duckdb.DuckDBPyConnection, sample_exports: Path, keys: "pd.Series[str]"
 ) -> None:

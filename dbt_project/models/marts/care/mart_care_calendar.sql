@@ -39,7 +39,11 @@ responses as (
     select
         customer_key,
         cast(coalesce(invited_at, responded_at) as date) as asked_date,
-        case when is_answered then responded_at end as answered_at
+        -- Who says what he buys for has not said how it went.
+        case
+            when {{ is_about_needs('dimension') }} then null
+            when is_answered then responded_at
+        end as answered_at
     from {{ ref('int_surveys__responses_keyed') }}
     where customer_key is not null
 ),

@@ -1,15 +1,7 @@
 with
 
 cases as (
-    select
-        *,
-        cast(date_trunc('month', opened_at) as date) as opened_month,
-        -- Nothing said is a group of its own.
-        coalesce(channel, 'unknown') as channel_group,
-        coalesce(category, 'unknown') as category_group,
-        case is_complaint when true then 'complaint' when false then 'other' else 'unknown' end
-            as kind
-    from {{ ref('fct_cases') }}
+    {{ cases_grouped() }}
 ),
 
 clocks as (
