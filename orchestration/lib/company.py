@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -27,6 +28,17 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 class CompanyError(ValueError):
     """`company.yml` cannot be used; the message says which line to change."""
+
+
+def _is_a_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name} is no IANA time zone such as Europe/Berlin") from error
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_is_a_time_zone)]
 
 
 class _Strict(BaseModel):
@@ -120,22 +132,13 @@ class ServiceSchedule(_Strict):
     """Opening hours of the service, for the cases of some systems and channels or for all."""
 
     name: str = "default"
-    time_zone: str = "UTC"
+    time_zone: TimeZone = "UTC"
     hours: Mapping[Weekday, tuple[str, ...]] = _OFFICE_HOURS
     holiday_country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
     holiday_subdivision: str | None = None
     holidays: tuple[date, ...] = ()
     systems: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
-
-    @field_validator("time_zone")
-    @classmethod
-    def _is_a_time_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError(f"{name} is no IANA time zone such as Europe/Berlin") from error
-        return name
 
     @field_validator("hours")
     @classmethod
@@ -290,6 +293,7 @@ class Company(_Strict):
     company_name: str = "Example Company"
     systems: tuple[str, ...] = ("canonical",)
     phone_region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "US"
+    time_zone: TimeZone = "UTC"
     margin_rate: Share = 0.30
     annual_discount_rate: Annotated[float, Field(ge=0, lt=1)] = 0.10
     rfm_window_days: Annotated[int, Field(gt=0)] | None = None

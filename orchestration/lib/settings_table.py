@@ -29,6 +29,7 @@ def write_settings(
     row: dict[str, tuple[str, Any]] = {
         "as_of_date": ("date", as_of),
         "phone_region": ("varchar", company.phone_region),
+        "time_zone": ("varchar", company.time_zone),
         "margin_rate": ("double", company.margin_rate),
         "rfm_window_days": ("integer", company.rfm_window_days),
         "value_tier_core_share": ("double", company.value_tier_core_share),

@@ -20,3 +20,9 @@
 {% macro percentile(column, share) -%}
     quantile_cont({{ column }}, {{ share }})
 {%- endmacro %}
+
+
+{# The wall clock of a time zone (IANA name) at a UTC timestamp, as a timestamp without zone. #}
+{% macro local_time(instant, time_zone) -%}
+    timezone({{ time_zone }}, timezone('UTC', {{ instant }}))
+{%- endmacro %}

@@ -76,6 +76,28 @@ def test_spot_value_of_fader_hardie_and_lee(cdnow_summary: Summary) -> None:
     )
 
 
+def test_first_customers_as_in_the_guide_of_lifetimes(cdnow_summary: Summary) -> None:
+    """Ten expected mean spends, and the coming week of the five best, are printed there."""
+    x, t, T, spend = cdnow_summary
+    spend_fit = gamma_gamma.fit(x, spend, prior_scale=math.inf)
+    printed = [
+        *(24.658616, 18.911480, 35.171002, 35.171002, 35.171002),
+        *(71.462851, 18.911480, 35.171002, 27.282408, 35.171002),
+    ]
+    expected = gamma_gamma.expected_mean_spend(spend_fit, x[:10], spend[:10])
+    assert expected == pytest.approx(printed, rel=1e-4)
+    fit = transactions.fit("bg_nbd", x, t, T, prior_scale=math.inf)
+    best = np.array(
+        [
+            *((18, 35.14, 35.86), (19, 34.00, 34.14), (17, 28.43, 28.86)),
+            *((29, 37.71, 38.00), (26, 30.86, 31.00)),
+        ]
+    ).T
+    assert transactions.expected_purchases(fit, *best, 1.0) == pytest.approx(
+        [0.424877, 0.474738, 0.486526, 0.662396, 0.710623], rel=1e-3
+    )
+
+
 @pytest.mark.parametrize(("model", "most"), [("bg_nbd", 0.01), ("mbg_nbd", 0.01), ("nbd", 0.001)])
 def test_prior_hardly_moves_an_identified_fit(
     model: str, most: float, cdnow_summary: Summary

@@ -1,14 +1,23 @@
 with
 
-orders as (
+sales as (
     select
         *,
         cast(ordered_at as date) as order_date,
-        extract(hour from ordered_at) as order_hour,
         -- An export of days without times has every order at midnight.
         ordered_at > cast(ordered_at as date) as has_time
     from {{ ref('int_orders__orders_keyed') }}
     where is_sale and customer_key is not null
+),
+
+-- What the clock and the calendar on the company's wall showed; a day without a time stays the day.
+orders as (
+    select
+        *,
+        case
+            when has_time then {{ local_time('ordered_at', setting('time_zone')) }} else ordered_at
+        end as ordered_at_local
+    from sales
 ),
 
 lines as (
@@ -38,12 +47,20 @@ order_totals as (
         count(discount_amount) as count_discount_known,
         count(*) filter (where discount_amount > 0) as count_discounted,
         count(*) filter (where has_time) as count_timed,
-        count(*) filter (where has_time and order_hour between 6 and 11) as count_morning,
-        count(*) filter (where has_time and order_hour between 12 and 17) as count_afternoon,
-        count(*) filter (where has_time and order_hour >= 18) as count_evening,
-        count(*) filter (where has_time and order_hour < 6) as count_night,
+        count(*) filter (
+            where has_time and extract(hour from ordered_at_local) between 6 and 11
+        ) as count_morning,
+        count(*) filter (
+            where has_time and extract(hour from ordered_at_local) between 12 and 17
+        ) as count_afternoon,
+        count(*) filter (
+            where has_time and extract(hour from ordered_at_local) >= 18
+        ) as count_evening,
+        count(*) filter (where has_time and extract(hour from ordered_at_local) < 6) as count_night,
         -- 1900-01-01 was a Monday.
-        count(*) filter (where mod(order_date - date '1900-01-01', 7) >= 5) as count_weekend
+        count(*) filter (
+            where mod(cast(ordered_at_local as date) - date '1900-01-01', 7) >= 5
+        ) as count_weekend
     from orders
     group by customer_key
 ),
