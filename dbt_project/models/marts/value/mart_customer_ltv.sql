@@ -178,8 +178,9 @@ contracts as (
         running.customer_key,
         count(*) as count_contracts,
         -- Contracts of one customer are taken as independent.
-        1 - exp({{ exact_sum('ln(1 - forecasts.probability_renewal)') }}) as probability_renewal,
-        1 - exp({{ exact_sum('ln(1 - forecasts.probability_renewal_365d)') }})
+        1 - exp({{ exact_sum('ln(1 - forecasts.probability_renewal)', decimals=17) }})
+            as probability_renewal,
+        1 - exp({{ exact_sum('ln(1 - forecasts.probability_renewal_365d)', decimals=17) }})
             as probability_renewal_365d,
         {{ exact_sum('forecasts.expected_payments_90d') }} as expected_payments_90d,
         {{ exact_sum('forecasts.expected_payments_365d') }} as expected_payments_365d,
