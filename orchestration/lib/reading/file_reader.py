@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from orchestration.lib.contracts import ExportObject, FileFormat
+from orchestration.lib.reading.decisions import decide, refuse_open_dates
 from orchestration.lib.reading.delimited import LONE_QUOTE
 from orchestration.lib.reading.dialect import TextLayout, decide_layout
 from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encoding
@@ -26,6 +27,7 @@ from orchestration.lib.reading.records import (
     RefusedError,
     TimeSource,
 )
+from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import decide_sheet
 from orchestration.lib.reading.sorting import (
     NO_METADATA,
@@ -45,11 +47,6 @@ from orchestration.lib.reading.staging import (
     stage_delimited,
     stage_json,
     stage_sheet,
-)
-from orchestration.lib.reading.values import (
-    decide,
-    refuse_open_dates,
-    shapes_of,
 )
 
 _FORMATS: Mapping[str, FileFormat] = {

@@ -33,7 +33,7 @@ from orchestration.lib.reading.dialect import TextLayout
 from orchestration.lib.reading.encoding import MARK
 from orchestration.lib.reading.json_text import compact
 from orchestration.lib.reading.records import RefusedError
-from orchestration.lib.reading.values import TEXT_NULLS
+from orchestration.lib.reading.spellings import TEXT_NULLS
 
 _BLOCK = 1 << 18  # bytes that are looked at together
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode

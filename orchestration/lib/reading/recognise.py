@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from orchestration.lib.contracts import CellType, Column, ExportObject
+from orchestration.lib.reading.decisions import decide
 from orchestration.lib.reading.dialect import sniff_headers
 from orchestration.lib.reading.draft import completed
 from orchestration.lib.reading.encoding import as_utf8, decide_encoding
@@ -30,10 +31,10 @@ from orchestration.lib.reading.file_reader import (
 )
 from orchestration.lib.reading.json_text import json_records
 from orchestration.lib.reading.records import FileRecord, RefusedError
+from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import sniff_sheet
 from orchestration.lib.reading.sources import Source, digest, unpacked
 from orchestration.lib.reading.sql import literal, quoted
-from orchestration.lib.reading.values import decide, shapes_of
 
 _JSON_RECORDS = 200  # from which the keys of a JSON file are collected
 _SHOWN = 20  # quarantined rows that are shown

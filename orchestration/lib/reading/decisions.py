@@ -1,0 +1,372 @@
+"""Decides how the columns of a file are read, from all values of a column and from its neighbours.
+
+What a cell means can depend on other cells: `03/04/2026` is a day in March or in April, and only
+the other values of the column say which. Belongs here: the decision between the spellings that are
+known. Does not: the spellings (`spellings`), the SQL of what was decided (`values`).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from orchestration.lib.contracts import Column, DateOrder, ExportObject
+from orchestration.lib.reading.records import RefusedError
+from orchestration.lib.reading.shapes import Shape
+from orchestration.lib.reading.spellings import (
+    BLANKS,
+    COUNTS,
+    CURRENCY,
+    FALSE,
+    GROUPERS,
+    ISO_FORM,
+    NARROW,
+    NULL_SPELLINGS,
+    NUMBER,
+    ORDERED_FORM,
+    PLAIN,
+    TIMES,
+    TRUE,
+    WIDE,
+)
+from orchestration.lib.reading.values import Reading, read_as_declared
+
+# A share of values beyond which two conventions in one column are no longer slips of the pen: then
+# the values that both could mean are set aside too.
+_SLIP = 0.01
+_FORMS = 3  # of one column that get a quick way to be read
+
+
+def decide(exported: ExportObject, shapes: Mapping[str, Sequence[Shape]]) -> dict[str, Reading]:
+    """Decide how every column of a file is read.
+
+    Columns that say nothing themselves follow the others of the file. What stays open after that is
+    marked: `refuse_open_dates` refuses the file, and numbers that could mean two things are set
+    aside.
+    """
+    readings = read_as_declared(exported)
+    for name, seen in shapes.items():
+        reading = readings[name]
+        kind = reading.column.type
+        reading, values = _without_nulls(reading, seen)
+        if kind == "boolean":
+            reading = _decide_boolean(reading, values)
+        elif kind in ("integer", "decimal"):
+            reading = _decide_number(reading, values, exported)
+        else:
+            reading = _decide_time(reading, values, exported)
+        readings[name] = reading
+    return _settled_by_neighbours(readings, shapes)
+
+
+def refuse_open_dates(readings: Mapping[str, Reading], exported: ExportObject) -> None:
+    """Refuse a file in which days and months cannot be told apart."""
+    unsettled = [
+        r for r in readings.values() if r.is_open and r.column.type in ("date", "timestamp")
+    ]
+    if unsettled:
+        names = ", ".join(reading.column.name for reading in unsettled)
+        raise RefusedError(
+            f"day and month of {names} cannot be told apart: no value has a number above 12, and "
+            "no other column of the file says which comes first",
+            f"declare `date_order: dmy` or `date_order: mdy` for {exported.name} in the contract",
+        )
+
+
+def _without_nulls(reading: Reading, seen: Sequence[Shape]) -> tuple[Reading, list[Shape]]:
+    """Take the spellings of "nothing" out of what a column holds."""
+    nulls: Counter[str] = Counter()
+    values = []
+    for shape in seen:
+        text = shape.text.strip(BLANKS)
+        if not text or text.lower() in NULL_SPELLINGS:
+            nulls[shape.text] += shape.count
+        else:
+            values.append(replace(shape, text=text))
+    plain = not nulls and all(a.text == b.text for a, b in zip(seen, values, strict=True))
+    return replace(reading, nulls=tuple(sorted(nulls.items())), plain=plain), values
+
+
+def _decide_boolean(reading: Reading, values: Sequence[Shape]) -> Reading:
+    texts = {shape.example for shape in values}
+    if reading.plain and texts <= {"true", "false"}:
+        return reading
+    spellings = tuple(sorted(shape.text for shape in values if shape.text in TRUE + FALSE))
+    return replace(reading, plain=False, spellings=spellings, how="spellings of yes and no")
+
+
+# --- numbers
+
+
+def _decide_number(reading: Reading, values: Sequence[Shape], exported: ExportObject) -> Reading:
+    """Decide the decimal character, what groups digits, the currency and the sign of per cent."""
+    plain = re.compile(PLAIN[reading.column.type])
+    has_points = any("." in shape.text for shape in values)
+    if (
+        reading.plain
+        and all(plain.fullmatch(shape.text) for shape in values)
+        and not (has_points and exported.decimal == ",")
+    ):
+        says = any(_vote(shape.text.strip("-")) == "point" for shape in values)
+        return replace(reading, decimal="." if says else None)
+    wide = any(set(shape.text) & set(WIDE) for shape in values)
+    narrow = str.maketrans(WIDE, NARROW)
+    units: Counter[str] = Counter()
+    votes: Counter[str] = Counter()
+    groupers: set[str] = set()
+    total = sum(shape.count for shape in values)
+    for shape in values:
+        text = re.sub("[1-9]", "0", shape.text.translate(narrow))
+        found = NUMBER.fullmatch(text)
+        if not found:
+            continue
+        for unit in (found["before"], found["after"]):
+            if unit:
+                units[unit] += shape.count
+        groupers |= set(found["core"]) & set(GROUPERS)
+        votes[_vote(found["core"])] += shape.count
+    percent = units.pop("%", 0) * 2 > total
+    unit = next((text for text, _ in units.most_common() if CURRENCY.fullmatch(text)), "")
+    reading = replace(reading, plain=False, wide=wide, currency=unit, percent=percent)
+    warnings = []
+    if percent:
+        warnings.append("the per cent sign was removed: 45 % is 45")
+    decimal, strict, how, confidence = _decimal(votes, exported, reading.column.type)
+    is_open = decimal is None
+    decimal = decimal or "."
+    other = "," if decimal == "." else "."
+    thousands = exported.thousands or other + "".join(sorted(groupers))
+    if votes["point"] and votes["comma"] and not exported.decimal:
+        warnings.append("both 1,5 and 1.5 occur; the rarer of them is set aside")
+    return replace(
+        reading,
+        spellings=tuple(
+            text for text, holds in (("percent", percent), ("currency", bool(unit))) if holds
+        ),
+        decimal=decimal,
+        thousands=thousands,
+        strict=strict,
+        how=how,
+        confidence=confidence,
+        is_open=is_open,
+        warning=_joined(reading.column, warnings),
+    )
+
+
+_NOTHING_SAID = "no value says otherwise"
+
+
+def _vote(core: str) -> str:
+    """Tell what a number says of its decimal character: point, comma, either or nothing.
+
+    `open point` and `open comma` are one separator before exactly three digits.
+    """
+    core = "".join(c for c in core if c not in GROUPERS)
+    separators = [c for c in core if c in ".,"]
+    if not separators:
+        return "nothing"
+    last = separators[-1]
+    decimal = {".": "point", ",": "comma"}
+    if len(set(separators)) == 2:
+        return decimal[last] if separators.count(last) == 1 else "nothing"
+    if len(separators) > 1:
+        return decimal["," if last == "." else "."]
+    whole, part = core.split(last)
+    if len(part) == 3 and 1 <= len(whole) <= 3:
+        return f"open {decimal[last]}"
+    return decimal[last]
+
+
+def _decimal(
+    votes: Mapping[str, int], exported: ExportObject, kind: str
+) -> tuple[Literal[".", ","] | None, bool, str, Literal["certain", "declared", "likely"]]:
+    """Decide the decimal character from votes: it, whether open numbers are set aside, why."""
+    if exported.decimal is not None:
+        return exported.decimal, False, "declared", "declared"
+    point, comma = votes.get("point", 0), votes.get("comma", 0)
+    if point or comma:
+        rarer = min(point, comma)
+        how = f"{point:,} values have a decimal point, {comma:,} a decimal comma"
+        return (
+            "." if point >= comma else ",",
+            rarer > _SLIP * (point + comma),
+            how,
+            "certain" if rarer == 0 else "likely",
+        )
+    if votes.get("open comma", 0):
+        if kind == "integer":
+            return ".", False, "whole numbers: a comma can only group digits", "certain"
+        return None, True, "a comma before three digits may group or be decimal", "likely"
+    return ".", False, _NOTHING_SAID, "certain"
+
+
+# --- dates and times
+
+
+def _decide_time(reading: Reading, values: Sequence[Shape], exported: ExportObject) -> Reading:
+    """Decide which spellings occur, and which number comes first in dates of numbers only."""
+    plain = "0000-00-00" if reading.column.type == "date" else "0000-00-00 00:00:00"
+    if reading.plain and reading.timezone == "UTC" and all(s.text == plain for s in values):
+        return reading
+    if reading.plain and reading.column.type == "date" and all(s.text == plain for s in values):
+        return reading
+    wide = any(set(shape.text) & set(WIDE) for shape in values)
+    narrow = str.maketrans(WIDE, NARROW)
+    values = [replace(s, text=re.sub("[1-9]", "0", s.text.translate(narrow))) for s in values]
+    reading = replace(reading, plain=False, wide=wide)
+
+    counted = _counted(values)
+    if counted:
+        warning = f"numbers were read as {counted}"
+        return replace(
+            reading,
+            spellings=(counted,),
+            how=f"all values are numbers that make sense as {counted}",
+            confidence="likely",
+            warning=_joined(reading.column, [warning]),
+        )
+    spellings: dict[str, None] = {}
+    numeric: list[Shape] = []
+    for shape in values:
+        spelling = _spelling(shape.text)
+        if spelling == "dmy":
+            numeric.append(shape)
+        elif spelling:
+            spellings[spelling] = None
+    reading = replace(reading, spellings=tuple(spellings), how="only one way to read the values")
+    if numeric:
+        reading = _decide_order(reading, numeric, exported)
+    has_order = reading.date_order in ("dmy", "mdy") and not reading.strict
+    form = ORDERED_FORM if has_order else ISO_FORM
+    forms = [shape.text for shape in values if re.fullmatch(form, shape.text)]
+    return replace(reading, forms=tuple(forms[:_FORMS]))
+
+
+def _spelling(shape: str) -> str | None:
+    """Name the way a shape is spelt; dates of numbers only are `dmy`, whatever their order."""
+    for spelling, (pattern, _) in TIMES.items():
+        flags = re.IGNORECASE if "name" in spelling else 0
+        if spelling not in ("mdy", "yymd") and re.fullmatch(pattern, shape, flags):
+            return spelling
+    return None
+
+
+def _counted(values: Sequence[Shape]) -> str | None:
+    """Name what a column of bare numbers counts, None where it holds anything else."""
+    for name, (pattern, low, high) in COUNTS.items():
+        if values and all(
+            pattern.fullmatch(shape.text)
+            and shape.lowest is not None
+            and shape.highest is not None
+            and low <= shape.lowest <= shape.highest <= high
+            for shape in values
+        ):
+            return name
+    return None
+
+
+def _decide_order(reading: Reading, numeric: Sequence[Shape], exported: ExportObject) -> Reading:
+    """Decide whether the day or the month comes first, from the numbers above 12."""
+
+    def ordered(order: DateOrder, how: str, **changes: Any) -> Reading:
+        spelling = "yymd" if order == "ymd" else order
+        return replace(
+            reading,
+            spellings=(*reading.spellings, spelling),
+            date_order=order,
+            how=how,
+            **changes,
+        )
+
+    short = any(re.match("0{1,2}[-/. ]0{1,2}[-/. ]0{2}(?!0)", shape.text) for shape in numeric)
+    warnings = ["years of two digits were read as 1969 to 2068"] if short else []
+    if exported.date_order in ("dmy", "mdy") or (exported.date_order == "ymd" and short):
+        return ordered(
+            exported.date_order,
+            "declared",
+            confidence="declared",
+            warning=_joined(reading.column, warnings),
+        )
+    first = sum(shape.first_above_12 for shape in numeric)
+    second = sum(shape.second_above_12 for shape in numeric)
+    if first or second:
+        rarer = min(first, second)
+        order: DateOrder = "dmy" if first >= second else "mdy"
+        how = f"the first number is above 12 in {first:,} values, the second in {second:,}"
+        if rarer:
+            warnings.append(f"days and months are mixed up: {how}")
+        strict = rarer > _SLIP * (first + second)
+        return ordered(
+            order,
+            how,
+            strict=strict,
+            confidence="likely" if rarer else "certain",
+            warning=_joined(reading.column, warnings),
+        )
+    if all("." in shape.text[:6] and "/" not in shape.text for shape in numeric):
+        warnings.append("read as day.month.year, which is how dates with points are written")
+        return ordered(
+            "dmy",
+            "dates with points",
+            confidence="likely",
+            warning=_joined(reading.column, warnings),
+        )
+    if any(shape.open for shape in numeric):
+        return ordered("dmy", "no value tells", confidence="likely", is_open=True)
+    return ordered("dmy", "day and month are the same number in every value")
+
+
+# --- columns that say nothing themselves
+
+
+def _settled_by_neighbours(
+    readings: Mapping[str, Reading], shapes: Mapping[str, Sequence[Shape]]
+) -> dict[str, Reading]:
+    """Let open columns follow the other columns of the file where these agree."""
+    orders = {
+        r.date_order: name
+        for name, r in readings.items()
+        if r.date_order in ("dmy", "mdy") and not r.is_open and not r.strict
+    }
+    decimals = {
+        r.decimal: name
+        for name, r in readings.items()
+        if r.decimal and not r.is_open and r.how != _NOTHING_SAID
+    }
+    settled = dict(readings)
+    for name, reading in readings.items():
+        if reading.date_order and reading.is_open and len(orders) == 1:
+            ((order, neighbour),) = orders.items()
+            settled[name] = replace(
+                reading,
+                date_order=order,
+                spellings=(*reading.spellings[:-1], str(order)),
+                is_open=False,
+                how=f"as in {neighbour}",
+            )
+        if reading.column.type not in ("integer", "decimal") or len(decimals) != 1:
+            continue
+        ((decimal, neighbour),) = decimals.items()
+        # A column of 1.234 says nothing, but where others have decimal commas it is 1234.
+        says_nothing = not reading.decimal or reading.how == _NOTHING_SAID
+        has_points = any("." in shape.text for shape in shapes.get(name, []))
+        if reading.is_open or (says_nothing and decimal == "," and has_points):
+            settled[name] = replace(
+                reading,
+                plain=False,
+                decimal=decimal,
+                thousands="," if decimal == "." else "." + reading.thousands.replace(",", ""),
+                strict=False,
+                is_open=False,
+                how=f"as in {neighbour}",
+                confidence="likely",
+                warning=_joined(
+                    reading.column, [f"the decimal character is taken from {neighbour}"]
+                ),
+            )
+    return settled
+
+
+def _joined(column: Column, warnings: Sequence[str]) -> str | None:
+    return f"{column.name}: {'; '.join(warnings)}" if warnings else None

@@ -1,0 +1,108 @@
+# ruff: noqa: RUF001  (how values are spelt elsewhere is what this module knows)
+"""How values are spelt in exports: nothing, yes and no, numbers, dates and times.
+
+Belongs here: spellings as texts and patterns. Does not: deciding between them (`decisions`), what
+they become (`values`).
+"""
+
+import re
+from collections.abc import Mapping
+
+# Whole cells that say "nothing here" in a column where they cannot be a value.
+NULL_SPELLINGS = frozenset(
+    {"null", "(null)", "<null>", "\\n", "n/a", "#n/a", "na", "nan", "nat", "none", "nil"}
+    | {"(blank)", "-", "--", "–", "—", "?"}
+)
+# Those that no text means otherwise, in the spelling that programs write.
+TEXT_NULLS = ("\\N", "#N/A", "NULL")
+
+# What MySQL writes for "no date", with or without a time.
+ZERO_DATE = "0000-00-00"
+
+_YES = "true t yes y 1 1.0 wahr ja oui vrai sí si sim verdadero verdadeiro vero да 是 真 はい 예"
+_NO = "false f no n 0 0.0 falsch nein non faux não nao falso нет 否 假 いいえ 아니요"
+TRUE, FALSE = tuple(_YES.split()), tuple(_NO.split())
+
+BLANKS = " \t\u00a0\u2007\u202f\u3000"
+WIDE = "０１２３４５６７８９．，：／－＋％　"
+NARROW = "0123456789.,:/-+% "
+
+PLAIN = {
+    "integer": "-?[0-9]{1,18}",
+    "decimal": "-?[0-9]{1,18}([.][0-9]{1,30})?",
+}
+# What Excel makes of a long number; the digits behind are lost.
+SCIENTIFIC = "[+-]?[0-9]([.,][0-9]+)?[eE][+][0-9]+"
+# What programs write with all its digits. With a plus and more than nine it is what Excel shows.
+EXPONENT = "[+-]?[0-9]{1,18}(?:[.,][0-9]{1,30})?[eE](?:[+]?0?[0-9]|1[0-8]|-[0-9]{1,2})"
+
+_MONTH = (
+    "Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|"
+    "Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?"
+)
+_WEEKDAY = "(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? +)?"
+_DAY_MONTH = "([0-9]{1,2})"
+_YEAR = "([0-9]{4}|[0-9]{2})"
+_CLOCK = (
+    "(?:(?: *T| +|, *)([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
+    "(?: *([AaPp])[.]?[Mm][.]?)?"
+    "(?: *(?:UTC|GMT)?([Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+)
+_CLOCK_PARTS = ("h", "mi", "s", "f", "ap", "z")
+# Spelling of a date or time → pattern and the parts it captures, in order.
+TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "ymd": (
+        f"([0-9]{{4}})[-/.]{_DAY_MONTH}[-/.]{_DAY_MONTH}{_CLOCK}",
+        ("y", "m", "d", *_CLOCK_PARTS),
+    ),
+    "dmy": (
+        f"{_DAY_MONTH}[-/. ]{_DAY_MONTH}[-/. ]{_YEAR}{_CLOCK}",
+        ("d", "m", "y", *_CLOCK_PARTS),
+    ),
+    "mdy": (
+        f"{_DAY_MONTH}[-/. ]{_DAY_MONTH}[-/. ]{_YEAR}{_CLOCK}",
+        ("m", "d", "y", *_CLOCK_PARTS),
+    ),
+    "yymd": (
+        f"([0-9]{{2}})[-/.]{_DAY_MONTH}[-/.]{_DAY_MONTH}{_CLOCK}",
+        ("y", "m", "d", *_CLOCK_PARTS),
+    ),
+    "day month-name year": (
+        f"(?i){_WEEKDAY}{_DAY_MONTH}(?:st|nd|rd|th)?[ -]+({_MONTH})[.,]?[ -]+{_YEAR}{_CLOCK}",
+        ("d", "m", "y", *_CLOCK_PARTS),
+    ),
+    "month-name day year": (
+        f"(?i){_WEEKDAY}({_MONTH})[.]? +{_DAY_MONTH}(?:st|nd|rd|th)?,? +([0-9]{{4}}){_CLOCK}",
+        ("m", "d", "y", *_CLOCK_PARTS),
+    ),
+    "年月日": (
+        f"([0-9]{{4}}) *[年년] *{_DAY_MONTH} *[月월] *{_DAY_MONTH} *[日号號일]?"
+        "(?: *(上午|下午|오전|오후)? *([0-9]{1,2})[:时時点點시] *([0-9]{1,2})?[:分분]? *"
+        "([0-9]{1,2})?[秒초]?)?",
+        ("y", "m", "d", "ap", "h", "mi", "s"),
+    ),
+    "yyyymmdd": (
+        "([0-9]{4})([0-9]{2})([0-9]{2})(?:T?([0-9]{2})([0-9]{2})([0-9]{2})([Zz])?)?",
+        ("y", "m", "d", "h", "mi", "s", "z"),
+    ),
+}
+# Shapes of fixed length that have a quick way to be read.
+ISO_FORM = "0000-00-00(?:[ T]00:00(?::00(?:[.]0{1,6})?Z?)?)?"
+ORDERED_FORM = f"{ISO_FORM}|00([-/.])00\\1(?:0000)(?: 00:00(?::00)?)?"
+# Numbers that stand for a time, with the values they may have: Excel's days since 1899-12-30
+# between 1927 and 2119, and seconds and milliseconds since 1970 between 1990 and 2100.
+COUNTS: Mapping[str, tuple[re.Pattern[str], float, float]] = {
+    "Excel serial": (re.compile("0{5}(?:[.]0+)?"), 10_000, 80_000),
+    "epoch seconds": (re.compile("0{9,10}(?:[.]0+)?"), 631_152_000, 4_102_444_800),
+    "epoch milliseconds": (re.compile("0{12,13}"), 631_152_000_000, 4_102_444_800_000),
+}
+
+GROUPERS = " \u00a0\u2007\u202f'’"
+CURRENCY = re.compile(
+    "[$€£¥₹₩₽₺₫฿₴₱₦₪元円￥]|(?:US|R|C|CA|A|AU|NZ|HK|NT|S)[$]|[A-Z]{3}|kr|zł|Kč|Ft|lei|Rs"
+)
+NUMBER = re.compile(
+    r"[(]?[-+−]?\s*(?P<before>[^0-9\s.,\'’()+−-]*)\s*[-+−]?\s*"
+    rf"(?P<core>0(?:[0.,{GROUPERS}]*0)?[.,]?|[.,]0+)"
+    r"\s*(?P<after>[^0-9\s.,\'’()+−-]*)\s*[-−]?[)]?"
+)
