@@ -12,26 +12,37 @@
     newest full export is without it. Its rows stay in raw; `with_deleted` keeps the newest, with
     `_is_deleted` on it.
 
+    A model that is brought up to date instead of made anew (staged_records.sql) reads only the
+    records that its new files name, but these from all files.
+
     `with_first_export` adds the time of the first export that held the key. `key` replaces the
     contract's key by expressions, where one record has several spellings of its key.
 #}
 {% macro current_records(
     system, object, with_first_export=false, key=none, with_deleted=false
 ) -%}
-    {%- set relation = source('raw', system ~ '__' ~ object) -%}
+    {%- set exported = source('raw', system ~ '__' ~ object) -%}
     {%- set contract = source_contract(system, object) -%}
     {%- set parts = key or contract.key | default([], true) -%}
     {%- set key = parts | join(', ') -%}
     {%- set repeated_key = 'key_' ~ range(1, parts | length + 1) | join(', key_') -%}
+    {%- set added = new_files(system ~ '__' ~ object) -%}
+    {%- set relation = exported if added is none else 'touched_rows' -%}
     {%- if not key -%}
     (
-        select * from {{ relation }}
+        select * from {{ exported }}
         {%- if not with_deleted %} where {{ is_not_deleted('_is_deleted') }}{% endif %}
     )
     {%- else -%}
     (
         with
 
+        {% if added is not none -%}
+        touched_rows as (
+            {{ rows_of_touched_records(exported, key, added) }}
+        ),
+
+        {% endif -%}
         repeated as (
             select
                 {% for part in parts -%}

@@ -1,3 +1,5 @@
+{#- From all of raw: it is what the other tables are held against. -#}
+{{ config(materialized='table') }}
 {{ control_totals('canonical', {
     'customers': {'entity': 'customers'},
     'orders': {'entity': 'orders', 'sums': {'net_revenue': 'net_revenue', 'refund_amount': 'refund_amount'}},

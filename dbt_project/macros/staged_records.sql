@@ -1,0 +1,68 @@
+{#
+    Staged tables that are brought up to date: only the records that new files name are staged again.
+
+    A model may be materialised so (`incremental`, strategy `staged_records`) when it reads one
+    exported object by current_records(), every row of it comes from one record, and it keeps
+    `_file_name` and `_row_number`. What it becomes is then what it would be if made anew: the rows of
+    a touched record leave, whatever file they came from, and its current row is read from all files.
+
+    Which files are new is decided by orchestration/lib/staged_files.py, which leaves a source out
+    when more than new rows may have changed; such a table is filled anew.
+#}
+{% macro get_incremental_staged_records_sql(arguments) -%}
+    {%- set exported = source(*model.sources[0]) -%}
+    {%- set added = new_files(model.sources[0][1]) -%}
+    {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
+    delete from {{ arguments['target_relation'] }}
+    {%- if added is not none %}
+    where (_file_name, _row_number) in (
+        select
+            _file_name,
+            _row_number
+        from (
+            {{ rows_of_touched_records(exported, source_key(model.sources[0][1]), added) }}
+        )
+    )
+    {%- endif %};
+    insert into {{ arguments['target_relation'] }} ({{ columns }})
+    select {{ columns }} from {{ arguments['temp_relation'] }}
+{%- endmacro %}
+
+
+{# All rows, from whatever file, of the records that the files with these hashes name. #}
+{% macro rows_of_touched_records(exported, key, added) -%}
+    select * from {{ exported }}
+    where
+        {% if added -%}
+        ({{ key }}) in (
+            select ({{ key }}) from {{ exported }}
+            where _content_hash in ({{ added }})
+        )
+        {%- else -%}
+        false
+        {%- endif %}
+{%- endmacro %}
+
+
+{#
+    The content hashes, as an SQL list, of the files of a source that the model at hand does not hold
+    yet; none when it has to be made from all of them.
+#}
+{% macro new_files(source_name) -%}
+    {%- if not execute or not is_incremental() -%} {{ return(none) }} {%- endif -%}
+    {%- set listed = adapter.get_relation(this.database, 'increments', 'new_files') -%}
+    {%- if listed is none -%} {{ return(none) }} {%- endif -%}
+    {#- One row without a hash stands for a source to which no file was added. -#}
+    {%- set found = run_query(
+        "select count(*), coalesce(string_agg('''' || content_hash || '''', ', '), '') from "
+        ~ listed ~ " where source_name = '" ~ source_name ~ "'"
+    ).rows[0] -%}
+    {{ return(found[1] if found[0] else none) }}
+{%- endmacro %}
+
+
+{# The key of an exported object as an SQL list, from the generated sources file. #}
+{% macro source_key(source_name) -%}
+    {%- set system, object = source_name.split('__', 1) -%}
+    {{ return(source_contract(system, object).key | join(', ')) }}
+{%- endmacro %}
