@@ -7,11 +7,9 @@ stops steps, not parts of a step. So each layer is a step of its own, and stagin
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
-import duckdb
 from dagster_dbt import dbt_assets
 
 from expectations.suites import SuiteError, load_layer
@@ -26,10 +24,9 @@ from orchestration.lib.dbt_project import (
 from orchestration.lib.gates import check_specs, run_gate
 from orchestration.lib.lineage import ROWS, TableLineage, cached_lineage, known_columns
 from orchestration.lib.progress import report
-from orchestration.lib.reading.views import read_input_files
 from orchestration.lib.receipts import ALL, record_built
 from orchestration.lib.release import code_version, company_hash
-from orchestration.lib.staged_files import plan_increments, remember_staged_files
+from orchestration.lib.staged_files import increments
 from orchestration.lib.translator import LayerTranslator
 from orchestration.lib.warehouse import Warehouse
 
@@ -69,7 +66,10 @@ def dbt_layer(
             *(["--exclude", *exclude.split()] if exclude else []),
         ]
         if layer == "staging":
-            with increments(warehouse, scope, systems) as can_be_added_to:
+            made_by = f"{code_version()} {company_hash(warehouse.company)} {sorted(systems)}"
+            with increments(
+                warehouse.database, project.contracts()[scope], warehouse.asked_as_of, made_by
+            ) as can_be_added_to:
                 refresh = [] if can_be_added_to else ["--full-refresh"]
                 results = run_dbt([*arguments, *refresh], warehouse.database, systems)
         else:
@@ -117,20 +117,6 @@ def dbt_layer(
         yield from run_gate(warehouse, layer, scope, suites, masked_columns(systems), gated)
 
     return dg.Definitions(assets=[build], asset_checks=[gate])
-
-
-@contextmanager
-def increments(warehouse: Warehouse, system: str, systems: Sequence[str]) -> Iterator[bool]:
-    """Tell the models of a system which files are new, and remember afterwards what they hold."""
-    contract = project.contracts()[system]
-    made_by = f"{duckdb.__version__} {code_version()} {company_hash(warehouse.company)} {systems}"
-    with warehouse.connect() as con:
-        records = read_input_files(con, system)
-        as_of = warehouse.asked_as_of
-        can_be_added_to = plan_increments(con, contract, records, as_of, made_by)
-    yield can_be_added_to
-    with warehouse.connect() as con:
-        remember_staged_files(con, contract, records, as_of, made_by)
 
 
 def masked_columns(systems: Sequence[str]) -> dict[str, frozenset[str]]:

@@ -10,32 +10,48 @@ certain to be the same makes the table anew, which costs time and never a row.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 
 import duckdb
 
 from orchestration.lib.contracts import ExportContract, ExportObject
 from orchestration.lib.reading.records import FileRecord
+from orchestration.lib.reading.views import read_input_files
 
 # Not a published schema: what it holds concerns one run and the next.
 _SCHEMA = "increments"
 
 
-def plan_increments(
+@contextmanager
+def increments(
+    database: Path, contract: ExportContract, as_of: date | None, made_by: str
+) -> Iterator[bool]:
+    """List the files that the staged tables lack; remember at the end what these then hold.
+
+    Gives False when all tables of the system must be made anew. `as_of` is the day asked for, which
+    the raw views were made with; `made_by` stands for all that decides besides the files. Nothing
+    is remembered when the models fail. Expects `audit.input_files` and closes the database.
+    """
+    with duckdb.connect(str(database)) as con:
+        records = [r for r in read_input_files(con, contract.system) if r.known_by(as_of)]
+        can_be_added_to = _plan(con, contract, records, made_by)
+    yield can_be_added_to
+    with duckdb.connect(str(database)) as con:
+        _remember(con, contract, records, made_by)
+
+
+def _plan(
     con: duckdb.DuckDBPyConnection,
     contract: ExportContract,
     records: Sequence[FileRecord],
-    as_of: date | None,
     made_by: str,
 ) -> bool:
-    """List the files that the staged tables lack; False when all must be made anew.
+    """Fill `increments.new_files`: a row per new file of every object that only gained files.
 
-    `records` are the system's input files and `as_of` the day asked for, as the raw views have
-    them. `made_by` stands for everything besides files that decides what staging holds.
-
-    For every object that only gained files, `increments.new_files` gets a row per file; a row
-    without a hash says that there is none. Objects without a row are to be read from all files.
+    A row without a hash says that there is none; an object without a row is read from all files.
     """
     con.execute(f"create schema if not exists {_SCHEMA}")
     con.execute(
@@ -56,7 +72,7 @@ def plan_increments(
         if not held or {row[0] for row in held} != {made_by}:
             continue
         is_same_code = True
-        now = _readings(exported, records, as_of)
+        now = _readings(exported, records)
         before = {(content_hash, reading) for _, content_hash, reading in held}
         if not before <= now or _has_namesakes(records, exported):
             continue
@@ -68,14 +84,12 @@ def plan_increments(
     return is_same_code
 
 
-def remember_staged_files(
+def _remember(
     con: duckdb.DuckDBPyConnection,
     contract: ExportContract,
     records: Sequence[FileRecord],
-    as_of: date | None,
     made_by: str,
 ) -> None:
-    """Note what the staged tables hold now; the list of new files has served."""
     con.execute(f"delete from {_SCHEMA}.new_files")
     for exported in contract.objects:
         source_name = f"{contract.system}__{exported.name}"
@@ -84,24 +98,18 @@ def remember_staged_files(
             f"insert into {_SCHEMA}.staged_files values (?, ?, ?, ?)",
             [
                 (source_name, made_by, content_hash, reading)
-                for content_hash, reading in sorted(_readings(exported, records, as_of))
+                for content_hash, reading in sorted(_readings(exported, records))
             ],
         )
 
 
-def _readings(
-    exported: ExportObject, records: Iterable[FileRecord], as_of: date | None
-) -> set[tuple[str, str]]:
+def _readings(exported: ExportObject, records: Iterable[FileRecord]) -> set[tuple[str, str]]:
     """Return, per file that counts, its hash and everything that decides what its rows are in raw.
 
     The entry without a hash is the object's own: there without files too, and another one when a
     full export moves the day before which rows speak of deleted records.
     """
-    files = [
-        r
-        for r in records
-        if r.object == exported.name and r.status == "loaded" and r.known_by(as_of)
-    ]
+    files = [r for r in records if r.object == exported.name and r.status == "loaded"]
     full = [
         r.exported_at.date()
         for r in files
