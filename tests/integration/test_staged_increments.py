@@ -5,6 +5,7 @@ that starts from nothing. No gates here: staging alone, over the product's own r
 """
 
 import datetime as dt
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def test_every_kind_of_delivery_gives_what_a_new_start_gives(exports: Path, tmp_
         assert kept == desk.stage(f"new {number}"), arrives.__name__
         seen.append(kept)
 
-    changed = [before != after for before, after in zip(seen, seen[1:], strict=False)]
+    changed = [before != after for before, after in itertools.pairwise(seen)]
     assert changed == [True] * 6 + [False]
 
 
