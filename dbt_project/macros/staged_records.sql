@@ -49,7 +49,8 @@
     yet; none when it has to be made from all of them.
 #}
 {% macro new_files(source_name) -%}
-    {%- if not execute or not is_incremental() -%} {{ return(none) }} {%- endif -%}
+    {#- A unit test has no table of its own. -#}
+    {%- if not execute or not this or not is_incremental() -%} {{ return(none) }} {%- endif -%}
     {%- set listed = adapter.get_relation(this.database, 'increments', 'new_files') -%}
     {%- if listed is none -%} {{ return(none) }} {%- endif -%}
     {#- One row without a hash stands for a source to which no file was added. -#}

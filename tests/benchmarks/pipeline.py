@@ -57,9 +57,9 @@ def main() -> None:
 
 def _print_fixed_cost(work: Path) -> None:
     landing = exports(FEW)
-    measure(_pipeline(landing, work / "warm-up"))  # compiles Python files, parses the dbt project
-    first = measure(_pipeline(landing, work / "home"))
-    second = measure(_pipeline(landing, work / "home"))
+    measure(pipeline(landing, work / "warm-up"))  # compiles Python files, parses the dbt project
+    first = measure(pipeline(landing, work / "home"))
+    second = measure(pipeline(landing, work / "home"))
     print(
         f"A run over {FEW} customers takes {first.cpu_seconds:.1f} CPU s "
         f"({first.wall_seconds:.1f} s), the next one, with nothing new, "
@@ -71,7 +71,7 @@ def _print_fixed_cost(work: Path) -> None:
 def _print_size(customers: int, work: Path) -> None:
     landing = exports(customers)
     plain, home, plan = work / "duckdb", work / "home", work / "plan.json"
-    costs = {"crm-warehouse run": measure(_pipeline(landing, home))}
+    costs = {"crm-warehouse run": measure(pipeline(landing, home))}
     measure(_bare("plan", home, plan))
     costs["plain DuckDB"] = measure(_bare("run", plan, landing, plain, str(AS_OF)))
     found = differences(home / "published" / "current", plain)
@@ -129,7 +129,8 @@ def _bare(*arguments: str | Path) -> list[str | Path]:
     return [sys.executable, "-m", "tests.benchmarks.bare_duckdb", *arguments]
 
 
-def _pipeline(landing: Path, home: Path) -> list[str | Path]:
+def pipeline(landing: Path, home: Path) -> list[str | Path]:
+    """Return the command that runs everything on the exports in `landing`."""
     command = Path(sys.executable).with_name("crm-warehouse")
     return [command, "run", "--systems", "canonical", "--landing", landing, "--home", home]
 
