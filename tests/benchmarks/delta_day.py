@@ -1,7 +1,7 @@
 """Measure what a day of deltas costs against building everything from the same files.
 
 Run `python -m tests.benchmarks.delta_day [--customers 10000 100000]`. A made-up company exports
-everything and, a day later, what changed (about a tenth of a percent of the rows). One home takes
+everything and, a day later, what changed (some tenths of a percent of the rows). One home takes
 both in two runs, the other in one; each figure is one process from start to end. Both homes must
 publish equal tables, by content hash, or nothing is printed.
 """
