@@ -26,7 +26,8 @@ Answer = Mapping[str, Any]
 def write_records(database: Path, customers: pd.DataFrame, company: Company) -> None:
     """Make a database that holds the customers where a run's union of all systems would be.
 
-    Columns that the customers lack are empty. The file must be called warehouse.duckdb.
+    Columns that the customers lack are empty. The file must be called warehouse.duckdb. Nothing is
+    built of them yet.
     """
     with duckdb.connect(str(database)) as con:
         con.execute("create schema intermediate")
@@ -35,7 +36,6 @@ def write_records(database: Path, customers: pd.DataFrame, company: Company) -> 
         _write(con, "int_customers__customers_unioned", customers)
     write_answers(database, [])
     run_dbt(["seed", "--select", "identity_placeholders"], database, SYSTEMS)
-    build_rules(database)
 
 
 def build_rules(database: Path) -> None:

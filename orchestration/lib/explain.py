@@ -13,6 +13,7 @@ import duckdb
 from orchestration.lib.lineage import Lineage, way_back
 
 ROWS_SHOWN = 20
+_LINEAGE_IS_GONE = "not known: the project has changed since it ran last; a run finds it again"
 
 _RECORD = "{0}.source_system || ':' || {0}.source_record_id"
 
@@ -297,7 +298,7 @@ def number_text(found: Mapping[str, Any]) -> str:
         f"  {found['description'] or 'no description'}",
         "",
         "Computed from",
-        *(f"  {name}" for name in found["computed_from"]),
+        *(f"  {name}" for name in found["computed_from"] or [_LINEAGE_IS_GONE]),
     ]
     for entry in found["rows"]:
         lines += ["", f"{entry['table']}: {entry['count']:,} rows of this customer"]

@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -22,15 +21,10 @@ import numpy as np
 import pandas as pd
 
 from orchestration.lib.company import Company
-from orchestration.lib.dbt_project import read_manifest, run_dbt
-from orchestration.lib.documented_tables import write_documented
-from orchestration.lib.matching import resolve_customers
-from orchestration.lib.settings_table import write_settings
 from samples.people import FAMILY, GIVEN
+from tests.identity_steps import build_rules, resolve, write_records
 
-SYSTEMS = ["canonical"]
 SEED = 11
-ROOT = Path(__file__).resolve().parents[2]
 PEOPLE_PER_RECORD = 0.55
 STREETS = ("main st", "oak avenue", "elm street", "lake road", "hill st", "park ave", "mill lane")
 NICKNAMES = {"Robert": "Bob", "William": "Bill", "Elizabeth": "Liz", "Christopher": "Chris"}
@@ -44,28 +38,22 @@ def main() -> None:
     company = Company(systems=("canonical",))
     with tempfile.TemporaryDirectory(prefix="crm-warehouse-identity-") as folder:
         database = Path(folder) / "warehouse.duckdb"
-        prepare(database, count, company)
-        manifest = read_manifest(SYSTEMS)
-        run_dbt(["seed"], database, SYSTEMS)
+        records = make_records(np.random.default_rng(SEED), count)
+        write_records(database, records, company)
         with timed("identifiers and rules"):
-            build(database, "int_identity__records int_identity__identifiers")
-            build(database, "int_identity__rule_links int_identity__answers")
-        with timed("likeness and clusters"), duckdb.connect(str(database)) as con:
-            found = resolve_customers(con, company)
-            con.execute("create schema matching")
-            for name, rows in found.tables.items():
-                write_documented(con, manifest, f"matching.{name}", rows)
-        with timed("links and keys"):
-            build(database, "int_identity__links int_identity__customer_records")
+            build_rules(database)
+        with timed("likeness, clusters, links and keys"):
+            found = resolve(database, company)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"peak memory of the process: {peak:,.0f} MB", flush=True)
-        print(dict(found.metadata))
+        print(found)
+        with duckdb.connect(str(database)) as con:
+            con.register("made", records)
+            con.execute("create schema truth")
+            con.execute(
+                "create table truth.people as select source_system, customer_id, person from made"
+            )
         judge(database)
-
-
-def build(database: Path, models: str) -> None:
-    """Build some models of the project in the database."""
-    run_dbt(["run", "--select", *models.split()], database, SYSTEMS)
 
 
 @contextmanager
@@ -77,40 +65,6 @@ def timed(what: str) -> Iterator[None]:
         f"{what}: {time.perf_counter() - wall:.1f} s, {time.process_time() - cpu:.1f} CPU s",
         flush=True,
     )
-
-
-def prepare(database: Path, count: int, company: Company) -> None:
-    """Write the records where the unioned customers would be, and the settings."""
-    records = make_records(np.random.default_rng(SEED), count)
-    with duckdb.connect(str(database)) as con:
-        con.register("made", records)
-        con.execute("create schema intermediate")
-        con.execute("create schema audit")
-        columns = {
-            column["name"]: column["data_type"]
-            for node in read_manifest(SYSTEMS)["nodes"].values()
-            if node["name"] == "int_customers__customers_unioned"
-            for column in node["columns"].values()
-        }
-        select = ", ".join(
-            f"cast({name if name in records else 'null'} as {kind}) as {name}"
-            for name, kind in columns.items()
-        )
-        con.execute(
-            "create table intermediate.int_customers__customers_unioned as "
-            f"select {select} from made"
-        )
-        con.execute("create schema truth")
-        con.execute(
-            "create table truth.people as select source_system, customer_id, person from made"
-        )
-        con.execute(
-            "create table intermediate.int_identity__identity_answers_unioned (source_system "
-            "varchar, source_system_a varchar, record_id_a varchar, source_system_b varchar, "
-            "record_id_b varchar, answer varchar, answered_by varchar, answered_at timestamp, "
-            "_file_name varchar, _row_number bigint)"
-        )
-        write_settings(con, company, date(2026, 11, 1))
 
 
 def make_records(draw: np.random.Generator, count: int) -> pd.DataFrame:

@@ -19,7 +19,7 @@ import pytest
 from expectations.suites import load_suite
 from expectations.validate import validate
 from orchestration.lib.company import Company, load_company
-from tests.identity_steps import keys, resolve, write_answers, write_records
+from tests.identity_steps import build_rules, keys, resolve, write_answers, write_records
 from tests.running import PROJECT_ROOT, crm_warehouse, published
 
 EXAMPLE = PROJECT_ROOT / "docs/examples/identity_truth"
@@ -56,6 +56,7 @@ def test_labelled_sets_are_resolved_by_one_plain_configuration(
     company = load_company(EXAMPLE / "company.yml")
     database = tmp_path / "warehouse.duckdb"
     write_records(database, customers, company)
+    build_rules(database)
     resolve(database, company)
 
     with source.open(newline="") as file:
@@ -89,6 +90,7 @@ def resolved(customers: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) 
     """All customers resolved, without answers; copy the database to change it."""
     database = tmp_path_factory.mktemp("identity") / "warehouse.duckdb"
     write_records(database, customers, COMPANY)
+    build_rules(database)
     assert resolve(database, COMPANY)["model_person"] == "trained"
     return database
 
@@ -109,16 +111,14 @@ def test_new_records_leave_old_keys_alone_and_order_says_nothing(
     assert grown > 0.13
     database = tmp_path / "warehouse.duckdb"
     write_records(database, old.sample(frac=1, random_state=3), COMPANY)
+    build_rules(database)
     resolve(database, COMPANY)
     before, after = keys(database), keys(resolved)
     assert (after.reindex(before.index) == before).mean() >= 0.99
 
-    with duckdb.connect(str(database)) as con:
-        con.execute("drop table intermediate.int_customers__customers_unioned")
-        con.execute("drop schema matching cascade")
-    shutil.rmtree(tmp_path)
-    tmp_path.mkdir()
+    database.unlink()
     write_records(database, customers.sample(frac=1, random_state=4), COMPANY)
+    build_rules(database)
     resolve(database, COMPANY)
     for again, once in zip(state(database), state(resolved), strict=True):
         pd.testing.assert_frame_equal(again, once, check_exact=True)
