@@ -96,7 +96,11 @@ def as_records(register: pd.DataFrame, **columns: Any) -> pa.Table:
             "cluster": pa.array(frame["cluster"]),
             "is_organisation": pa.array(frame["is_organisation"]),
             "name_forms": pa.array(
-                [name_forms(name) for name in frame["given_name"]], pa.list_(pa.string())
+                [
+                    name_forms(name) if isinstance(name, str) else None
+                    for name in frame["given_name"]
+                ],
+                pa.list_(pa.string()),
             ),
             **texts,
         }
@@ -139,6 +143,22 @@ def test_a_household_is_alike_and_guarded(matches: Matches, register: pd.DataFra
 def test_a_nickname_is_the_name(matches: Matches, register: pd.DataFrame) -> None:
     pairs = pairs_of(matches, register)
     assert len(pairs[(pairs["one"] == 903) & (pairs["other"] == 903)]) == 1
+
+
+def test_a_mailbox_without_a_name_finds_its_owner(register: pd.DataFrame) -> None:
+    """A guest leaves the mailbox john.smith at another provider, and a phone."""
+    owner = register.iloc[20]
+    guest = {
+        "person": owner["person"],
+        "email": f"{owner['given_name']}.{owner['family_name']}@other.example",
+        "phone": owner["phone"],
+        "record_number": len(register) + 1,
+    }
+    grown = pd.concat([register, pd.DataFrame([guest])], ignore_index=True)
+    pairs = pairs_of(match_records(as_records(grown), OPTIONS), grown)
+    joined = pairs[(pairs["match_probability"] >= 0.8) & pairs["guard"].isna()]
+    found = joined[joined["record_number_b"] == len(grown)]
+    assert set(found["one"]) == {owner["person"]}
 
 
 def test_what_rules_have_joined_is_not_scored_again(register: pd.DataFrame) -> None:
@@ -196,3 +216,26 @@ def test_organisations_have_a_model_of_their_own(register: pd.DataFrame) -> None
     same = pairs["one"] == pairs["other"]
     assert same.sum() >= 90
     assert set(found.parameters["grain"]) == {"organisation"}
+
+
+def test_firms_on_one_switchboard_are_not_one(register: pd.DataFrame) -> None:
+    names = (register["family_name"] + " " + register["street"].str.split().str[1]).to_numpy()
+    names[[0, 4]] = ["zenith dental care", "quality logistics"]
+    shared = register.copy()
+    shared.loc[4, ["phone", "street", "postal_code", "city"]] = shared.loc[
+        0, ["phone", "street", "postal_code", "city"]
+    ].to_numpy()
+    firms = as_records(
+        shared,
+        is_organisation=True,
+        organisation_name=names,
+        given_name=None,
+        family_name=None,
+        birth_date=None,
+    )
+    pairs = match_records(firms, dataclasses.replace(OPTIONS, review_threshold=0.01)).pairs
+    numbers = set(register.loc[[0, 4], "record_number"])
+    (guard,) = pairs.loc[
+        pairs["record_number_a"].isin(numbers) & pairs["record_number_b"].isin(numbers), "guard"
+    ]
+    assert guard == "names_differ"

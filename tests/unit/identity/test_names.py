@@ -40,6 +40,8 @@ def test_a_name_is_its_parts(
 def test_nicknames_meet_their_formal_name() -> None:
     assert set(name_forms("bob")) & set(name_forms("robert"))
     assert set(name_forms("liz")) & set(name_forms("elizabeth"))
+    assert set(name_forms("lupe")) & set(name_forms("guadalupe"))
+    assert set(name_forms("pepe")) & set(name_forms("jose"))
     assert not set(name_forms("maria")) & set(name_forms("mario"))
     assert name_forms("zyx") == ["zyx"]
     assert name_forms(None) == []
@@ -55,6 +57,7 @@ def test_nicknames_meet_their_formal_name() -> None:
         ("上海华为技术有限公司", "shanghaihuaweijishu"),
         ("上海华为技术", "shanghaihuaweijishu"),
         ("Company", "company"),
+        ("Acme Intl. Mfg. Inc", "acme international manufacturing"),
         ("", None),
         (None, None),
     ],
