@@ -73,21 +73,24 @@ def look_at_text(layout: TextLayout) -> TextFacts:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         nulls = [text for text in TEXT_NULLS if _occurs(data, text)]
         written = [t for t in nulls if quote and data.find(quote + t.encode() + quote) >= 0]
-        has_formulas = data.find(b'="') >= 0
+        has_formulas = _occurs(data, '="')
         misread = layout.line_end in ("CR", "mixed") or data.find(b"\0") >= 0
         misread = misread or _occurs(data, "\ufeff", start=1)
         has_quotes = bool(quote) and data.find(quote) >= 0
         if dialect.escape != dialect.quote:
             misread = misread or data[-1:] == dialect.escape.encode()
-        may_have_surplus = data[-len(delimiter) :] == delimiter or any(
-            data.find(delimiter + end) >= 0 for end in (b"\n", b"\r")
-        )
-        may_have_empty_lines = layout.may_have_empty_lines()
+        # a row with a cell too many, if that is empty, and an empty line
+        suspects = [delimiter + b"\n", b"\n\n"]
+        if data.find(b"\r") >= 0:
+            suspects += [delimiter + b"\r", b"\n\r"]
+        suspects = [text for text in suspects if data.find(text) >= 0]
+        if data[-len(delimiter) :] == delimiter:
+            suspects.append(delimiter)
     empty_lines = 0
     if len(delimiter) > 1:
         misread = True
-    elif not misread and (has_quotes or may_have_surplus or may_have_empty_lines):
-        misread, empty_lines = _scanned(layout)
+    elif not misread and (has_quotes or suspects):
+        misread, empty_lines = _scanned(layout, suspects)
     kept = tuple(text for text in nulls if text not in written)
     return TextFacts(misread, kept, has_formulas, empty_lines)
 
@@ -98,19 +101,18 @@ def _occurs(data: mmap.mmap, text: str, start: int = 0) -> bool:
     return data.find(code[:1], start) >= 0 and data.find(code, start) >= 0
 
 
-def _scanned(layout: TextLayout) -> tuple[bool, int]:
-    """Tell whether quotes are out of place or rows end with surplus cells; count empty lines."""
-    delimiter = layout.dialect.delimiter.encode()
-    suspects = tuple(delimiter + end for end in (b"\n", b"\r"))
-    gaps = (b"\n\n", b"\n\r")
+def _scanned(layout: TextLayout, suspects: Sequence[bytes]) -> tuple[bool, int]:
+    """Tell whether quotes are out of place or rows end with surplus cells; count empty lines.
+
+    Only blocks with one of the suspects are taken apart into records.
+    """
     empty_lines = 0
     with layout.path.open("rb") as file:
         size = layout.path.stat().st_size
         while block := _next_block(file, layout):
             if not _quotes_in_place(block, layout.dialect):
                 return True, empty_lines
-            has_gaps = layout.width > 1 and any(gap in block for gap in gaps)
-            if has_gaps or block.endswith(delimiter) or any(s in block for s in suspects):
+            if any(text in block for text in suspects):
                 is_last = file.tell() == size
                 records = _records_of(block.rstrip(b"\r\n") if is_last else block, layout)
                 if (records.delimiters >= layout.width).any():
