@@ -1,8 +1,8 @@
 """Records that are alike although no identifier joins them: the statistical step, with Splink.
 
-Belongs here: which records are worth comparing, the model (Fellegi & Sunter 1969), its training on
-the company's own data without labels, the scores. Does not: identifiers and their guards (dbt), who
-becomes one customer in the end (`clusters`).
+Belongs here: the model (Fellegi & Sunter 1969), its training on the company's own data without
+labels, the scores. Does not: what is compared (`comparisons`), identifiers and their guards (dbt),
+who becomes one customer in the end (`clusters`).
 
 The model weighs every attribute by how often it agrees among records of one customer (m) and
 of two (u). u comes from random pairs, m from expectation maximisation in Splink. Both are rounded,
@@ -20,6 +20,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+
+from models.identity.comparisons import (
+    BEYOND_NAMES,
+    HOUSEHOLD,
+    NAMES_ONLY,
+    NAMESAKES,
+    ORGANISATION,
+    PERSON,
+    STREET_WORDS,
+    TENANTS,
+    Attribute,
+    Grain,
+    Level,
+)
 
 if TYPE_CHECKING:
     from splink import Linker
@@ -67,380 +81,6 @@ class Matches:
     statuses: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class _Level:
-    """One way in which an attribute of two records can agree; `expected` is m before training."""
-
-    name: str
-    condition: str
-    expected: float
-    frequency_of: str | None = None  # a rare value that agrees says more than a frequent one
-    needs: str | None = None  # column without which the level cannot occur
-    bits: float | None = None  # weight where random pairs would count what another attribute counts
-
-
-@dataclass(frozen=True)
-class _Attribute:
-    """One comparison: levels are tried in order, `needs` are the columns it is made of."""
-
-    name: str
-    needs: tuple[str, ...]
-    unknown: str
-    levels: tuple[_Level, ...]
-
-
-@dataclass(frozen=True)
-class _Grain:
-    """People or organisations: what is compared, why, and what teaches the model."""
-
-    name: str
-    condition: str
-    attributes: tuple[_Attribute, ...]
-    reasons: Mapping[str, str]  # two records with the same value of one of these are compared
-    tight: tuple[tuple[str, ...], ...]  # columns that hardly agree by chance
-    training: tuple[tuple[str, ...], ...]  # columns that agree in the pairs of one training
-
-
-def _either_null(column: str) -> str:
-    return f"({column}_l is null or {column}_r is null)"
-
-
-def _alike(column: str, least: float) -> str:
-    return f"jaro_winkler_similarity({column}_l, {column}_r) >= {least}"
-
-
-def _misprinted(column: str, most: int) -> str:
-    return f"damerau_levenshtein({column}_l, {column}_r) <= {most}"
-
-
-_SWAPPED = (
-    "coalesce((given_name_l = family_name_r and family_name_l = given_name_r)"
-    " or (jaro_winkler_similarity(given_name_l, family_name_r) >= 0.88"
-    " and jaro_winkler_similarity(family_name_l, given_name_r) >= 0.88), false)"
-)
-_SAME_PLACE = (  # New York is New York City
-    "(postal_code_l = postal_code_r or city_l = city_r or starts_with(city_l, city_r || ' ')"
-    " or starts_with(city_r, city_l || ' '))"
-)
-# 12 main st and 12 main st suite 5; 42 e 20th st and 42 e 20th st between park ave and broadway.
-_SIMILAR_STREET = (
-    f"({_alike('street', 0.88)} or starts_with(street_l, street_r || ' ')"
-    " or starts_with(street_r, street_l || ' '))"
-)
-
-_ADDRESS = _Attribute(
-    # One comparison: street, postal code and city agree and differ together.
-    "address",
-    ("street", "postal_code", "city"),
-    f"{_either_null('street')} and {_either_null('postal_code')} and {_either_null('city')}",
-    (
-        _Level(
-            "same street and place",
-            f"street_l = street_r and {_SAME_PLACE}",
-            0.40,
-            needs="street",
-        ),
-        _Level(
-            "similar street, same number and place",
-            f"{_SIMILAR_STREET} and house_number_l = house_number_r and {_SAME_PLACE}",
-            0.20,
-            needs="street",
-        ),
-        _Level(
-            "similar street, same place",
-            f"{_SIMILAR_STREET} and {_SAME_PLACE}",
-            0.10,
-            needs="street",
-        ),
-        _Level("similar street", _alike("street", 0.92), 0.10, needs="street"),
-        _Level(
-            "same postal code",
-            "postal_code_l = postal_code_r",
-            0.05,
-            frequency_of="postal_code",
-            needs="postal_code",
-        ),
-        _Level("same city", "city_l = city_r", 0.05, frequency_of="city", needs="city"),
-        _Level("similar city", _alike("city", 0.88), 0.03, needs="city"),
-        _Level("different", "ELSE", 0.07),
-    ),
-)
-_MISPRINTED_MAILBOX = (
-    "(email_domain_l = email_domain_r and mailbox_digits_l = mailbox_digits_r "
-    "and least(length(email_name_l), length(email_name_r)) >= 6 "
-    f"and {_misprinted('email_name', 1)})"
-)
-# john.smith at two providers, john.smith and john.smith2: alike because the names are, and the
-# names are counted already. A number behind the name that both carry says more than the name.
-_IS_NAMED_ALIKE = (
-    "(is_mailbox_name_l and is_mailbox_name_r"
-    f" or (is_mailbox_name_l or is_mailbox_name_r) and {_alike('family_name', 0.88)})"
-)
-_EMAIL = _Attribute(
-    "email",
-    ("email",),
-    f"{_either_null('email')} or coalesce(email_name_l != email_name_r and "
-    f"{_alike('email_name', 0.90)} and not {_MISPRINTED_MAILBOX} and {_IS_NAMED_ALIKE}, false)",
-    (
-        _Level("same", "email_l = email_r", 0.60),
-        _Level("misprint in the mailbox", _MISPRINTED_MAILBOX, 0.05),
-        _Level(
-            "same way to write the name, another provider",
-            f"email_name_l = email_name_r and mailbox_digits_l = '' and {_IS_NAMED_ALIKE}",
-            0.05,
-            # First and last name with a dot, a dash, an underscore or nothing between them: of two
-            # people of one name every fourth pair agrees.
-            bits=2.0,
-        ),
-        _Level("same mailbox at another provider", "email_name_l = email_name_r", 0.05),
-        _Level("similar mailbox", _alike("email_name", 0.90), 0.10),
-        _Level("different", "ELSE", 0.15),
-    ),
-)
-# An organisation has many mailboxes and one domain, unless it is that of a mail provider.
-_EMAIL_OF_ORGANISATION = _Attribute(
-    "email",
-    ("email_domain",),
-    _either_null("email_domain"),
-    (
-        _Level("same", "email_l = email_r", 0.30),
-        _Level("same domain", "email_domain_l = email_domain_r", 0.50, "email_domain"),
-        _Level("different", "ELSE", 0.20),
-    ),
-)
-_PHONE = _Attribute(
-    "phone",
-    ("phone",),
-    _either_null("phone"),
-    (
-        _Level("same", "phone_l = phone_r", 0.60),
-        _Level("one digit off", _misprinted("phone", 1), 0.05),
-        _Level("different", "ELSE", 0.35),
-    ),
-)
-_NATIONAL_ID = _Attribute(
-    "national_id",
-    ("national_id",),
-    _either_null("national_id"),
-    (
-        _Level("same", "national_id_l = national_id_r", 0.85),
-        _Level("one character off", _misprinted("national_id", 1), 0.10),
-        _Level("different", "ELSE", 0.05),
-    ),
-)
-
-# Words of streets that are written in several ways.
-_STREET_WORDS = {
-    **{"street": "st", "saint": "st", "avenue": "ave", "av": "ave", "road": "rd", "drive": "dr"},
-    **{"lane": "ln", "boulevard": "blvd", "blv": "blvd", "court": "ct", "place": "pl"},
-    **{"square": "sq", "highway": "hwy", "parkway": "pkwy", "terrace": "ter", "circle": "cir"},
-    **{"crescent": "cres", "close": "cl", "strasse": "str", "north": "n", "south": "s"},
-    **{"east": "e", "west": "w", "suite": "ste", "apartment": "apt", "floor": "fl"},
-    **{"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th"},
-    **{"sixth": "6th", "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th"},
-}
-
-PERSON = _Grain(
-    name="person",
-    condition="not is_organisation",
-    attributes=(
-        _Attribute(
-            "given_name",
-            ("given_name",),
-            _either_null("given_name"),
-            (
-                _Level("same", "given_name_l = given_name_r", 0.70, "given_name"),
-                _Level("swapped with the family name", _SWAPPED, 0.02),
-                _Level("nickname", "list_has_any(name_forms_l, name_forms_r)", 0.05),
-                _Level("similar", _alike("given_name", 0.88), 0.12),
-                _Level(
-                    "distantly similar",
-                    f"{_alike('given_name', 0.75)} or (left(given_name_l, 1) = "
-                    "left(given_name_r, 1) and least(length(given_name_l), "
-                    "length(given_name_r)) = 1)",
-                    0.04,
-                ),
-                _Level("different", "ELSE", 0.07),
-            ),
-        ),
-        _Attribute(
-            "family_name",
-            ("family_name",),
-            # Swapped names are counted once, with the given name.
-            f"{_either_null('family_name')} or {_SWAPPED}",
-            (
-                _Level("same", "family_name_l = family_name_r", 0.75, "family_name"),
-                _Level("similar", _alike("family_name", 0.88), 0.12),
-                _Level("distantly similar", _alike("family_name", 0.75), 0.05),
-                _Level("different", "ELSE", 0.08),
-            ),
-        ),
-        _Attribute(
-            "birth_date",
-            ("birth_date",),
-            _either_null("birth_date"),
-            (
-                _Level("same", "birth_date_l = birth_date_r", 0.85),
-                _Level(
-                    "one digit off, or day and month swapped",
-                    f"{_misprinted('birth_date', 1)} or (birth_date_l[1:4] = birth_date_r[1:4] "
-                    "and birth_date_l[6:7] = birth_date_r[9:10] "
-                    "and birth_date_l[9:10] = birth_date_r[6:7])",
-                    0.08,
-                ),
-                _Level("two digits off", _misprinted("birth_date", 2), 0.03),
-                _Level("different", "ELSE", 0.04),
-            ),
-        ),
-        _EMAIL,
-        _PHONE,
-        _ADDRESS,
-        _NATIONAL_ID,
-    ),
-    reasons={
-        "email": "email",
-        "mailbox": "email_name",
-        "phone": "phone",
-        "national id": "national_id",
-        "names, either way round": "least(given_name, family_name) || ' ' "
-        "|| greatest(given_name, family_name)",
-        "birth date and family name": "birth_date || family_name",
-        "birth date and given name": "birth_date || given_name",
-        "birth date and place": "birth_date || coalesce(postal_code, city)",
-        "birth date": "birth_date",
-        "day of birth and family name": "birth_date[6:10] || family_name",
-        "day of birth and given name": "birth_date[6:10] || given_name",
-        "month of birth and beginning of the family name": "birth_date[1:7] || family_name[1:4]",
-        "month of birth and beginning of the given name": "birth_date[1:7] || given_name[1:4]",
-        "beginnings of the names, year of birth": "least(given_name[1:3], family_name[1:3]) "
-        "|| greatest(given_name[1:3], family_name[1:3]) || birth_date[1:4]",
-        "address": "street || coalesce(postal_code, city)",
-        "street": "street",
-        "postal code and family name": "postal_code || family_name",
-        "postal code and given name": "postal_code || given_name",
-        "city and family name": "city || ' ' || family_name",
-        "city and given name": "city || ' ' || given_name",
-        "family name": "family_name",
-        "given name": "given_name",
-    },
-    tight=(
-        ("national_id",),
-        ("email", "given_name"),
-        ("phone", "given_name"),
-        ("given_name", "family_name", "birth_date"),
-        ("given_name", "family_name", "street"),
-    ),
-    training=(
-        ("given_name", "family_name"),
-        ("birth_date",),
-        ("email",),
-        ("phone",),
-        ("street",),
-        ("national_id",),
-    ),
-)
-
-_HOLDS_WORDS = (
-    "(list_has_all(name_words_l, name_words_r) or list_has_all(name_words_r, name_words_l))"
-)
-# Acme Eng and Acme Engineering: word for word, one is the beginning of the other.
-_ABBREVIATED = (
-    "(len(name_words_l) = len(name_words_r) and len(list_filter(list_zip(name_words_l, "
-    "name_words_r), lambda two: starts_with(two[1], two[2]) or starts_with(two[2], two[1]))) "
-    "= len(name_words_l))"
-)
-
-ORGANISATION = _Grain(
-    name="organisation",
-    condition="is_organisation",
-    attributes=(
-        _Attribute(
-            "organisation_name",
-            ("organisation_name",),
-            _either_null("organisation_name"),
-            (
-                _Level(
-                    "same", "organisation_name_l = organisation_name_r", 0.60, "organisation_name"
-                ),
-                _Level("similar", _alike("organisation_name", 0.92), 0.15),
-                _Level("abbreviated", _ABBREVIATED, 0.06),
-                _Level("one name begins or holds the other", _HOLDS_WORDS, 0.08),
-                _Level("distantly similar", _alike("organisation_name", 0.80), 0.06),
-                _Level("different", "ELSE", 0.05),
-            ),
-        ),
-        _EMAIL_OF_ORGANISATION,
-        _PHONE,
-        _ADDRESS,
-        _NATIONAL_ID,
-    ),
-    reasons={
-        "email": "email",
-        "mail domain": "email_domain",
-        "phone": "phone",
-        "national id": "national_id",
-        "name": "organisation_name",
-        "beginning of the name and place": "organisation_name[1:5] || coalesce(postal_code, city)",
-        "beginning of the name": "organisation_name[1:8]",
-        "first word of the name": "name_words[1]",
-        "address": "street || coalesce(postal_code, city)",
-        "street": "street",
-        "postal code": "postal_code",
-    },
-    tight=(
-        ("national_id",),
-        ("organisation_name", "phone"),
-        ("organisation_name", "street"),
-        ("organisation_name", "postal_code"),
-        ("email", "organisation_name"),
-    ),
-    training=(("organisation_name",), ("phone",), ("street",), ("email",), ("postal_code",)),
-)
-
-# People of one household agree in nearly all but the given name. Twins agree in the birth date
-# too, which is why a similar mailbox or the same id must speak for the pair.
-_HOUSEHOLD = """
-    a.given_name is not null and b.given_name is not null
-    and a.given_name != coalesce(b.family_name, '') and b.given_name != coalesce(a.family_name, '')
-    and not list_has_any(a.name_forms, b.name_forms)
-    and jaro_winkler_similarity(a.given_name, b.given_name) < 0.75
-    and least(length(a.given_name), length(b.given_name)) > 1
-    and (a.birth_date is null or b.birth_date is null
-         or damerau_levenshtein(a.birth_date, b.birth_date) > 1)
-    and (a.national_id is null or b.national_id is null or a.national_id != b.national_id)
-"""
-
-# Father and son of one name live together, too. Where the birth dates are a generation apart and
-# further than two misprints, more than name and home must speak for the pair.
-_NAMESAKES = """
-    damerau_levenshtein(a.birth_date, b.birth_date) > 2
-    and abs(cast(a.birth_date[1:4] as integer) - cast(b.birth_date[1:4] as integer)) >= 15
-    and (a.phone = b.phone or jaro_winkler_similarity(a.street, b.street) >= 0.88)
-    and coalesce(a.national_id != b.national_id, true)
-    and not coalesce(
-        a.email = b.email
-        or (jaro_winkler_similarity(a.email_name, b.email_name) >= 0.9
-            and (a.given_name != b.given_name or a.family_name != b.family_name)),
-        false)
-"""
-
-# Two people of one name, in one city even, are nothing rare: something else must agree.
-_NAMES_ONLY = """
-    not coalesce(a.street = b.street or jaro_winkler_similarity(a.street, b.street) >= 0.88, false)
-    and not coalesce(a.postal_code = b.postal_code, false)
-    and not coalesce(a.phone = b.phone, false)
-"""
-_BEYOND_NAMES = ("birth_date", "email", "national_id")
-
-# Firms in one building, on one switchboard: a place and a phone are not a name.
-_TENANTS = """
-    jaro_winkler_similarity(a.organisation_name, b.organisation_name) < 0.80
-    and not list_has_all(a.name_words, b.name_words)
-    and not list_has_all(b.name_words, a.name_words)
-    and coalesce(a.national_id != b.national_id, true)
-"""
-
-
 def no_matches(status: str) -> Matches:
     """Return what there is when nothing was compared, and why."""
     return Matches(_NO_PAIRS, _NO_PARAMETERS, {PERSON.name: status, ORGANISATION.name: status})
@@ -477,11 +117,11 @@ def match_records(records: pa.Table, options: Options) -> Matches:
 
 def _street(text: str | None) -> str | None:
     """Return a street in one spelling."""
-    return text and " ".join(_STREET_WORDS.get(word, word) for word in text.split(" "))
+    return text and " ".join(STREET_WORDS.get(word, word) for word in text.split(" "))
 
 
 def _match_grain(
-    records: pa.Table, grain: _Grain, options: Options
+    records: pa.Table, grain: Grain, options: Options
 ) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     with duckdb.connect() as con:
         # The whole step stays below the memory that is left beside Dagster and dbt on a small
@@ -576,7 +216,7 @@ _NO_PARAMETERS = pd.DataFrame(
 _Parameters = dict[tuple[str, str], tuple[float, float]]
 
 
-def _filled(con: duckdb.DuckDBPyConnection, grain: _Grain, count: int) -> frozenset[str]:
+def _filled(con: duckdb.DuckDBPyConnection, grain: Grain, count: int) -> frozenset[str]:
     """Return the columns that enough records state, with more than one value."""
     columns = sorted({column for attribute in grain.attributes for column in attribute.needs})
     found = con.execute(
@@ -591,13 +231,13 @@ def _filled(con: duckdb.DuckDBPyConnection, grain: _Grain, count: int) -> frozen
     )
 
 
-def _levels_that_occur(attribute: _Attribute, filled: frozenset[str]) -> tuple[_Level, ...]:
+def _levels_that_occur(attribute: Attribute, filled: frozenset[str]) -> tuple[Level, ...]:
     return tuple(
         level for level in attribute.levels if level.needs is None or level.needs in filled
     )
 
 
-def _find_pairs(con: duckdb.DuckDBPyConnection, grain: _Grain, budget: int) -> None:
+def _find_pairs(con: duckdb.DuckDBPyConnection, grain: Grain, budget: int) -> None:
     """Write the pairs worth comparing to the table `pairs`.
 
     Two records are compared when they agree in one of the grain's reasons. A reason is used up to
@@ -641,8 +281,8 @@ def _find_pairs(con: duckdb.DuckDBPyConnection, grain: _Grain, budget: int) -> N
 
 def _train(
     con: duckdb.DuckDBPyConnection,
-    grain: _Grain,
-    attributes: Sequence[_Attribute],
+    grain: Grain,
+    attributes: Sequence[Attribute],
     filled: frozenset[str],
     seed: int,
     count: int,
@@ -691,7 +331,7 @@ def _train(
 def _trained_on(
     con: duckdb.DuckDBPyConnection,
     columns: Sequence[str],
-    attributes: Sequence[_Attribute],
+    attributes: Sequence[Attribute],
     parameters: _Parameters,
     prior: float,
 ) -> dict[tuple[str, str], float]:
@@ -774,7 +414,7 @@ def _without_matches(
 def _linker(
     con: duckdb.DuckDBPyConnection,
     table: str,
-    attributes: Sequence[_Attribute],
+    attributes: Sequence[Attribute],
     parameters: _Parameters,
     prior: float,
 ) -> "Linker":
@@ -810,7 +450,7 @@ def _linker(
     return Linker(DuckDBAPI(con).register(table), settings, log_level=None, validate_settings=False)
 
 
-def _splink_level(attribute: _Attribute, level: _Level, parameters: _Parameters) -> dict[str, Any]:
+def _splink_level(attribute: Attribute, level: Level, parameters: _Parameters) -> dict[str, Any]:
     m, u = parameters[(attribute.name, level.name)]
     frequency = level.frequency_of and {
         "tf_adjustment_column": level.frequency_of,
@@ -838,8 +478,8 @@ def _observed(linker: "Linker") -> dict[tuple[str, str], float]:
 
 def _score(
     con: duckdb.DuckDBPyConnection,
-    grain: _Grain,
-    attributes: Sequence[_Attribute],
+    grain: Grain,
+    attributes: Sequence[Attribute],
     parameters: _Parameters,
     prior: float,
     threshold: float,
@@ -861,13 +501,13 @@ def _score(
     nothing_else = " ".join(
         f"and mw_{attribute.name} <= 0"
         for attribute in attributes
-        if attribute.name in _BEYOND_NAMES
+        if attribute.name in BEYOND_NAMES
     )
     guards = (
-        f"when {_TENANTS} then 'names_differ'"
+        f"when {TENANTS} then 'names_differ'"
         if grain is ORGANISATION
-        else f"when {_HOUSEHOLD} then 'household' when {_NAMESAKES} then 'birth_dates_differ' "
-        f"when {_NAMES_ONLY} {nothing_else} then 'names_only'"
+        else f"when {HOUSEHOLD} then 'household' when {NAMESAKES} then 'birth_dates_differ' "
+        f"when {NAMES_ONLY} {nothing_else} then 'names_only'"
     )
     pairs = con.execute(
         f"""
@@ -910,7 +550,7 @@ def _prior_error(weights: Floats, prior: float, count_pairs: float) -> float:
 
 
 def _as_table(
-    grain: _Grain, attributes: Sequence[_Attribute], parameters: _Parameters
+    grain: Grain, attributes: Sequence[Attribute], parameters: _Parameters
 ) -> pd.DataFrame:
     def rows() -> Iterator[tuple[Any, ...]]:
         from math import log2
