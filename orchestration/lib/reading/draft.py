@@ -22,7 +22,7 @@ _KEY_COLUMNS = 8  # that are tried in pairs
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _IDENTIFYING = {"id", "key", "uuid", "guid", "code", "number", "no", "nr", "sku", "handle"}
 _PART_OF_A_KEY = {"line", "item", "position", "sequence", "version", "date", "day", "month"}
-_CHANGED = {"updated", "modified", "changed", "modstamp", "modification"}
+_CHANGED = {"updated", "update", "modified", "changed", "modstamp", "modification"}
 
 _PERSONAL = {"email", "mail", "phone", "mobile", "cell", "tel", "telephone", "fax", "street"}
 _PERSONAL |= {"address", "ip", "iban", "passport", "ssn", "surname", "firstname", "lastname"}
