@@ -31,7 +31,7 @@ def _server(module: str, *arguments: str) -> Iterator[int]:
     try:
         yield int(process.stdout.readline())
     finally:
-        process.terminate()
+        process.kill()  # a test runner may have been started with SIGTERM ignored
         process.wait()
         process.stdout.close()
 
