@@ -235,7 +235,8 @@ def test_real_samples_of_salesforce_are_all_answered(shared_data: Path) -> None:
     assert code == 2
     assert set(files) == {p.name for p in folder.rglob("*") if p.is_file()}
     account = files["accountData.csv"]
-    assert (account["object"], account["verdict"]) == ("accounts", "quarantine")
+    # revenues such as 8.48E10 are numbers
+    assert (account["object"], account["verdict"]) == ("accounts", "lands")
     assert account["record"]["rows_in_file"] == 423
     assert "TICKERSYMBOL" in account["columns_new"]
     assert files["opportunityData.csv"]["verdict"] == "lands"

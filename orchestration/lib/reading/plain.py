@@ -180,6 +180,13 @@ def _quotes_in_place(block: bytes, dialect: Dialect) -> bool:
         spaced = ((left == 32) & edge[right]) | ((right == 32) & edge[left])
         if (spaced & ~single).any():
             return False
+        # outside of quoted cells, behind a delimiter and spaces, even two quotes may open one
+        is_outside = np.cumsum(single) % 2 == 0
+        before = starts[~single & is_outside & (left == 32)] - 1
+        while (is_space := code[before] == 32).any():
+            before = before - is_space
+        if edge[code[before]].any():
+            return False
         opens, closes = edge[left[single]], edge[right[single]]
     else:
         opens, closes = edge[code[at - 1]], edge[code[at + 1]]

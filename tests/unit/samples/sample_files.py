@@ -25,7 +25,7 @@ WRITTEN_BY_PEOPLE = ("identity_answers",)
 LEFT_OUT = {
     "customers": {
         *("national_id", "loyalty_number", "organisation_id", "parent_organisation_id"),
-        "merged_into_customer_id",
+        *("merged_into_customer_id", "website", "industry", "count_employees"),
     }
 }
 
