@@ -702,7 +702,7 @@ def _contacts(landscape: Landscape, accounts: _Accounts) -> pa.Table:
 
 
 def _lead_sources(landscape: Landscape, customer: Ints) -> pa.Array:
-    sources = ("Web", "Advertisement", "Social Media", "Partner", "Customer Referral", "Store")
+    sources = ("Web", "Google AdWords", "Social Media", "Affiliate", "Customer Referral", "Store")
     return text(landscape.company.people.channel[customer], sources)
 
 

@@ -21,28 +21,4 @@ mapping as (
     select * from {{ ref('channel_mapping') }}
 ),
 
-spellings as (
-    select
-        source_system,
-        channel,
-        {{ lookup_value('channel') }} as value
-    from named
-    where channel is not null
-    group by source_system, channel
-)
-
-select
-    spellings.source_system,
-    spellings.channel,
-    -- A channel without a line in the mapping keeps its own name.
-    coalesce(mapping.standard_channel, spellings.value) as standard_channel
-from spellings
-left join mapping
-    on
-        spellings.value = mapping.channel
-        and (mapping.source_system = '*' or spellings.source_system = mapping.source_system)
--- A line for the system wins over one for all.
-qualify row_number() over (
-    partition by spellings.source_system, spellings.channel
-    order by mapping.source_system = '*'
-) = 1
+{{ standard_channel_names() }}

@@ -8,6 +8,10 @@ identity as (
     select * from {{ ref('int_identity__customer_records') }}
 ),
 
+channels as (
+    select * from {{ ref('int_channels__acquisition_names') }}
+),
+
 distrusted as (
     select
         record_number,
@@ -39,7 +43,7 @@ select
     customers.postal_code,
     customers.country_code,
     customers.preferred_channel,
-    customers.acquisition_channel,
+    channels.standard_channel as acquisition_channel,
     customers.acquisition_campaign_id,
     customers.created_at,
     customers.updated_at,
@@ -63,3 +67,7 @@ inner join identity
         customers.source_system = identity.source_system
         and customers.customer_id = identity.source_record_id
 left join distrusted on identity.record_number = distrusted.record_number
+left join channels
+    on
+        customers.source_system = channels.source_system
+        and customers.acquisition_channel = channels.channel

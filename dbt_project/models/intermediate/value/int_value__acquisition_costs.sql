@@ -1,32 +1,13 @@
 with
 
-campaigns as (
-    select * from {{ ref('int_campaigns__campaigns_unioned') }}
-),
-
-costs as (
-    select
-        coalesce(costs.channel, campaigns.channel) as channel,
-        cast(date_trunc('month', costs.incurred_on) as date) as acquired_month,
-        costs.amount
-    from {{ ref('int_costs__costs_unioned') }} as costs
-    left join campaigns
-        on
-            costs.source_system = campaigns.source_system
-            and costs.campaign_id = campaigns.campaign_id
-    where
-        costs.cost_type = 'acquisition'
-        and costs.incurred_on <= {{ setting('as_of_date') }}
-),
-
 spend as (
     select
         channel,
-        acquired_month,
+        cast(date_trunc('month', incurred_on) as date) as acquired_month,
         sum(amount) as spend
-    from costs
+    from {{ ref('int_costs__acquisition_spend') }}
     where channel is not null
-    group by channel, acquired_month
+    group by channel, cast(date_trunc('month', incurred_on) as date)
 ),
 
 -- A customer is won with the first sale.

@@ -47,8 +47,7 @@ costs as (
         coalesce(channel, '(unknown)') as channel, -- spent on no channel in particular
         campaign_id as campaign,
         amount
-    from {{ ref('int_costs__costs_unioned') }}
-    where cost_type = 'acquisition' and incurred_on <= {{ setting('as_of_date') }}
+    from {{ ref('int_costs__acquisition_spend') }}
 ),
 
 campaigns as (
