@@ -45,6 +45,7 @@ EXPECTED_ERRORS = (
     SuiteError,
     UnknownCustomerError,
     UnknownNumberError,
+    project.NoExportsError,
     project.UnknownSystemError,
 )
 
@@ -121,6 +122,7 @@ def run(
         with exclusive_run(project.home()):
             fetch(url, project.home().root, project.systems(), report)
     landed = landed_hashes(project.systems(), project.landing())
+    _tell_unread(any(landed.values()) or current_version(published) is not None)
     if is_up_to_date(published, landed, project.company(), day):
         release = read_manifest(published)
         if json_output:
@@ -155,6 +157,28 @@ def run(
     else:
         typer.echo("\n" + error_summary(outcome, current), err=True)
     raise typer.Exit({"published": PUBLISHED, "stopped": STOPPED, "error": ERROR}[outcome.status])
+
+
+def _tell_unread(has_exports: bool) -> None:
+    """Report what lies in landing and is not read; raise when there is nothing else."""
+    from orchestration.lib.reading.sources import unread_places
+
+    folder, systems, contracts = project.landing(), project.systems(), project.contracts()
+    places = unread_places(folder, systems) if project.is_landing_shared() else {}
+    for name, count in places.items():
+        files = f"{count} file{'s' if count > 1 else ''}"
+        if name in contracts:
+            why = "add it to `systems` in company.yml or name it in --systems"
+        else:
+            why = "no system of this name is described, see `crm-warehouse inspect`"
+        report(f"not read: {name} ({files}): {why}")
+    if not has_exports:
+        known = [name for name in places if name in contracts]
+        raise project.NoExportsError(
+            f"there is no export file of {', '.join(systems)} in {folder}; every system has "
+            f"its own folder there, such as {folder / systems[0]}"
+            + (f". To read what is there: --systems {','.join(known)}" if known else "")
+        )
 
 
 @app.command()

@@ -26,6 +26,10 @@ class UnknownSystemError(ValueError):
     """A system was asked for that no contract describes."""
 
 
+class NoExportsError(ValueError):
+    """There is nothing to read, and nothing was published before."""
+
+
 def home() -> Home:
     """Return the home folder: `CRM_WAREHOUSE_HOME`, else `data` beside the project's files."""
     return Home(Path(os.environ.get(HOME_VARIABLE) or PROJECT_ROOT / "data").resolve())
@@ -41,8 +45,17 @@ def landing() -> Path:
     if (url := landing_url()) is not None:
         return mirror_folder(url, home().root)
     folder = Path(chosen).resolve() if chosen else home().landing
-    is_of_system = systems() == (folder.name,) and not (folder / folder.name).exists()
-    return folder.parent if is_of_system else folder
+    return folder.parent if _is_of_system(folder) else folder
+
+
+def is_landing_shared() -> bool:
+    """Tell whether the landing folder was named, and not the folder of the only system in it."""
+    chosen = os.environ.get(LANDING_VARIABLE)
+    return not chosen or is_remote(chosen) or not _is_of_system(Path(chosen).resolve())
+
+
+def _is_of_system(folder: Path) -> bool:
+    return systems() == (folder.name,) and not (folder / folder.name).exists()
 
 
 def landing_url() -> str | None:

@@ -126,3 +126,39 @@ def test_a_wrong_argument_is_an_error_and_not_a_gate(arguments: tuple[str, ...],
 
     assert run.exit_code == 1
     assert says in run.stderr
+
+
+def test_exports_of_systems_that_are_not_read_are_told(tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    for name in ("hubspot/contacts.csv", "hubspot/deals.csv", "abacus/x.csv", "loose.csv", ".ok/y"):
+        (landing / name).parent.mkdir(parents=True, exist_ok=True)
+        (landing / name).write_text("a\n1\n")
+
+    run = crm_warehouse("run", "--home", tmp_path / "home", "--landing", landing)
+
+    assert run.exit_code == 1
+    assert "not read: hubspot (2 files): add it to `systems` in company.yml" in run.stderr
+    assert "not read: abacus (1 file): no system of this name is described" in run.stderr
+    assert "not read: loose.csv (1 file)" in run.stderr
+    assert ".ok" not in run.stderr
+    message = run.stderr.splitlines()[-1]
+    assert message.startswith("crm-warehouse: there is no export file of canonical in ")
+    assert message.endswith("To read what is there: --systems hubspot")
+
+
+def test_beside_the_folder_of_the_only_system_nothing_is_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "hubspot").mkdir()
+    (tmp_path / "letters.csv").write_text("a\n1\n")
+
+    run = crm_warehouse(
+        "run",
+        "--home",
+        tmp_path / "home",
+        "--landing",
+        tmp_path / "hubspot",
+        "--systems",
+        "hubspot",
+    )
+
+    assert run.exit_code == 1
+    assert "letters" not in run.stderr

@@ -10,7 +10,8 @@ import hashlib
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,6 +70,19 @@ def find_sources(folder: Path) -> Iterator[Source]:
         name = path.relative_to(folder).as_posix()
         if not _is_hidden(name):
             yield from sources_of(path, name)
+
+
+def unread_places(landing: Path, systems: Collection[str]) -> dict[str, int]:
+    """Return how many files lie in landing outside the folders of the systems that are read.
+
+    By folder, or by file for those that lie in no folder, in the order of the names. The truth
+    that `crm-warehouse sample` writes beside its exports is no export.
+    """
+    files = (p.relative_to(landing) for p in landing.rglob("*") if p.is_file())
+    places = Counter(
+        file.parts[0] for file in files if len(file.parts) == 1 or file.parts[0] not in systems
+    )
+    return {n: places[n] for n in sorted(places) if not _is_hidden(n) and n != "truth"}
 
 
 def sources_of(path: Path, name: str) -> Iterator[Source]:
