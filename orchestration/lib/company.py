@@ -292,6 +292,7 @@ class Company(_Strict):
 
     company_name: str = "Example Company"
     systems: tuple[str, ...] = ("canonical",)
+    repeated_order_systems: tuple[str, ...] = ()
     phone_region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "US"
     time_zone: TimeZone = "UTC"
     margin_rate: Share = 0.30

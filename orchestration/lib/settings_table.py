@@ -28,6 +28,7 @@ def write_settings(
     as_of = asked_as_of or _last_exported_day(con)
     row: dict[str, tuple[str, Any]] = {
         "as_of_date": ("date", as_of),
+        "repeated_order_systems": ("varchar", f",{','.join(company.repeated_order_systems)},"),
         "phone_region": ("varchar", company.phone_region),
         "time_zone": ("varchar", company.time_zone),
         "margin_rate": ("double", company.margin_rate),

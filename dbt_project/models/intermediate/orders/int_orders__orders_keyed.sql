@@ -17,7 +17,11 @@ select
     identity.customer_key,
     orders.ordered_at,
     coalesce(orders.order_status, 'placed') as order_status,
-    coalesce(orders.order_status, 'placed') != 'cancelled' as is_sale,
+    coalesce(orders.order_status, 'placed') != 'cancelled'
+    -- What another system exports too would count twice.
+    and coalesce(
+        strpos({{ setting('repeated_order_systems') }}, ',' || orders.source_system || ','), 0
+    ) = 0 as is_sale,
     orders.channel,
     orders.currency_code,
     orders.campaign_id,
