@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from orchestration.lib.company import Company, load_company
+from orchestration.lib.company import Company, CompanyError, load_company
 from orchestration.lib.contracts import ExportContract, load_contracts
 from orchestration.lib.home import Home
 from orchestration.lib.remote_landing import is_remote, mirror_folder
@@ -70,8 +70,23 @@ def company_file() -> Path:
 
 
 def company() -> Company:
-    """Return the company's settings."""
-    return load_company(company_file())
+    """Return the company's settings.
+
+    Raises CompanyError; also for a setting about a system that does not exist, which would
+    otherwise have no effect without a word.
+    """
+    settings = load_company(company_file())
+    for name, named in (
+        ("repeated_order_systems", settings.repeated_order_systems),
+        ("identity.trusted_systems", settings.identity.trusted_systems),
+        ("service.schedules", [s for plan in settings.service.schedules for s in plan.systems]),
+    ):
+        for system in set(named) - set(contracts()):
+            raise CompanyError(
+                f"{company_file()}: {name}: there is no system {system}; known systems: "
+                f"{', '.join(contracts())}"
+            )
+    return settings
 
 
 @cache

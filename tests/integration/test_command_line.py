@@ -80,6 +80,7 @@ def test_an_unknown_system_is_answered_with_the_known_ones(tmp_path: Path) -> No
         ("margin_rate: 3\n", "margin_rate: Input should be less than or equal to 1"),
         ("margn_rate: 0.3\n", "margn_rate: Extra inputs are not permitted"),
         ("identity:\n  email: {limit: 1}\n", "identity.email.limit: Input should be greater"),
+        ("repeated_order_systems: [erp]\n", "repeated_order_systems: there is no system erp"),
         ("- canonical\n", "expected `setting: value` lines"),
         ("systems: [canonical\n", "is not YAML"),
     ],
