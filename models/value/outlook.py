@@ -5,6 +5,7 @@ money. Given that a customer is active, all predictions depend on (x, T) only, a
 few distinct pairs of them; the probability of being active is one factor per history.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.value import naive, transactions
@@ -44,14 +45,17 @@ def expected_purchases(view: Outlook, horizon: float) -> Array:
     return lookup[view.pair] * view.alive
 
 
-def discounted_purchases(
-    view: Outlook, horizon: float, discount_rate_per_period: float, period: float
-) -> Array:
-    """Give the expected purchases, each discounted from the end of its period."""
-    lookup = transactions.discounted_expected_purchases_if_alive(
-        view.fit, view.pair_frequency, view.pair_age, horizon, discount_rate_per_period, period
+def purchases_by_horizon(
+    view: Outlook, horizons: Sequence[float], discount_rate_per_period: float, period: float
+) -> list[tuple[Array, Array]]:
+    """Give expected purchases and the same, each discounted from the end of its period."""
+    lookups = transactions.purchases_by_horizon_if_alive(
+        view.fit, view.pair_frequency, view.pair_age, horizons, discount_rate_per_period, period
     )
-    return lookup[view.pair] * view.alive
+    return [
+        (expected[view.pair] * view.alive, discounted[view.pair] * view.alive)
+        for expected, discounted in lookups
+    ]
 
 
 def probability_of_purchase(view: Outlook, horizon: float) -> Array:

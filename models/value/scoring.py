@@ -77,7 +77,8 @@ class HistoryScores:
     lifetime: Horizon
     model_name: str
     """Model that made the forecasts."""
-    model_status: npt.NDArray[np.str_]
+    status: Status
+    """Of every history that is one; the others are `invalid`."""
     fit: Fit
     """The model asked for; the default one where that knows no dropout."""
     invalid: npt.NDArray[np.bool_]
@@ -175,21 +176,19 @@ def score_histories(
     foreseen = math.inf if has_rates else oldest
     monthly_rate = (1.0 + annual_discount_rate) ** (1 / MONTHS_PER_YEAR) - 1.0
 
-    def purchases(of: outlook.Outlook, ahead: float) -> tuple[Array, Array]:
-        """Give expected purchases and discounted ones."""
-        month = DAYS_PER_YEAR / MONTHS_PER_YEAR
-        return (
-            outlook.expected_purchases(of, ahead),
-            outlook.discounted_purchases(of, ahead, monthly_rate, month),
-        )
+    month = DAYS_PER_YEAR / MONTHS_PER_YEAR
+    ahead = [min(days, foreseen) for days in (90.0, YEAR, lifetime_days)]
+    purchases = outlook.purchases_by_horizon(view, ahead, monthly_rate, month)
+    spread_purchases = (
+        purchases
+        if spread is view
+        else outlook.purchases_by_horizon(spread, ahead, monthly_rate, month)
+    )
 
-    def horizon(days: float) -> Horizon:
-        """Forecast one horizon."""
-        ahead = min(days, foreseen)
-        expected, discounted = purchases(view, ahead)
-        around, discounted_around = (
-            (expected, discounted) if spread is view else purchases(spread, ahead)
-        )
+    def horizon(number: int) -> Horizon:
+        """Put the interval around one horizon."""
+        expected, discounted = purchases[number]
+        around, discounted_around = spread_purchases[number]
         # One discount for all of a customer's purchases: its spread is small against theirs.
         discount = np.divide(discounted_around, around, out=np.ones(len(x)), where=around > 0)
         low, high = spend_interval(
@@ -197,8 +196,8 @@ def score_histories(
             spend_fit,
             x,
             age,
-            outlook.probability_of_purchase(spread, ahead),
-            ahead,
+            outlook.probability_of_purchase(spread, ahead[number]),
+            ahead[number],
             generator,
         )
         return Horizon(
@@ -212,11 +211,11 @@ def score_histories(
     return HistoryScores(
         probability_alive=_probability_alive(view, x, probability),
         probability_purchase_365d=probability,
-        quarter=horizon(90.0),
-        year=horizon(YEAR),
-        lifetime=horizon(lifetime_days),
+        quarter=horizon(0),
+        year=horizon(1),
+        lifetime=horizon(2),
         model_name=used.model,
-        model_status=_row_status(valid, fit.status, spend_fit.status, is_simple),
+        status=_status(fit.status, spend_fit.status, is_simple),
         fit=fit,
         invalid=~valid,
     )
@@ -293,7 +292,7 @@ def score_customers(
         predicted_value_lifetime_low=lifetime.low * unit_value,
         predicted_value_lifetime_high=lifetime.high * unit_value,
         model_name=np.full(len(x), scores.model_name),
-        model_status=scores.model_status,
+        model_status=np.where(scores.invalid, str(Status.INVALID_HISTORY), str(scores.status)),
         fit=scores.fit,
         spend_fit=spend_fit,
         invalid_histories=int(scores.invalid.sum()),
@@ -316,11 +315,8 @@ def _probability_alive(view: outlook.Outlook, frequency: Array, purchase: Array)
     return view.alive if view.fit.model in WITH_DROPOUT else purchase
 
 
-def _row_status(
-    valid: npt.NDArray[np.bool_], purchases: Status, spend: Status, is_simple: bool
-) -> npt.NDArray[np.str_]:
-    """Give the first of: own history, purchase model, simple champion, spend model not ok."""
-    shared = purchases
+def _status(purchases: Status, spend: Status, is_simple: bool) -> Status:
+    """Give the first of: purchase model, simple champion, spend model not ok."""
     if purchases is Status.OK:
-        shared = Status.OUTPERFORMED if is_simple else spend
-    return np.where(valid, str(shared), str(Status.INVALID_HISTORY))
+        return Status.OUTPERFORMED if is_simple else spend
+    return purchases

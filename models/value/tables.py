@@ -135,9 +135,16 @@ def _purchase_forecasts(histories: pd.DataFrame, scores: HistoryScores) -> pd.Da
         table[f"discounted_purchases_{name}"] = horizon.discounted_purchases
         table[f"discounted_purchases_{name}_low"] = horizon.low
         table[f"discounted_purchases_{name}_high"] = horizon.high
-    # Two words in some hundred thousand rows: DuckDB reads categories faster than strings.
-    table["model_name"] = pd.Categorical(np.full(len(table), scores.model_name))
-    table["model_status"] = pd.Categorical(scores.model_status)
+    # A few words in some hundred thousand rows: as codes, never as so many strings.
+    for column, codes, words in (
+        ("model_name", np.zeros(len(table), dtype=np.int8), [scores.model_name]),
+        (
+            "model_status",
+            scores.invalid.astype(np.int8),
+            [str(scores.status), str(Status.INVALID_HISTORY)],
+        ),
+    ):
+        table[column] = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(words))
     return table
 
 

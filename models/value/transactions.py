@@ -8,6 +8,7 @@ array; they are conditional on the history (x, t_x, T) and cover (T, T + horizon
 """
 
 import math
+from collections.abc import Sequence
 from types import ModuleType
 
 import numpy as np
@@ -141,9 +142,10 @@ def discounted_expected_purchases(
 ) -> Array:
     """Give sum over periods t of (E[Y(t)] - E[Y(t-1)]) / (1 + d)^t."""
     x, t, T = _vectors(frequency, recency, age)
-    return probability_alive(fit, x, t, T) * discounted_expected_purchases_if_alive(
-        fit, x, T, horizon, discount_rate_per_period, period
+    ((_, discounted),) = purchases_by_horizon_if_alive(
+        fit, x, T, [horizon], discount_rate_per_period, period
     )
+    return probability_alive(fit, x, t, T) * discounted
 
 
 def expected_purchases_if_alive(fit: Fit, frequency: Array, age: Array, horizon: float) -> Array:
@@ -163,27 +165,34 @@ def probability_of_purchase_if_alive(
     return probability
 
 
-def discounted_expected_purchases_if_alive(
+def purchases_by_horizon_if_alive(
     fit: Fit,
     frequency: Array,
     age: Array,
-    horizon: float,
+    horizons: Sequence[float],
     discount_rate_per_period: float,
     period: float = 1.0,
-) -> Array:
-    """Give the discounted number of purchases of an active customer: of (x, T) only, a lookup.
+) -> list[tuple[Array, Array]]:
+    """Give expected and discounted purchases of an active customer: of (x, T) only, a lookup.
 
     A purchase counts as made at the end of its period; a last incomplete one ends at the horizon.
+    Horizons share the periods before them.
     """
-    ends = np.append(np.arange(1, math.ceil(horizon / period - 1e-9)) * period, horizon)
-    discounts = (1.0 + discount_rate_per_period) ** (-ends / period)
+    whole = [max(math.ceil(horizon / period - 1e-9) - 1, 0) for horizon in horizons]
+    found: list[tuple[Array, Array]] = [(frequency, frequency)] * len(horizons)
     discounted = np.zeros(len(frequency))
     before = np.zeros(len(frequency))
-    for end, discount in zip(ends.tolist(), discounts.tolist(), strict=True):
-        until = expected_purchases_if_alive(fit, frequency, age, end)
-        discounted += (until - before) * discount
-        before = until
-    return discounted
+    for number in range(max(whole, default=0) + 1):
+        if number > 0:
+            until = expected_purchases_if_alive(fit, frequency, age, number * period)
+            discounted = discounted + (until - before) * (1.0 + discount_rate_per_period) ** -number
+            before = until
+        for at, horizon in enumerate(horizons):
+            if whole[at] == number:
+                until = expected_purchases_if_alive(fit, frequency, age, horizon)
+                discount = (1.0 + discount_rate_per_period) ** (-horizon / period)
+                found[at] = until, discounted + (until - before) * discount
+    return found
 
 
 def draw_purchases(

@@ -18,6 +18,7 @@ in 15 and 1 GB, with and without the SQL.
 import argparse
 import multiprocessing
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -139,13 +140,18 @@ def measure_pipeline(n: int) -> tuple[float, float]:
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def compile_sql(database: Path) -> dict[str, str]:
-    """Compile the models between orders and scores; of the mart, the join of the lookup."""
+def compile_sql(database: Path) -> list[str]:
+    """Compile what is between orders and scores: two models, and of the mart the lookup's join."""
     compiled = run_dbt(["compile", "--select", *SQL_MODELS], database, ["canonical"])
-    sql = {result.node.name: result.node.compiled_code for result in compiled}
-    mart = sqlglot.parse_one(sql.pop("mart_customer_ltv"), dialect="duckdb")
-    (lookup,) = (cte.this for cte in mart.find_all(sqlglot.exp.CTE) if cte.alias == "purchases")
-    return {**sql, "lookup": lookup.sql(dialect="duckdb")}
+    nodes = {result.node.name: result.node for result in compiled}
+    *models, mart = (nodes[name] for name in SQL_MODELS)
+    statements = [
+        f"create {node.config.materialized} intermediate.{node.name} as {node.compiled_code}"
+        for node in models
+    ]
+    tree = sqlglot.parse_one(mart.compiled_code, dialect="duckdb")
+    (lookup,) = (cte.this for cte in tree.find_all(sqlglot.exp.CTE) if cte.alias == "purchases")
+    return [*statements, f"create table statistics.scores as {lookup.sql(dialect='duckdb')}"]
 
 
 def write_orders(n: int, database: Path) -> None:
@@ -190,7 +196,7 @@ def write_orders(n: int, database: Path) -> None:
 
 
 def measure_sql(
-    sql: dict[str, str], manifest: dict[str, Any], database: str, customers_tested: int
+    sql: list[str], manifest: dict[str, Any], database: str, customers_tested: int
 ) -> tuple[float, float]:
     """Give CPU seconds and the peak memory of this process in MB."""
     evaluate_and_score(pipeline_input(1000))  # imports and first calls
@@ -199,11 +205,12 @@ def measure_sql(
     with duckdb.connect(database, config={"memory_limit": SQL_MEMORY}) as con:
         con.execute("set enable_progress_bar = false")
         register_functions(con)
-        for name in SQL_MODELS[:2]:
-            con.execute(f"create or replace table intermediate.{name} as {sql[name]}")
+        *before, lookup = sql
+        for statement in before:
+            con.execute(statement)
         for name, table in step.customer_value(con, Company()).tables.items():
             write_documented(con, manifest, f"statistics.{name}", table)
-        con.execute(f"create or replace table statistics.scores as {sql['lookup']}")
+        con.execute(lookup)
     seconds = time.process_time() - begin
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -219,13 +226,16 @@ def measure_from_sales(n: int) -> dict[str, tuple[float, float]]:
         sources = read_manifest(["canonical"])["sources"]
         named = {key: node for key, node in sources.items() if node["schema"] == "statistics"}
         manifest = {"sources": named}
-        return {
-            work: in_new_process(measure_sql, sql, manifest, str(database), customers_tested)
-            for work, customers_tested in (
-                ("from sales to scores", 0),
-                ("from sales to scores, with backtest", MOST_BACKTESTED_CUSTOMERS),
-            )
-        }
+        found = {}
+        for work, customers_tested in (
+            ("from sales to scores", 0),
+            ("from sales to scores, with backtest", MOST_BACKTESTED_CUSTOMERS),
+        ):
+            copy = Path(folder) / work / database.name
+            copy.parent.mkdir()
+            shutil.copy(database, copy)
+            found[work] = in_new_process(measure_sql, sql, manifest, str(copy), customers_tested)
+        return found
 
 
 def fit_own(model: str, made: MadeUp) -> None:

@@ -192,6 +192,7 @@ def at_month_end(sales: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
     grown = (then > 0) & (now >= then * 1.25)
     return pd.DataFrame(
         {
+            "last_order_date": rows["last"],
             "recency_days": (end - rows["last"]).dt.days,
             "frequency": rows["frequency"],
             "monetary": rows["monetary"],
@@ -465,9 +466,9 @@ def test_retention(marts: duckdb.DuckDBPyConnection, sample: Sample) -> None:
             rated = complete and bool(start)
             kept = [int(bought[now].get(key, 0)) for key in sorted(start)]
             had = [int(bought[now - 1][key]) for key in sorted(start)]
-            gross = sum(map(min, kept, had))
             row = {
                 "is_complete": complete,
+                "is_small_sample": len(start) < SMALL_SAMPLE,
                 "count_start": len(start),
                 "count_end": len(end),
                 "count_retained": len(start & end),
@@ -476,18 +477,31 @@ def test_retention(marts: duckdb.DuckDBPyConnection, sample: Sample) -> None:
                 "count_resurrected": len(end - start - new),
                 "retention_rate": len(start & end) / len(start) if rated else np.nan,
                 "churn_rate": len(start - end) / len(start) if rated else np.nan,
-                "gross_revenue_retention": gross / sum(had) if rated else np.nan,
-                "net_revenue_retention": sum(kept) / sum(had) if rated else np.nan,
+                "start_revenue": sum(had),
+                "end_revenue": bought[now].sum(),
+                "new_revenue": sum(int(bought[now][key]) for key in new),
                 "net_kept_revenue": sum(kept),
-                "nrr_ci_low": np.nan,
-                "nrr_ci_high": np.nan,
+                "gross_kept_revenue": sum(map(min, kept, had)),
             }
-            if rated and len(start) > 1:
-                x, y = np.array(had, float), np.array(kept, float)
-                ratio = y.sum() / x.sum()
-                error = math.sqrt(len(x) * np.var(y - ratio * x, ddof=1)) / x.sum()
-                row["nrr_ci_low"] = max(ratio - 1.959963984540054 * error, 0)
-                row["nrr_ci_high"] = ratio + 1.959963984540054 * error
+            for rate, count in (("retention", len(start & end)), ("churn", len(start - end))):
+                for bound in ("low", "high"):
+                    row[f"{rate}_ci_{bound}"] = (
+                        getattr(binomtest(count, len(start)).proportion_ci(method="wilson"), bound)
+                        if rated
+                        else np.nan
+                    )
+            for name, of, most in (
+                ("net", kept, math.inf),
+                ("gross", list(map(min, kept, had)), 1.0),
+            ):
+                ratio = sum(of) / sum(had) if rated else np.nan
+                row[f"{name}_revenue_retention"] = ratio
+                error = np.nan
+                if rated and len(start) > 1:
+                    x, y = np.array(had, float), np.array(of, float)
+                    error = math.sqrt(len(x) * np.var(y - ratio * x, ddof=1)) / x.sum()
+                row[f"{name[0]}rr_ci_low"] = np.maximum(ratio - 1.959963984540054 * error, 0)
+                row[f"{name[0]}rr_ci_high"] = np.minimum(ratio + 1.959963984540054 * error, most)
             rows[kind, now.start_time] = row
     assert_same(found, pd.DataFrame.from_dict(rows, orient="index"))
 
@@ -513,9 +527,16 @@ def test_cohorts(marts: duckdb.DuckDBPyConnection, sample: Sample) -> None:
             is_past, is_over = month <= last, month < last
             active = cell["customer_key"].nunique()
             repeaters = (second["month"] <= month).sum()
-            interval = binomtest(active, size).proportion_ci(method="wilson")
+            interval, came_back = (
+                binomtest(int(count), size).proportion_ci(method="wilson")
+                for count in (active, repeaters)
+            )
             so_far = own[own["month"] <= month]
+            first_month = own.loc[own["month"] == cohort, "spend"].sum()
             rows[cohort.to_timestamp(), age] = {
+                "cell_month": month.to_timestamp() if is_past else pd.NaT,
+                "is_complete": is_over,
+                "is_small_sample": size < SMALL_SAMPLE,
                 "count_cohort": size,
                 "count_active": active if is_past else np.nan,
                 "retention_rate": active / size if is_over else np.nan,
@@ -524,6 +545,14 @@ def test_cohorts(marts: duckdb.DuckDBPyConnection, sample: Sample) -> None:
                 "count_orders": len(cell) if is_past else np.nan,
                 "count_repeaters": repeaters if is_past else np.nan,
                 "repeat_rate": repeaters / size if is_over else np.nan,
+                "repeat_ci_low": came_back.low if is_over else np.nan,
+                "repeat_ci_high": came_back.high if is_over else np.nan,
+                "revenue_retention_rate": cell["spend"].sum() / first_month
+                if is_over and first_month
+                else np.nan,
+                "cumulative_revenue_per_customer": so_far["spend"].sum() / CENT / size
+                if is_over
+                else np.nan,
                 "net_revenue": cell["spend"].sum() if is_past else np.nan,
                 "margin_after_refunds": cell["margin"].sum() if is_past else np.nan,
                 "cumulative_margin_per_customer": so_far["margin"].sum() / CENT / size
@@ -554,6 +583,7 @@ def test_acquisition(marts: duckdb.DuckDBPyConnection, sample: Sample) -> None:
     for row in sample.sales.itertuples():
         margin[row.customer_key, (row.month - cohort[row.customer_key]).n] += row.margin
     last_over = pd.Period(DAY, "M") - 1
+    names = dict(marts.execute("select campaign_id, campaign_name from campaigns").fetchall())
     seen = 0
     for (dimension, value, month), row in found.iterrows():
         members, costs = cohort, spent
@@ -581,8 +611,10 @@ def test_acquisition(marts: duckdb.DuckDBPyConnection, sample: Sample) -> None:
         worth = sample.ltv.loc[members.index]
         clv = worth["historic_value"].sum() / CENT + worth["predicted_value_lifetime"].sum()
         assert row["clv_per_customer"] == pytest.approx(clv / len(members), abs=1e-4)
-        cumulative, payback = 0.0, None
-        for age in range((last_over - members.min()).n + 1):
+        assert row["clv_to_cac"] == pytest.approx(clv / cost, rel=1e-6) if cost else True
+        assert row["is_small_sample"] == (len(members) < SMALL_SAMPLE)
+        cumulative, payback, ages = 0.0, None, (last_over - members.min()).n + 1
+        for age in range(ages):
             observed = members.index[members <= last_over - age]
             cumulative += sum(margin[key, age] for key in observed) / CENT / len(observed)
             if payback is None and cumulative >= row["cac"]:
@@ -590,6 +622,11 @@ def test_acquisition(marts: duckdb.DuckDBPyConnection, sample: Sample) -> None:
         assert (pd.isna(row["payback_months"]) and payback is None) or row[
             "payback_months"
         ] == payback
+        if ages > 0:
+            assert row["observed_months"] == ages - 1
+            assert row["margin_per_customer"] == pytest.approx(cumulative, rel=1e-9, abs=1e-9)
+        if dimension == "campaign":
+            assert row["campaign_name"] == names[value]
         seen += 1
     assert seen > 50
     assert set(found.index.get_level_values(0)) == {"all", "channel", "campaign"}

@@ -37,42 +37,14 @@ order_totals as (
     group by sales.customer_key
 ),
 
--- The channel with the most orders; the name decides between equals.
-channels as (
+-- Favourites are those of the segments: one rule, one place.
+behaviour as (
     select
         customer_key,
-        channel as favourite_channel
-    from (
-        select
-            customer_key,
-            channel,
-            row_number() over (
-                partition by customer_key order by count(*) desc, channel
-            ) as channel_rank
-        from sales
-        where channel is not null
-        group by customer_key, channel
-    ) as ranked
-    where channel_rank = 1
-),
-
-categories as (
-    select
-        customer_key,
-        count(*) as count_categories,
-        max(case when category_rank = 1 then product_category end) as favourite_category
-    from (
-        select
-            customer_key,
-            product_category,
-            row_number() over (
-                partition by customer_key order by sum(net_revenue) desc, product_category
-            ) as category_rank
-        from {{ ref('fct_order_lines') }}
-        where is_sale and customer_key is not null and product_category is not null
-        group by customer_key, product_category
-    ) as ranked
-    group by customer_key
+        count_categories,
+        favourite_category,
+        favourite_channel
+    from {{ ref('int_segments__customer_behaviour') }}
 ),
 
 responses as (
@@ -220,10 +192,10 @@ select
     cast(coalesce(order_totals.discount_amount, 0) as decimal(18, 4)) as discount_amount,
     cast(order_totals.net_revenue as double) / order_totals.count_orders as mean_order_revenue,
     cast(order_totals.largest_order_revenue as decimal(18, 4)) as largest_order_revenue,
-    cast(coalesce(categories.count_categories, 0) as bigint) as count_product_categories,
-    categories.favourite_category,
+    cast(coalesce(behaviour.count_categories, 0) as bigint) as count_product_categories,
+    behaviour.favourite_category,
     cast(coalesce(order_totals.count_channels, 0) as bigint) as count_order_channels,
-    channels.favourite_channel,
+    behaviour.favourite_channel,
     cast(order_totals.count_late_deliveries as double)
     / nullif(order_totals.count_deliveries, 0) as late_delivery_rate,
     cast(coalesce(responses.count_survey_responses, 0) as bigint) as count_survey_responses,
@@ -277,8 +249,7 @@ select
 from profiles
 cross join settings
 left join order_totals on profiles.customer_key = order_totals.customer_key
-left join channels on profiles.customer_key = channels.customer_key
-left join categories on profiles.customer_key = categories.customer_key
+left join behaviour on profiles.customer_key = behaviour.customer_key
 left join responses on profiles.customer_key = responses.customer_key
 inner join segments on profiles.customer_key = segments.customer_key
 inner join ltv on profiles.customer_key = ltv.customer_key
