@@ -28,6 +28,8 @@ classified as (
             when gap_days between 53 and 129 then 91
             when gap_days between 130 and 258 then 182
             when gap_days between 259 and 516 then 365
+            when gap_days between 517 and 894 then 730
+            when gap_days between 895 and 1548 then 1095
         end as period_days
     from gaps
 ),

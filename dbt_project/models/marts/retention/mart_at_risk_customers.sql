@@ -11,7 +11,8 @@ signals as (
         + cast(has_spend_fallen as integer)
         + cast(has_satisfaction_fallen as integer)
         + cast(has_unanswered_complaint as integer)
-        + cast(has_overdue_payment as integer) as count_reasons
+        + cast(has_overdue_payment as integer)
+        + cast(has_overdue_renewal as integer) as count_reasons
     from {{ ref('mart_customer_signals') }}
 ),
 
@@ -54,12 +55,16 @@ select
         ("signals.has_overdue_payment",
          "'Owes ' || " ~ money('signals.overdue_amount') ~ " || ' for ' || "
          ~ whole('signals.overdue_days') ~ " || ' days.'"),
+        ("signals.has_overdue_renewal",
+         "'Renewal of ' || signals.overdue_plan_name || ' is ' || "
+         ~ whole('signals.renewal_overdue_days') ~ " || ' days late.'"),
     ]) }} as reasons_text,
     signals.has_interval_stretched,
     signals.has_spend_fallen,
     signals.has_satisfaction_fallen,
     signals.has_unanswered_complaint,
     signals.has_overdue_payment,
+    signals.has_overdue_renewal,
     signals.last_purchase_date,
     signals.days_since_purchase,
     signals.mean_interval_days,

@@ -157,9 +157,55 @@ overdue as (
     group by orders.customer_key
 ),
 
+-- Who buys nothing but contracts is there as long as one of them runs.
+buyers as (
+    select customer_key from {{ ref('int_value__purchase_summaries') }}
+),
+
+-- The last payment of every contract. Late by a tenth of the period is late: months have 28 to 31
+-- days.
+contract_ends as (
+    select
+        renewals.customer_key,
+        renewals.plan_name,
+        not renewals.is_decided as is_running,
+        case
+            when
+                not renewals.is_decided
+                and settings.as_of_date - renewals.due_on > renewals.period_days / 10.0
+                then cast(settings.as_of_date - renewals.due_on as bigint)
+        end as overdue_days,
+        row_number() over (
+            order by
+                renewals.due_on desc,
+                renewals.plan_name desc,
+                renewals.plan_key,
+                renewals.customer_key,
+                renewals.contract_number
+        ) as lateness_rank
+    from {{ ref('int_value__renewals') }} as renewals
+    cross join settings
+    where not renewals.is_renewed
+),
+
+contracts as (
+    select
+        customer_key,
+        count(*) filter (where is_running) as count_running,
+        max(overdue_days) as renewal_overdue_days,
+        max_by(plan_name, case when overdue_days is not null then lateness_rank end)
+            as overdue_plan_name
+    from contract_ends
+    group by customer_key
+),
+
 signals as (
     select
         rhythms.*,
+        contracts.count_running,
+        buyers.customer_key is null as has_only_contracts,
+        contracts.renewal_overdue_days,
+        contracts.overdue_plan_name,
         cast(rhythms.days_since_purchase as double)
         / nullif(rhythms.mean_interval_days, 0) as interval_stretch,
         satisfaction.last_satisfaction_score,
@@ -177,6 +223,8 @@ signals as (
     left join satisfaction on rhythms.customer_key = satisfaction.customer_key
     left join complaints on rhythms.customer_key = complaints.customer_key
     left join overdue on rhythms.customer_key = overdue.customer_key
+    left join contracts on rhythms.customer_key = contracts.customer_key
+    left join buyers on rhythms.customer_key = buyers.customer_key
     -- A buyer has a last order.
     inner join orders as last_orders
         on rhythms.customer_key = last_orders.customer_key and last_orders.order_number = 1
@@ -185,8 +233,11 @@ signals as (
 judged as (
     select
         signals.*,
-        -- By own rhythm where it is known, and never after less than a month of silence.
+        -- A running contract holds; without one, by own rhythm where it is known, and never after
+        -- less than a month of silence.
         case
+            when signals.count_running > 0 then false
+            when signals.count_running = 0 and signals.has_only_contracts then true
             when signals.interval_stretch is not null
                 then
                     signals.interval_stretch >= settings.lost_interval_stretch
@@ -240,6 +291,10 @@ select
         false
     ) as has_satisfaction_fallen,
     not judged.is_lost and judged.count_unanswered_complaints > 0 as has_unanswered_complaint,
-    not judged.is_lost and judged.overdue_amount > 0 as has_overdue_payment
+    not judged.is_lost and judged.overdue_amount > 0 as has_overdue_payment,
+    judged.overdue_plan_name,
+    judged.renewal_overdue_days,
+    -- only a running contract is overdue, and its customer is not lost
+    judged.renewal_overdue_days is not null as has_overdue_renewal
 from judged
 cross join settings
