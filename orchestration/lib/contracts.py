@@ -50,7 +50,7 @@ PROVENANCE = {
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Raised whenever the reader would write a different Parquet file from the same export.
-READER_VERSION = 4
+READER_VERSION = 5
 
 
 class ContractError(ValueError):

@@ -35,6 +35,8 @@ from orchestration.lib.reading.values import Reading, read_as_declared
 # A share of values beyond which two conventions in one column are no longer slips of the pen: then
 # the values that both could mean are set aside too.
 _SLIP = 0.01
+# Of ten days one in a hundred times all are above 12, of ten years of this century all.
+_FEW_DAYS = 10
 _FORMS = 3  # of one column that get a quick way to be read
 
 
@@ -68,8 +70,9 @@ def refuse_open_dates(readings: Mapping[str, Reading], exported: ExportObject) -
     if unsettled:
         names = ", ".join(reading.column.name for reading in unsettled)
         raise RefusedError(
-            f"day and month of {names} cannot be told apart: no value has a number above 12, and "
-            "no other column of the file says which comes first",
+            f"day and month of {names} cannot be told apart: "
+            f"{' and '.join(dict.fromkeys(r.how for r in unsettled))}, and no other column of the "
+            "file says which comes first",
             f"declare `date_order: dmy` or `date_order: mdy` for {exported.name} in the contract",
         )
 
@@ -290,6 +293,10 @@ def _decide_order(reading: Reading, numeric: Sequence[Shape], exported: ExportOb
         )
     first = sum(shape.first_above_12 for shape in numeric)
     second = sum(shape.second_above_12 for shape in numeric)
+    total = sum(shape.count for shape in numeric)
+    if short and first == total >= _FEW_DAYS:
+        how = "the first number is always above 12, so that it may be a year of two digits"
+        return ordered("dmy", how, confidence="likely", is_open=True)
     if first or second:
         rarer = min(first, second)
         order: DateOrder = "dmy" if first >= second else "mdy"
@@ -313,7 +320,8 @@ def _decide_order(reading: Reading, numeric: Sequence[Shape], exported: ExportOb
             warning=_joined(reading.column, warnings),
         )
     if any(shape.open for shape in numeric):
-        return ordered("dmy", "no value tells", confidence="likely", is_open=True)
+        how = "no value has a number above 12"
+        return ordered("dmy", how, confidence="likely", is_open=True)
     return ordered("dmy", "day and month are the same number in every value")
 
 

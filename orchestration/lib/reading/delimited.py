@@ -170,7 +170,8 @@ def _grammar(dialect: Dialect) -> _Grammar:
         inside, escaped = f"[^{quote}]*(?:{quote}{quote}[^{quote}]*)*", f"{quote}({quote})"
     else:
         ordinary = f"[^{quote}{escape}]*"
-        inside, escaped = f"{ordinary}(?:{escape}.{ordinary})*", f"{escape}(.)"
+        inside = f"{ordinary}(?:{escape}.{ordinary})*"
+        escaped = f"{escape}([{quote}{escape}])"  # before anything else it is text
     return _Grammar(
         opening=re.compile(padding + quote),
         inside=re.compile(inside, re.DOTALL),

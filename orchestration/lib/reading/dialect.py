@@ -10,8 +10,8 @@ import fnmatch
 import mmap
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -25,9 +25,12 @@ from orchestration.lib.reading.delimited import (
 )
 from orchestration.lib.reading.layout import count_matches
 from orchestration.lib.reading.records import RefusedError
+from orchestration.lib.reading.spellings import NULL_SPELLINGS
 
 # The likelier ones first. Those of two characters are what programs make of a tab or a comma.
 DELIMITERS = (",", ";", "\t", "|", "^", "~", ", ", "; ", "\t\t", "\\t", "||", "::", ":", " ")
+# Those that stand inside times, addresses and texts have to explain more of a file than others.
+_INSIDE_VALUES = {":": 0.4, " ": 0.4}
 _LONGEST_DELIMITER = 4  # bytes, which DuckDB takes at most
 # With what a quote other than the usual one has to look better than that.
 _QUOTES = {'"': 0.0, "'": 0.1, "`": 0.2, "": 0.3}
@@ -37,16 +40,34 @@ _WRAPPERS = ("“”", "„“", "«»", "||", "$$", "``", "''", '""', "[]", "{}
 _SAMPLE_CHARACTERS = 1 << 18
 _SAMPLE_RECORDS = 200
 _MOST = 0.8  # of the cells of a sample
-# Rows that end with an empty cell too many, from which on it is a habit and not a shifted row.
+# Rows that end with an empty cell too many, from which on it is a habit and not a shifted row; and
+# their share of all rows, because in a shifted file other rows have other numbers of cells.
 _FEW_ENDS = 3
+_HABIT = 0.95
+# Rows from which on a column of numbers is known to be one.
+_FEW_NUMBERS = 5
 _FEW_MISFITS = 8  # rows of the sample; fewer that do not fit are set aside one by one
 PREAMBLE = 60  # records among which a header is looked for
 _TAIL = 1 << 16
 _END_OF_TEXT = "\x1a"  # what DOS writes behind the last line
 
+# Line ends of programs that know neither LF nor CR, and how people call them.
+_UNUSUAL_LINE_ENDS = {
+    "\u2028": "U+2028 LINE SEPARATOR",
+    "\u2029": "U+2029 PARAGRAPH SEPARATOR",
+    "\u0085": "U+0085 NEXT LINE",
+    "\x1e": "U+001E RECORD SEPARATOR",
+    "\x0b": "U+000B VERTICAL TAB",
+    "\x0c": "U+000C FORM FEED",
+}
+_RULE = re.compile("[-=_:+]{2,}")  # what is drawn under a header
 _SEPARATOR_LINE = re.compile(r"""\ufeff?"?sep=(.|\\t)"?[\r\n]*""", re.IGNORECASE)
 # The first cell of a row of totals, which has as many cells as the others.
-_TOTAL = re.compile("(grand |report )?totals?:?|sum|summe|gesamt|合计|总计", re.IGNORECASE)
+_TOTAL = re.compile(
+    "(grand |report |sub[- ]?)?totals?:?|sum:?|summe|gesamt(summe)?|average:?|avg|mean|median"
+    "|durchschnitt|mittelwert|moyenne|合计|总计|小计|平均",
+    re.IGNORECASE,
+)
 # What reports and query tools write behind the last row.
 FOOTER = re.compile(
     r"""(?ix) [\s"'(*-]* (
@@ -63,8 +84,9 @@ class TextLayout:
     """How the text of a file is laid out, and a file from which its rows can be read.
 
     `path` holds the rows in UTF-8, from line `first_line` of the export; its first `skip` records
-    (0 or 1) are a header. `headers` are the contract's names where the file has none. Warnings say
-    what a reader of the numbers should know.
+    (0 or 1) are a header. `headers` are the contract's names where the file has none. `not_rows`
+    has lines that look like a row and are none, each with the message of its row in quarantine.
+    Warnings say what a reader of the numbers should know.
     """
 
     path: Path
@@ -78,6 +100,7 @@ class TextLayout:
     line_end: str
     how: str
     warnings: tuple[str, ...] = ()
+    not_rows: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -133,10 +156,12 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
 
     Raises RefusedError when the text has no header that the contract knows.
     """
+    text, warnings = _with_known_line_ends(text, body.with_name("lines"))
     sample = _sample(text)
     if not any(line.strip() for line in sample):
         raise RefusedError("the file holds empty lines only", "export it again")
     found = _best(sample, exported, tabs)
+    found = replace(found, warnings=(*warnings, *found.warnings))
     dialect, records, header = found.dialect, found.records, found.header
     if header is None:
         return _without_header(text, exported, found, body)
@@ -147,7 +172,10 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
             "declare `header: false`",
         )
     head = records[header]
-    headers = _as_wide_as_rows(head.cells or [], records[header + 1 :])
+    headers = _as_wide_as_rows(head.cells or [], records[header + 1 :], dialect, exported)
+    if len(headers) > len(head.cells or []):
+        habit = "rows end with a delimiter that the header does not have: taken for no cell"
+        found = replace(found, warnings=(*found.warnings, habit))
     last = header + exported.header_rows - 1
     if last >= len(records):
         raise RefusedError(
@@ -173,6 +201,7 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
             line_end=_line_end([r.raw for r in records]),
             how=found.how,
             warnings=found.warnings,
+            not_rows=_further_header_rows(records[last + 1 :], len(headers)),
         ),
         0 if simple else _bytes_before(text, records[last]),
         1 if simple else records[last].line_number + line_count(records[last].raw),
@@ -184,9 +213,17 @@ def sniff_headers(text: Path) -> list[str]:
     """Return what is likely the header of a text that no contract describes.
 
     The dialect is the one under which most records have as many cells as most others, and several;
-    the header is the first of these records that is all names: filled, different, no numbers.
+    the header is the first of these records that is mostly filled.
+
+    Raises RefusedError when the text holds nothing, or JSON.
     """
+    text, _ = _with_known_line_ends(text, text.with_name("sniffed.lines"))
     sample = _sample(text)
+    start = next((line.strip() for line in sample if line.strip()), "")
+    if not start:
+        raise RefusedError("the file holds empty lines only", "export it again")
+    if start.startswith(('{"', "[{")):
+        raise RefusedError("the file holds JSON", "name it .json, or .ndjson for a record per line")
     best: tuple[float, list[str]] = (0, [])
     for delimiter in DELIMITERS:
         for quote, handicap in _QUOTES.items():
@@ -194,31 +231,24 @@ def sniff_headers(text: Path) -> list[str]:
                 records = _records(sample, Dialect(delimiter, quote, quote), None)
             except RefusedError:
                 continue
-            widths = Counter(len(r.cells) for r in records if r.cells)
+            widths = Counter(len(r.cells) for r in records if r.cells and len(r.cells) > 1)
             if not widths:
                 continue
-            width, count = max(widths.items(), key=lambda item: item[1] * (item[0] > 1))
-            regular = [r.cells for r in records if r.cells and len(r.cells) == width]
-            names = next((cells for cells in regular if _are_names(cells)), regular[0])
-            wrapped = sum(c[:1] in _QUOTES and c[:1] == c[-1:] != "" for c in names) / width
-            score = count / len(records) * (width > 1) - handicap - wrapped
+            width, count = widths.most_common(1)[0]
+            cells = [r.cells or [] for r in records]
+            filled = [2 * sum(map(bool, c)) >= width for c in cells]
+            header = next((i for i, c in enumerate(cells) if filled[i] and len(c) == width), None)
+            if header is None or any(filled[:header]):
+                continue
+            names = cells[header]
+            is_split = any(d in name for d in DELIMITERS[:4] for name in names)
+            if delimiter in _INSIDE_VALUES and (header > 0 or is_split):
+                continue
+            score = count / len(records) - handicap - _INSIDE_VALUES.get(delimiter, 0)
+            score -= sum(c[:1] in _QUOTES and c[:1] == c[-1:] != "" for c in names) / width
             if score > best[0]:
                 best = (score, names)
-    if best[1]:
-        return best[1]
-    first = next((line for line in sample if line.strip()), "")
-    if not first:
-        raise RefusedError("the file holds empty lines only", "export it again")
-    return [first.strip(' "\r\n')]
-
-
-def _are_names(cells: Sequence[str]) -> bool:
-    filled = [cell.strip() for cell in cells if cell.strip()]
-    return (
-        len(filled) == len(cells)
-        and len(set(filled)) == len(filled)
-        and not any(re.fullmatch(r"[\d.,:/ +-]+", cell) for cell in filled)
-    )
+    return best[1] or [start.strip(' "')]
 
 
 @dataclass(frozen=True)
@@ -315,7 +345,7 @@ def _looked_at(
         matches = [count_matches(r.cells or [], exported) for r in records[:PREAMBLE]]
         header = max(range(len(matches)), key=lambda i: matches[i])
         rows = records[header + 1 :]
-        names = _as_wide_as_rows(records[header].cells or [], rows)
+        names = _as_wide_as_rows(records[header].cells or [], rows, dialect, exported)
         width = len(names)
         found = matches[header]
     else:
@@ -359,9 +389,9 @@ def _require_rows_that_fit(found: _Candidate, exported: ExportObject) -> None:
     start = 0 if found.header is None else found.header + exported.header_rows
     rows = found.records[start:]
     misfits = [r for r in rows if r.cells is None or len(r.cells) > 1]
-    misfits = [r for r in misfits if _filled_width(r, found.width) != found.width]
+    misfits = [r for r in misfits if len(r.cells or []) != found.width]
     if len(misfits) >= _FEW_MISFITS and 2 * len(misfits) > len(rows):
-        widths = Counter(_filled_width(r, found.width) for r in misfits)
+        widths = Counter(len(r.cells or []) for r in misfits)
         width = widths.most_common(1)[0][0]
         others = f"have {width} cells" if width else "are malformed"
         raise RefusedError(
@@ -378,12 +408,6 @@ def _require_rows_that_fit(found: _Candidate, exported: ExportObject) -> None:
             f"export it with double quotes, or declare `quote:` for {exported.name} in the "
             'contract (`quote: ""` where these are part of the values)',
         )
-
-
-def _filled_width(record: TextRecord, width: int) -> int:
-    """Count the cells of a record, not those without text beyond a row's; 0 where malformed."""
-    cells = record.cells or []
-    return width if len(cells) > width and not any(cells[width:]) else len(cells)
 
 
 def _records(sample: Sequence[str], dialect: Dialect, width: int | None) -> list[TextRecord]:
@@ -507,27 +531,92 @@ def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer |
     return _Footer(tuple(footer), footer_at) if footer else None
 
 
+def _further_header_rows(records: Sequence[TextRecord], width: int) -> dict[int, str]:
+    """Find the records behind the header that label columns: rules, units, types, other names.
+
+    A rule is drawn in every cell. Other labels have no digit where every row of the file has one.
+    """
+    rows = [record for record in records if record.cells and len(record.cells) == width]
+    labels: dict[int, str] = {}
+    while rows:
+        first, *rows = rows
+        filled = [cell.strip() for cell in first.cells or [] if cell.strip()]
+        if len(filled) > 1 and all(_RULE.fullmatch(cell) for cell in filled):
+            labels[first.line_number] = "a rule under the header, no row"
+        # more of them may follow, at most two
+        elif _labels_numbers(first.cells or [], [row.cells or [] for row in rows[2:]]):
+            labels[first.line_number] = (
+                "reads like a further header row, without a digit where all other rows have one: "
+                "if it is one, declare `header_rows:`"
+            )
+        else:
+            break
+    return labels
+
+
+def _labels_numbers(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether a record has texts in columns in which all rows have digits."""
+    texts = numbers = 0
+    for position, cell in enumerate(cells):
+        others = [row[position] for row in rows if row[position].strip()]
+        is_empty = not cell.strip() or cell.strip().lower() in NULL_SPELLINGS
+        if is_empty or len(others) < _FEW_NUMBERS:
+            continue
+        if all(re.search(r"\d", other) for other in others):
+            has_digit = bool(re.search(r"\d", cell))
+            texts, numbers = texts + (not has_digit), numbers + has_digit
+    return texts > max(1, numbers)
+
+
+def _with_known_line_ends(text: Path, target: Path) -> tuple[Path, tuple[str, ...]]:
+    """Return a text with LF for line ends that no reader knows, and a warning that says so."""
+    with text.open(encoding="utf-8", newline="") as file:
+        start = file.read(_SAMPLE_CHARACTERS)
+    if "\n" in start or "\r" in start:
+        return text, ()
+    counts = {end: start.count(end) for end in _UNUSUAL_LINE_ENDS}
+    line_end = max(counts, key=lambda end: counts[end])
+    if not counts[line_end]:
+        return text, ()
+    with (
+        text.open(encoding="utf-8", newline="") as source,
+        target.open("w", encoding="utf-8", newline="") as out,
+    ):
+        while chunk := source.read(_SAMPLE_CHARACTERS):
+            out.write(chunk.replace(line_end, "\n"))
+    return target, (f"lines end with {_UNUSUAL_LINE_ENDS[line_end]}",)
+
+
 def _sample(text: Path) -> list[str]:
     """Read the first lines of a file; the last one is whole."""
     with text.open(encoding="utf-8-sig", newline="") as file:
         return file.readlines(_SAMPLE_CHARACTERS)
 
 
-def _as_wide_as_rows(headers: Sequence[str], rows: Sequence[TextRecord]) -> list[str]:
+def _as_wide_as_rows(
+    headers: Sequence[str], rows: Sequence[TextRecord], dialect: Dialect, exported: ExportObject
+) -> list[str]:
     """Drop empty headers at the end that no row has a cell for, or add those that rows end with.
 
     Programs that write a delimiter behind every cell may leave it out in the header, or only write
-    it there.
+    it there. They do so in every row: where only most rows are wider, cells are shifted. So they
+    are where the header has lost a delimiter, which leaves a name that the contract does not know
+    in place of two that it does, and maybe where quotes protect nothing.
     """
     widths = Counter(len(r.cells) for r in rows if r.cells)
-    usual = widths.most_common(1)[0][0] if widths else len(headers)
+    usual, often = widths.most_common(1)[0] if widths else (len(headers), 0)
     kept = list(headers)
     while len(kept) > usual and not kept[-1].strip():
         kept.pop()
     ends = [r.cells[len(kept) :] for r in rows if r.cells and len(r.cells) == usual]
-    if len(ends) >= _FEW_ENDS and usual > len(kept) and not any(any(cells) for cells in ends):
-        kept += [""] * (usual - len(kept))
-    return kept
+    is_habit = len(ends) >= _FEW_ENDS and often >= _HABIT * widths.total()
+    is_habit = is_habit and bool(dialect.quote) and not any(any(cells) for cells in ends)
+    if usual <= len(kept) or not is_habit:
+        return kept
+    known = count_matches(kept, exported)
+    if known < min(len(kept), len(exported.columns)):
+        return kept
+    return kept + [""] * (usual - len(kept))
 
 
 def _line_end(lines: Sequence[str]) -> str:

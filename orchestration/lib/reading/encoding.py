@@ -105,6 +105,13 @@ _MANY_LANGUAGES = {"cp1250": _CENTRAL_LANGUAGES, "iso8859-2": _CENTRAL_LANGUAGES
 # Text in ASCII only, in which these switch between alphabets.
 _SWITCHES = {b"\x1b$)C": "iso2022_kr", b"\x1b$B": "iso2022_jp_ext", b"\x1b$@": "iso2022_jp_ext"}
 
+# What UTF-7 makes of the plus sign, of characters beyond ASCII and of some signs. A plus sign in a
+# number never stands before what decodes to one of these, in a mailbox (`me+shop@`) hardly ever.
+_SHIFTED = re.compile(rb"\+([A-Za-z0-9+/]*)-?")
+_SHIFTED_LETTERS = frozenset("".join(_SINGLE_BYTE.values()) + _SIGNS)
+_SHIFTED_SIGNS = frozenset('!"#$%&*;<=>@[\\]^_`{|}~')
+_FEW_SHIFTED = 3  # letters, below which it may be chance
+
 # Below this mean a code page does not explain the text: see `_likelihood`.
 _PLAUSIBLE = 0.4
 _CLOSE = 0.15
@@ -233,14 +240,33 @@ def _by_switches(path: Path) -> Encoding | None:
     if path.stat().st_size == 0:
         return None
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data.find(b"\x1b") < 0:
-            return None
-        name = next((name for switch, name in _SWITCHES.items() if data.find(switch) >= 0), None)
+        name = "utf-7" if _is_utf7(data) else None
+        if data.find(b"\x1b") >= 0:
+            found = (name for switch, name in _SWITCHES.items() if data.find(switch) >= 0)
+            name = next(found, name)
     if name is None:
         return None
     warning = f"the encoding is not declared; {name} is likely, because switches between alphabets "
     warning += "occur: declare `encoding:` to be sure"
     return Encoding(name, "switches between alphabets occur", "likely", warning=warning)
+
+
+def _is_utf7(data: mmap.mmap) -> bool:
+    """Tell whether every plus sign of a text begins letters as UTF-7 writes them."""
+    letters = 0
+    for match in _SHIFTED.finditer(data):
+        if match[0] == b"+-":  # the plus sign itself
+            continue
+        try:
+            text = match[0].decode("utf-7")
+        except UnicodeDecodeError:
+            return False
+        is_chinese = len(text) > 1 and all("\u4e00" <= c <= "\u9fff" for c in text)
+        is_known = bool(match[1]) and set(text) <= _SHIFTED_LETTERS | _SHIFTED_SIGNS
+        if not is_chinese and not is_known:
+            return False
+        letters += not text.isascii()
+    return letters >= _FEW_SHIFTED
 
 
 def _by_likelihood(path: Path, exported: ExportObject) -> Encoding:

@@ -87,7 +87,7 @@ def look_at_text(layout: TextLayout) -> TextFacts:
         if data[-len(delimiter) :] == delimiter:
             suspects.append(delimiter)
     empty_lines = 0
-    if len(delimiter) > 1:
+    if len(delimiter) > 1 or layout.not_rows:
         misread = True
     elif not misread and (has_quotes or suspects):
         misread, empty_lines = _scanned(layout, suspects)
@@ -155,7 +155,7 @@ def _rest_of_line(file: io.BufferedReader, layout: TextLayout) -> bytes:
 
 
 def _quotes_in_place(block: bytes, dialect: Dialect) -> bool:
-    """Tell whether every quote of a block stands where a quoted cell has one.
+    """Tell whether every quote of a block stands where a quoted cell has one, and every escape.
 
     Of quotes in a row an even number is text. The one left over must open a cell behind a
     delimiter or close it before one, by turns. All quotes at once, because there may be millions.
@@ -169,6 +169,9 @@ def _quotes_in_place(block: bytes, dialect: Dialect) -> bool:
     at = np.flatnonzero(code == quote)
     if escape != quote:
         at = at[code[at - 1] != escape]
+        escaped = code[np.flatnonzero(code == escape) + 1]
+        if ((escaped != quote) & (escaped != escape)).any():  # DuckDB would drop the escape
+            return False
     if len(at) == 0:
         return True
     joined = np.diff(at) == 1
@@ -309,7 +312,8 @@ def mend(layout: TextLayout, path: Path, *, everything: bool = False) -> Mended:
                 return mended
             mended.anchors.append(at)
             end = at.offset + len(block)
-            rows = None if everything else _plain_rows(block, layout)
+            has_others = any(at.line <= n <= at.line + _lines(block) for n in layout.not_rows)
+            rows = None if everything or has_others else _plain_rows(block, layout)
             if rows is not None:
                 out.write(block)
                 at = _Anchor(at.row + rows, at.line + _lines(block), end)
@@ -391,7 +395,7 @@ def _written(mended: Mended, record: TextRecord, row: int, aside: io.TextIOBase)
         mended.longest = max(mended.longest, len(line.encode()))
         cells = [""] * layout.width
     else:
-        cells = record.cells or [""]
+        cells = [cell.strip("\ufeff") for cell in record.cells or [""]]
         mended.lone_quotes += record.problem is LONE_QUOTE
     if not dialect.quote:
         return dialect.delimiter.join(cells).encode()
@@ -411,7 +415,8 @@ def _problem(record: TextRecord, layout: TextLayout) -> tuple[str, str, str] | N
         return "undecodable", "bytes of the row are not text in the encoding of the file", raw
     count = len(record.cells) or 1
     if count == layout.width:
-        return None
+        message = layout.not_rows.get(record.line_number)
+        return ("repeated_header", message, compact(record.cells)) if message else None
     if count < layout.width and not record.raw.endswith(("\n", "\r")):
         raise RefusedError(
             f"line {record.line_number}: the last record has {count} of {layout.width} cells and "

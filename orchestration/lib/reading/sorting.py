@@ -326,6 +326,9 @@ def _checked(relation: Relation, reading: Reading, exported: ExportObject) -> st
     value = reading.sql(cell) if reading.is_checked else cell
     if column.name in exported.key and column.name in relation.headers:
         value = f"nullif({value}, {literal(relation.headers[column.name])})"
+    again = None if exported.key else _header_again(relation, exported)
+    if again and again[0] == column.name:
+        value = f"(case when {again[1]} then {failure} else {value} end)"
     if exported.must_be_filled(column):
         deleted = _is_deleted(relation, None, exported)
         if deleted is None or column.name in exported.key:
@@ -350,6 +353,19 @@ def _is_deleted(
     return f"coalesce(try_cast({value} as boolean), false)"
 
 
+def _header_again(relation: Relation, exported: ExportObject) -> tuple[str, str] | None:
+    """Return a column and the condition under which a row is the header once more.
+
+    The key tells, where there is none all columns together.
+    """
+    names = [name for name in exported.key or relation.headers if relation.cells.get(name)]
+    names = [name for name in names if name in relation.headers]
+    if not names or (len(names) == 1 and not exported.key):
+        return None
+    same = (f"{relation.cells[name]} = {literal(relation.headers[name])}" for name in names)
+    return names[0], " and ".join(same)
+
+
 def _problems(
     relation: Relation, readings: Readings, exported: ExportObject
 ) -> Iterable[tuple[str, Column, str, str, str]]:
@@ -357,16 +373,11 @@ def _problems(
 
     Messages carry no value, so that personal data stays in the one column that is masked.
     """
-    headed = [
-        name for name in exported.key if relation.cells.get(name) and name in relation.headers
-    ]
-    if headed:
-        same = " and ".join(
-            f"{relation.cells[name]} = {literal(relation.headers[name])}" for name in headed
-        )
-        first = exported.column(headed[0])
+    again = _header_again(relation, exported)
+    if again:
+        name, same = again
         message = "the header occurs again: the file holds several exports"
-        yield same, first, str(relation.cells[headed[0]]), "repeated_header", message
+        yield same, exported.column(name), str(relation.cells[name]), "repeated_header", message
     # A row that says "deleted" needs nothing but its key: systems leave the other cells empty.
     deleted = _is_deleted(relation, readings, exported)
     for column in exported.columns:

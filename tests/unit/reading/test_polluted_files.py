@@ -1,0 +1,220 @@
+"""A known table, polluted in the ways of the Pollock benchmark and some more, read without a key.
+
+Pollock (Vitagliano et al., VLDB 2023) takes one file and spoils its header, single rows,
+delimiters, quotes and line ends one at a time. The contract here has neither key nor types, so that
+nothing but the layout can tell what is wrong: every row must be right, aside with a reason, or the
+file refused.
+"""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from orchestration.lib.reading.records import FileRecord
+from tests.unit.reading.conftest import Shop
+
+HEADER = ["DATE", "Qty", "PRODUCTID", "Type", "Description", "Comments"]
+TYPES = ["Men's Hiking Boots", "Throw Pillow, Wooden Paddles", 'Dining Table, Round 48"']
+TEXTS = ["rugged, yet light", "here: just one, soft, touch", "crisp action in our 8'9\" rod"]
+ROWS = [
+    [f"{13 + i}/01/2026", str(i), f"MG-{1000 + i}", TYPES[i % 3], TEXTS[i % 3], ""]
+    for i in range(12)
+]
+CONTRACT: dict[str, Any] = {
+    "columns": [{"name": name.lower()} for name in HEADER],
+    "key": [],
+    "watermark": None,
+    "null_values": [],
+}
+
+
+def cells(row: list[str], quote: str = '"') -> list[str]:
+    """Quote the texts, as the source of the benchmark does, and what has to be quoted."""
+    return [
+        f"{quote}{cell.replace(quote, 2 * quote)}{quote}"
+        if position == 4 or any(c in cell for c in (",", quote))
+        else cell
+        for position, cell in enumerate(row)
+    ]
+
+
+LINES = [cells(row) for row in [HEADER, *ROWS]]
+
+
+def text(lines: list[list[str]], delimiter: str = ",", line_end: str = "\r\n") -> str:
+    return "".join(delimiter.join(line) + line_end for line in lines)
+
+
+def changed(number: int, line: list[str]) -> str:
+    return text([*LINES[:number], line, *LINES[number + 1 :]])
+
+
+def land(shop: Shop, content: str | bytes, **changes: Any) -> tuple[FileRecord, list[list[str]]]:
+    """Land a file; return its record and its rows with empty texts for NULL."""
+    shop.put("orders.csv", content)
+    changes = {**CONTRACT, **changes}
+    (record,) = records = shop.land(**changes)
+    if record.status != "loaded":
+        assert record.remedy
+        return record, []
+    names = ", ".join(column["name"] for column in CONTRACT["columns"])
+    return record, [[cell or "" for cell in row] for row in shop.rows(records, names, **changes)]
+
+
+def assert_nothing_is_silent(record: FileRecord, landed: list[list[str]]) -> None:
+    if record.status == "refused":
+        return
+    counts = Counter(map(tuple, ROWS))
+    wrong = [row for row in landed if not counts[tuple(row)]]
+    assert not wrong, (record, wrong)
+    assert len(landed) + record.rows_quarantined == len(ROWS), record
+
+
+POLLUTED = {
+    **{
+        f"delimiter lost in line {row}, column {column}": changed(
+            row,
+            [*line[: column - 1], line[column - 1] + line[column], *line[column + 1 :]],
+        )
+        for row in (0, 1, 7, 12)
+        for column in (1, 3, 5)
+        for line in [LINES[row]]
+    },
+    **{
+        f"delimiter more in line {row}, column {column}": changed(
+            row, [*line[:column], "", *line[column:]]
+        )
+        for row in (0, 1, 12)
+        for column in (0, 4, 6)
+        for line in [LINES[row]]
+    },
+    **{
+        f"quote more in line {row}, column {column}": changed(
+            row, [*line[:column], '"' + line[column], *line[column + 1 :]]
+        )
+        for row in (0, 1, 12)
+        for column in (0, 4, 5)
+        for line in [LINES[row]]
+    },
+    "line with blanks for commas": changed(5, [" ".join(LINES[5])]),
+    "quotes not doubled": text([[c.replace('""', '"') for c in line] for line in LINES]),
+    "no quotes": text([HEADER, *ROWS]),
+    "typographic quotes": text(LINES).replace(',"', ",“").replace('",', "”,"),
+    "no header": text(LINES[1:]),
+    "one of two tables has more columns": text(LINES + [[*line, ""] for line in LINES]),
+    "one byte at the beginning of every line": text(LINES).encode().replace(b"\n", b"\n\xfe"),
+    "a quote at the end": text(LINES) + '"  ',
+    "cut off": text(LINES)[:-20],
+}
+
+
+@pytest.mark.parametrize("content", POLLUTED.values(), ids=POLLUTED.keys())
+def test_rows_are_right_or_aside_or_the_file_is_refused(shop: Shop, content: str | bytes) -> None:
+    """Incident to prevent: `DATEQty` in the header, and every row one column to the right."""
+    assert_nothing_is_silent(*land(shop, content))
+
+
+READABLE = {
+    "line separators of Unicode": text(LINES, line_end="\u2029"),
+    "apostrophes as quotes": text([cells(row, quote="'") for row in [HEADER, *ROWS]]),
+    "delimited by blanks": text(
+        [[f'"{c}"' if " " in c and c[0] != '"' else c for c in line] for line in LINES], " "
+    ),
+    "a mark of byte order within a row": text(LINES).replace(",MG-1004", ",\ufeffMG-1004"),
+}
+
+
+@pytest.mark.parametrize("content", READABLE.values(), ids=READABLE.keys())
+def test_every_row_is_right(shop: Shop, content: str) -> None:
+    record, landed = land(shop, content)
+    assert landed == ROWS, record
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [LINES[0]],
+        [LINES[0], LINES[0]],
+        [["dd/mm/yyyy", "pieces", "", "", "", ""]],
+        [["date", "int", "varchar", "varchar", "varchar", "varchar"]],
+        [["----", "---", "---------", "----", "-----------", "--------"]],
+        [["What day?", "How many?", "Which?", "", "", ""], ["date", "number", "code", "", "", ""]],
+    ],
+    ids=["header twice", "three times", "units", "types", "a rule", "questions and types"],
+)
+def test_further_header_rows_are_set_aside(shop: Shop, lines: list[list[str]]) -> None:
+    """A row of units lands as a row wherever all columns are text."""
+    record, landed = land(shop, text([LINES[0], *lines, *LINES[1:]]))
+    assert landed == ROWS
+    assert record.rows_quarantined == len(lines)
+    found = shop.quarantine([record])
+    assert [(row["reason"], row["line_number"]) for row in found] == [
+        ("repeated_header", number) for number in range(2, len(lines) + 2)
+    ]
+
+
+def test_a_first_row_with_texts_is_a_row(shop: Shop) -> None:
+    """One odd cell is no header: a name in the column of products, nothing in that of numbers."""
+    first = ["12/01/2026", "n/a", "unknown", "Sandals", "new", ""]
+    record, landed = land(shop, text([LINES[0], first, *LINES[1:]]))
+    assert landed == [first, *ROWS]
+    assert (record.rows_quarantined, record.message) == (0, None)
+
+
+def test_a_header_in_the_middle_is_set_aside(shop: Shop) -> None:
+    record, landed = land(shop, text([*LINES[:6], LINES[0], *LINES[6:]]))
+    assert (landed, record.rows_quarantined) == (ROWS, 1)
+
+
+@pytest.mark.parametrize("total", ["Total", "Average:", "合计", "Subtotal"])
+def test_a_last_row_that_sums_up_is_left_out_with_a_warning(shop: Shop, total: str) -> None:
+    record, landed = land(shop, text([*LINES, [total, "66", "", "", "", ""]]))
+    assert (landed, record.footer_lines) == (ROWS, 1)
+    assert "left out behind the last row" in str(record.message)
+
+
+def test_rows_that_end_with_a_delimiter_more_than_the_header_are_told(shop: Shop) -> None:
+    """They are a habit of programs; a cell more in every row would look alike."""
+    record, landed = land(shop, text([LINES[0], *([*line, ""] for line in LINES[1:])]))
+    assert landed == ROWS
+    assert record.message == (
+        "rows end with a delimiter that the header does not have: taken for no cell"
+    )
+
+
+def test_a_backslash_before_other_characters_is_text(shop: Shop) -> None:
+    rows = [[*row[:4], row[4].replace("'", "\\'"), row[5]] for row in ROWS]
+    lines = [[c.replace('""', '\\"') for c in cells(row)] for row in [HEADER, *rows]]
+    assert land(shop, text(lines))[1] == rows
+
+
+@pytest.mark.parametrize(
+    ("texts", "is_found"),
+    [
+        (["très bon + vite", "Müller", "ça va, été"], True),
+        (["购买很快", "张伟", "非常 好看"], True),
+        (["+49 30 1234", "me+shop@example.com", "1+1"], False),
+    ],
+)
+def test_utf_7_is_recognised_where_every_plus_sign_begins_letters(
+    shop: Shop, texts: list[str], is_found: bool
+) -> None:
+    rows = [[*row[:4], texts[i % 3], ""] for i, row in enumerate(ROWS)]
+    content = text([cells(row) for row in [HEADER, *rows]])
+    record, landed = land(shop, content.encode("utf-7" if is_found else "utf-8"))
+    assert landed == rows
+    assert record.encoding == ("utf-7" if is_found else "utf-8")
+    assert bool(record.message) is is_found
+
+
+def test_years_of_two_digits_that_may_come_first_are_not_guessed(shop: Shop) -> None:
+    columns = [{**column, "type": "date"} for column in CONTRACT["columns"][:1]]
+    columns += CONTRACT["columns"][1:]
+    rows = [[f"18-01-{day:02d}", *row[1:]] for day, row in enumerate(ROWS, 5)]
+    content = text([cells(row) for row in [HEADER, *rows]])
+    record, _ = land(shop, content, columns=columns)
+    assert record.status == "refused"
+    assert "may be a year of two digits" in str(record.message)
+    _, landed = land(shop, content, columns=columns, date_order="ymd")
+    assert [row[0] for row in landed] == [f"2018-01-{day:02d}" for day in range(5, 17)]
