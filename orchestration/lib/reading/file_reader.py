@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from orchestration.lib.contracts import ExportObject, FileFormat
 from orchestration.lib.reading.decisions import decide, refuse_open_dates
@@ -263,26 +264,19 @@ def _lines_of(
     """
     if layout.line_end not in ("LF", "CRLF") or layout.may_have_empty_lines():
         return layout.line_numbers(rows)
+    texts = [f"c{position}" for position in range(layout.width)]
     breaks = " + ".join(
-        f"coalesce(length(c{p}) - length(replace(c{p}, chr(10), '')), 0)"
-        for p in range(layout.width)
+        f"coalesce(length({c}) - length(replace({c}, chr(10), '')), 0)" for c in texts
     )
-    before = (
-        "sum(breaks) over (order by _row_number rows between unbounded preceding and 1 preceding)"
-    )
+    has_breaks = " or ".join(f"contains({c}, chr(10))" for c in texts)
     found = con.execute(
-        f"""
-        select _row_number, coalesce(before, 0)
-        from (
-            select _row_number, {before} as before
-            from (select _row_number, {breaks} as breaks from {staged})
-        )
-        where _row_number in (select unnest(?::bigint[]))
-        """,
-        [rows],
-    )
+        f"select _row_number, {breaks} as breaks from {staged} "
+        f"where coalesce({has_breaks}, false) order by _row_number"
+    ).fetchnumpy()
+    before = np.concatenate(([0], np.cumsum(found["breaks"])))
     start = layout.first_line + layout.skip - 1
-    return {row: start + row + int(before) for row, before in found.fetchall()}
+    places = np.searchsorted(found["_row_number"], rows)
+    return {row: start + row + int(before[at]) for row, at in zip(rows, places, strict=True)}
 
 
 def delimited_relation(

@@ -247,9 +247,10 @@ class _Anchor(NamedTuple):
 class Mended:
     """A file with one header line that DuckDB reads rightly, and what had to be done for it.
 
-    Malformed records are rows without text there; `malformed` has, as one JSON array per line (the
-    longest of them of `longest` bytes), what they were: row number, line, reason, message, text.
-    Counted are they, empty lines between rows and records with a quote that was taken as text.
+    Malformed records are rows there that hold a mark only; `malformed` has, as one JSON array per
+    line (the longest of them of `longest` bytes), what they were: row number, line, reason,
+    message, text. Counted are they, empty lines between rows and records with a quote that was
+    taken as text.
     """
 
     layout: TextLayout
@@ -385,7 +386,7 @@ def _parsed(layout: TextLayout, start: _Anchor) -> Iterator[tuple[TextRecord, in
 
 
 def _written(mended: Mended, record: TextRecord, row: int, aside: io.TextIOBase) -> bytes:
-    """Write a row anew, a malformed one without its text, which goes aside."""
+    """Write a row anew, of a malformed one a mark, while its text goes aside."""
     layout, dialect = mended.layout, mended.dialect
     problem = _problem(record, layout)
     if problem is not None:
@@ -393,7 +394,7 @@ def _written(mended: Mended, record: TextRecord, row: int, aside: io.TextIOBase)
         aside.write(line)
         mended.count_malformed += 1
         mended.longest = max(mended.longest, len(line.encode()))
-        cells = [""] * layout.width
+        cells = [MARK, *[""] * (layout.width - 1)]
     else:
         cells = [cell.strip("\ufeff") for cell in record.cells or [""]]
         mended.lone_quotes += record.problem is LONE_QUOTE

@@ -25,6 +25,8 @@ _PARQUET = "compression zstd, compression_level 1, dictionary_size_limit 5000"
 # Of eight bytes each.
 _SORTED_HASHES = 20_000_000
 
+# The reason of rows of which the temporary table `malformed` has more.
+MALFORMED = "malformed"
 NO_METADATA = "null::varchar"
 UNUSABLE_ROW = "unusable row"
 _NO_TEXT = (
@@ -120,29 +122,44 @@ def has_conflicting_keys(
     relation: Relation,
     exported: ExportObject,
 ) -> bool:
-    """Tell whether two rows of one key differ in what was landed of a relation.
+    """Tell whether two rows of one key differ in what was landed of a relation."""
+    if not exported.key:
+        return False
+    found = _landed(parquet, relation, exported)
+    keys = ", ".join(quoted(name) for name in exported.key)
+    repeated = _repeated(con, found, keys, rows)
+    if repeated is None:
+        return False
+    conflicts = _conflicting_keys(repeated, repeated.cells, exported)
+    return con.execute(f"select 1 from ({conflicts}) limit 1").fetchone() is not None
+
+
+def _repeated(
+    con: duckdb.DuckDBPyConnection, relation: Relation, key: str, rows: int
+) -> Relation | None:
+    """Return a relation without most rows whose key occurs once; None where all keys do.
 
     Different hashes are different keys, which settles nearly every file. Sorting them takes a
     quarter of the time of counting them in SQL, as long as they fit into memory.
     """
-    if not exported.key:
-        return False
-    keys = ", ".join(quoted(name) for name in exported.key)
-    source = f"read_parquet({literal(str(parquet))})"
-    if rows <= _SORTED_HASHES:
-        import numpy as np
+    hashed = f"hash({key})"
+    if rows > _SORTED_HASHES:
+        row = con.execute(f"select count(distinct {hashed}) from {relation.source}").fetchone()
+        return None if row is not None and row[0] == rows else relation
+    import numpy as np
 
-        hashes = con.execute(f"select hash({keys}) as h from {source}").fetchnumpy()["h"]
-        ordered = np.sort(np.asarray(hashes))
-        are_distinct = not (ordered[1:] == ordered[:-1]).any()
-    else:
-        row = con.execute(f"select count(distinct hash({keys})) from {source}").fetchone()
-        are_distinct = row is not None and row[0] == rows
-    if are_distinct:
-        return False
-    found = _landed(parquet, relation, exported)
-    conflicts = _conflicting_keys(found, found.cells, exported)
-    return con.execute(f"select 1 from ({conflicts}) limit 1").fetchone() is not None
+    found = con.execute(f"select {hashed} as h from {relation.source}").fetchnumpy()["h"]
+    ordered = np.sort(np.asarray(found))
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if len(repeated) == 0:
+        return None
+    con.execute(
+        "create or replace temp table repeated as select unnest(?::ubigint[]) as h",
+        [repeated.tolist()],
+    )
+    return replace(
+        relation, source=f"(from {relation.source} where {hashed} in (select h from repeated))"
+    )
 
 
 def sort_rows(
@@ -193,26 +210,19 @@ def sort_rows(
         where problem is not null
         """
     )
-    if exported.key:
-        good = without_quarantined(relation)
-        cells = {
-            name: _landing(readings[name], cell) for name, cell in relation.cells.items() if cell
-        }
-        keys_text = ", ".join(cells[name] for name in exported.key)
-        names = ", ".join(exported.key)
-        version = _version(cells, exported)
-        con.execute(
-            f"""
-            insert into quarantined
-            select
-                _row_number, _line_number, {literal(names)}, concat_ws(', ', {keys_text}),
-                'duplicate_key',
-                'another row of this file has the same {names} but other values', _raw_row,
-                {key_values}
-            from {good.source}
-            where ({version}) in ({_conflicting_keys(good, cells, exported)})
-            """
-        )
+    con.execute(
+        "create temp table if not exists malformed (_row_number bigint, _line_number bigint, "
+        "_reason varchar, _message varchar, _raw_row varchar)"
+    )
+    con.execute(
+        f"""
+        update quarantined
+        set line_number = _line_number, reason = _reason, message = _message, raw_row = _raw_row
+        from malformed
+        where row_number = _row_number and reason = {literal(MALFORMED)}
+        """
+    )
+    _set_conflicts_aside(con, relation, readings, exported, key_values)
     if lines_of is not None:
         unknown = "select row_number from quarantined where line_number is null"
         lines = lines_of([number for (number,) in con.execute(unknown).fetchall()])
@@ -244,10 +254,38 @@ def sort_rows(
     return aside, int(empty_rows[0]) - aside
 
 
-def without_quarantined(relation: Relation) -> Relation:
-    """Leave out the rows that `sort_rows` has set aside."""
-    rest = "_row_number not in (select row_number from quarantined)"
-    return replace(relation, source=f"(from {relation.source} where {rest})")
+def _set_conflicts_aside(
+    con: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    readings: Readings,
+    exported: ExportObject,
+    key_values: str,
+) -> None:
+    """Add the rows to `quarantined` of which another row has the key but other values."""
+    if not exported.key:
+        return
+    cells = {name: _landing(readings[name], cell) for name, cell in relation.cells.items() if cell}
+    version = _version(cells, exported)
+    good = _usable(relation, readings, exported)
+    total = con.execute(f"select count(*) from {relation.source}").fetchone()
+    assert total is not None  # an aggregate has a row
+    repeated = _repeated(con, good, version, total[0])
+    if repeated is None:
+        return
+    keys_text = ", ".join(cells[name] for name in exported.key)
+    names = ", ".join(exported.key)
+    con.execute(
+        f"""
+        insert into quarantined
+        select
+            _row_number, _line_number, {literal(names)}, concat_ws(', ', {keys_text}),
+            'duplicate_key',
+            'another row of this file has the same {names} but other values', _raw_row,
+            {key_values}
+        from {repeated.source}
+        where ({version}) in ({_conflicting_keys(repeated, cells, exported)})
+        """
+    )
 
 
 def copy_sorted(
@@ -259,13 +297,33 @@ def copy_sorted(
     exported_at: datetime | None,
     target: Path,
 ) -> int:
-    """Write the rows that `sort_rows` left, under the numbers they have in the file."""
+    """Write the rows that `sort_rows` left, in their order and under their numbers in the file.
+
+    Rows are picked by what they say, not by their numbers: that keeps their order, which a join
+    does not, and sorting a file takes memory of its size. Only conflicts are known by number.
+    """
     cells = {name: _landing(readings[name], cell) for name, cell in relation.cells.items() if cell}
+    source = _usable(relation, readings, exported).source
+    conflicts = "select row_number from quarantined where reason = 'duplicate_key'"
+    order = ""
+    if con.execute(f"{conflicts} limit 1").fetchone():
+        source = f"(from {source} where _row_number not in ({conflicts}))"
+        order = "order by _row_number"
     return _copy(
         con,
         f"select {_columns(cells, relation, exported, provenance, exported_at)}, _row_number "
-        f"from {without_quarantined(relation).source} order by _row_number",
+        f"from {source} {order}",
         target,
+    )
+
+
+def _usable(relation: Relation, readings: Readings, exported: ExportObject) -> Relation:
+    """Leave out the rows with which anything is wrong by themselves."""
+    wrong = [condition for condition, *_ in _problems(relation, readings, exported)]
+    wrong = ["_reason is not null", *filter(None, [relation.is_empty(exported)]), *wrong]
+    is_wrong = " or ".join(f"({condition})" for condition in wrong)
+    return replace(
+        relation, source=f"(from {relation.source} where not coalesce({is_wrong}, false))"
     )
 
 

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import duckdb
 
 from orchestration.lib.contracts import ExportObject
+from orchestration.lib.reading.encoding import MARK
 from orchestration.lib.reading.json_text import compact, json_records, text_of
 from orchestration.lib.reading.layout import Layout, match_columns
 from orchestration.lib.reading.plain import Mended
 from orchestration.lib.reading.records import RefusedError
-from orchestration.lib.reading.sorting import Relation
+from orchestration.lib.reading.sorting import MALFORMED, Relation
 from orchestration.lib.reading.sql import literal
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
@@ -42,32 +43,30 @@ def stage_delimited(
 ) -> str:
     """Stage a text file that DuckDB reads without an objection; return what to select from.
 
-    `mended` knows of malformed rows what they were. The lines of the others are not known to
-    DuckDB.
+    Of malformed rows, which `mended` has marked, the rows only say that they are; the temporary
+    table `malformed` has what they were. The lines of the others are not known to DuckDB.
     """
     con.execute(f"copy (from {source}) to {literal(str(staged))} (format parquet, compression lz4)")
-    cells = f"to_json([{_cells(width)}])::varchar"
-    numbered = f"read_parquet({literal(str(staged))}, file_row_number = true)"
-    if mended is None or not mended.count_malformed:
-        return (
-            "(select * exclude (file_row_number), file_row_number + 1 as _row_number, "
-            "null::bigint as _line_number, null::varchar as _reason, null::varchar as _message, "
-            f"{cells} as _raw_row from {numbered})"
+    is_marked = mended is not None and mended.count_malformed > 0
+    if mended is not None and is_marked:
+        names = ("_row_number", "_line_number", "_reason", "_message", "_raw_row")
+        select = ", ".join(
+            f"cell[{position}]{'::bigint' if position <= 2 else ''} as {name}"
+            for position, name in enumerate(names, 1)
         )
-    names = ("_row_number", "_line_number", "_reason", "_message", "_raw_row")
-    select = ", ".join(
-        f"cell[{position}]{'::bigint' if position <= 2 else ''} as {name}"
-        for position, name in enumerate(names, 1)
-    )
-    con.execute(
-        f"create or replace temp table malformed as select {select} from "
-        + _json_lines(mended.malformed, mended.longest)
-    )
+        con.execute(
+            f"create or replace temp table malformed as select {select} from "
+            + _json_lines(mended.malformed, mended.longest)
+        )
+    mark = literal(MARK)
+    rows = f"* exclude (file_row_number) replace (nullif(c0, {mark}) as c0)"
+    rows = rows if is_marked else "* exclude (file_row_number)"
     return (
-        "(select rows.* exclude (file_row_number), file_row_number + 1 as _row_number, "
-        "_line_number, _reason, _message, "
-        f"coalesce(malformed._raw_row, {cells}) as _raw_row "
-        f"from {numbered} as rows left join malformed on _row_number = file_row_number + 1)"
+        f"(select {rows}, file_row_number + 1 as _row_number, "
+        "null::bigint as _line_number, "
+        f"{f'if(c0 = {mark}, {literal(MALFORMED)}, null)' if is_marked else 'null'}::varchar "
+        f"as _reason, null::varchar as _message, to_json([{_cells(width)}])::varchar as _raw_row "
+        f"from read_parquet({literal(str(staged))}, file_row_number = true))"
     )
 
 
