@@ -49,11 +49,17 @@ _CLOCK = (
     "(?: *(?:UTC|GMT)?([Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
 )
 _CLOCK_PARTS = ("h", "mi", "s", "f", "ap", "z")
+# As Excel shows it in East Asia: the half of the day stands before the hour.
+_ASIAN_CLOCK = " +(上午|下午|오전|오후|午前|午後) *([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?"
 # Spelling of a date or time → pattern and the parts it captures, in order.
 TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "ymd": (
         f"([0-9]{{4}})[-/.]{_DAY_MONTH}[-/.]{_DAY_MONTH}{_CLOCK}",
         ("y", "m", "d", *_CLOCK_PARTS),
+    ),
+    "ymd 上午": (
+        f"([0-9]{{4}})[-/.]{_DAY_MONTH}[-/.]{_DAY_MONTH}{_ASIAN_CLOCK}",
+        ("y", "m", "d", "ap", "h", "mi", "s"),
     ),
     "dmy": (
         f"{_DAY_MONTH}[-/. ]{_DAY_MONTH}[-/. ]{_YEAR}{_CLOCK}",
@@ -75,14 +81,20 @@ TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         f"(?i){_WEEKDAY}({_MONTH})[.]? +{_DAY_MONTH}(?:st|nd|rd|th)?,? +([0-9]{{4}}){_CLOCK}",
         ("m", "d", "y", *_CLOCK_PARTS),
     ),
+    "month-name day time year": (
+        f"(?i){_WEEKDAY}({_MONTH}) +{_DAY_MONTH} +([0-9]{{1,2}}):([0-9]{{2}}):([0-9]{{2}}) +"
+        "([0-9]{4})",
+        ("m", "d", "h", "mi", "s", "y"),
+    ),
     "年月日": (
         f"([0-9]{{4}}) *[年년] *{_DAY_MONTH} *[月월] *{_DAY_MONTH} *[日号號일]?"
-        "(?: *(上午|下午|오전|오후)? *([0-9]{1,2})[:时時点點시] *([0-9]{1,2})?[:分분]? *"
+        "(?: *(上午|下午|오전|오후|午前|午後)? *([0-9]{1,2})[:时時点點시] *([0-9]{1,2})?[:分분]? *"
         "([0-9]{1,2})?[秒초]?)?",
         ("y", "m", "d", "ap", "h", "mi", "s"),
     ),
     "yyyymmdd": (
-        "([0-9]{4})([0-9]{2})([0-9]{2})(?:T?([0-9]{2})([0-9]{2})([0-9]{2})([Zz])?)?",
+        "([0-9]{4})([0-9]{2})([0-9]{2})(?:T?([0-9]{2})([0-9]{2})([0-9]{2})"
+        "([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?",
         ("y", "m", "d", "h", "mi", "s", "z"),
     ),
 }
@@ -90,11 +102,12 @@ TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 ISO_FORM = "0000-00-00(?:[ T]00:00(?::00(?:[.]0{1,6})?Z?)?)?"
 ORDERED_FORM = f"{ISO_FORM}|00([-/.])00\\1(?:0000)(?: 00:00(?::00)?)?"
 # Numbers that stand for a time, with the values they may have: Excel's days since 1899-12-30
-# between 1927 and 2119, and seconds and milliseconds since 1970 between 1990 and 2100.
+# between 1927 and 2119, and seconds, milliseconds, microseconds since 1970 between 1990 and 2100.
 COUNTS: Mapping[str, tuple[re.Pattern[str], float, float]] = {
     "Excel serial": (re.compile("0{5}(?:[.]0+)?"), 10_000, 80_000),
     "epoch seconds": (re.compile("0{9,10}(?:[.]0+)?"), 631_152_000, 4_102_444_800),
     "epoch milliseconds": (re.compile("0{12,13}"), 631_152_000_000, 4_102_444_800_000),
+    "epoch microseconds": (re.compile("0{15,16}"), 631_152_000_000_000, 4_102_444_800_000_000),
 }
 
 GROUPERS = " \u00a0\u2007\u202f'’"

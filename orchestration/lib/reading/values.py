@@ -213,7 +213,7 @@ class Reading:
             return f"try_cast({day} as date)::varchar"
         hour, clock = "p.h", "p.h || ':' || if(p.mi = '', '00', p.mi)"
         if "ap" in parts:
-            afternoon = "p.ap in ('P', 'p', '下午', '오후')"
+            afternoon = "p.ap in ('P', 'p', '下午', '오후', '午後')"
             hour = (
                 f"case when p.ap = '' then p.h when try_cast(p.h as int) between 1 and 12 "
                 f"then (p.h::int % 12 + if({afternoon}, 12, 0))::varchar end"
@@ -241,8 +241,11 @@ class Reading:
             "Excel serial": f"(round({number} * 86400) - 25569 * 86400.0)",
             "epoch seconds": number,
             "epoch milliseconds": f"({number} / 1000)",
+            "epoch microseconds": f"({number} / 1000000)",
         }[spelling]
         time = f"make_timestamp(round({seconds} * 1000)::bigint * 1000)"
+        if spelling == "epoch microseconds":
+            time = f"make_timestamp(try_cast({cell} as bigint))"
         if spelling == "Excel serial":  # what the spreadsheet shows is local time
             time = self._in_utc(time)
         if self.column.type == "date":
