@@ -79,18 +79,11 @@ def look_at_text(layout: TextLayout) -> TextFacts:
         has_quotes = bool(quote) and data.find(quote) >= 0
         if dialect.escape != dialect.quote:
             misread = misread or data[-1:] == dialect.escape.encode()
-        # a row with a cell too many, if that is empty, and an empty line
-        suspects = [delimiter + b"\n", b"\n\n"]
-        if data.find(b"\r") >= 0:
-            suspects += [delimiter + b"\r", b"\n\r"]
-        suspects = [text for text in suspects if data.find(text) >= 0]
-        if data[-len(delimiter) :] == delimiter:
-            suspects.append(delimiter)
     empty_lines = 0
     if len(delimiter) > 1 or layout.not_rows:
         misread = True
-    elif not misread and (has_quotes or suspects):
-        misread, empty_lines = _scanned(layout, suspects)
+    elif not misread:
+        misread, empty_lines = _scanned(layout, has_quotes=has_quotes)
     kept = tuple(text for text in nulls if text not in written)
     return TextFacts(misread, kept, has_formulas, empty_lines)
 
@@ -101,24 +94,37 @@ def _occurs(data: mmap.mmap, text: str, start: int = 0) -> bool:
     return data.find(code[:1], start) >= 0 and data.find(code, start) >= 0
 
 
-def _scanned(layout: TextLayout, suspects: Sequence[bytes]) -> tuple[bool, int]:
+def _scanned(layout: TextLayout, *, has_quotes: bool) -> tuple[bool, int]:
     """Tell whether quotes are out of place or rows end with surplus cells; count empty lines.
 
-    Only blocks with one of the suspects are taken apart into records.
+    Only blocks in which a line is empty or ends with a delimiter are taken apart into records.
     """
     empty_lines = 0
     with layout.path.open("rb") as file:
         size = layout.path.stat().st_size
         while block := _next_block(file, layout):
-            if not _quotes_in_place(block, layout.dialect):
+            if has_quotes and not _quotes_in_place(block, layout.dialect):
                 return True, empty_lines
-            if any(text in block for text in suspects):
+            if _has_odd_line_ends(block, layout.dialect):
                 is_last = file.tell() == size
                 records = _records_of(block.rstrip(b"\r\n") if is_last else block, layout)
                 if (records.delimiters >= layout.width).any():
                     return True, empty_lines
                 empty_lines += records.empty_lines if layout.width > 1 else 0
     return False, empty_lines
+
+
+def _has_odd_line_ends(block: bytes, dialect: Dialect) -> bool:
+    """Tell whether a line of a block is empty or ends with a delimiter."""
+    delimiter = ord(dialect.delimiter)
+    if block[-1] == delimiter:
+        return True
+    code = np.frombuffer(b"\n" + block, dtype=np.uint8)
+    ends = np.flatnonzero(code[1:] == 10)
+    before = code[ends]
+    returns = ends[before == 13]
+    before = np.concatenate((before, code[returns - 1]))
+    return bool(((before == delimiter) | (before == 10)).any())
 
 
 def _next_block(file: io.BufferedReader, layout: TextLayout) -> bytes:
