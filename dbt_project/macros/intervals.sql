@@ -52,6 +52,72 @@
 
 
 {#
+    Interval of an estimate whose distribution leans, one side: Hall's cubic transformation (Hall
+    1992, On the removal of skewness by transformation, Journal of the Royal Statistical Society B
+    54), inverted. What customers spend is skewed and full of zeros; the normal interval then ends
+    too low. `skewness` is that of the estimate: of a mean of n the skewness of one over sqrt(n).
+    The error is estimated as well, with n - 1 `degrees` of freedom: Student's quantile by its first
+    term (Peiser 1943), 1.2104 is (z^2 + 1) / 4.
+#}
+{% macro skewed_bound(value, error, skewness, degrees, side) -%}
+    {#- The quantile of the other side: the interval turns the distribution round. -#}
+    {%- set sign = '' if side == 'low' else '-' -%}
+    {%- set t = "(" ~ sign ~ z_95() ~ " * (1 + 1.2104 / (" ~ degrees ~ ")))" -%}
+    {%- set bent = "(1 + " ~ skewness ~ " * (" ~ t ~ " - " ~ skewness ~ " / 6))" -%}
+    {{ value }} - {{ error }} * case
+        when abs({{ skewness }}) < 0.000001 then {{ t }}
+        -- power() knows no cube root of a negative number.
+        else 3 / {{ skewness }} * (sign({{ bent }}) * power(abs({{ bent }}), 1.0 / 3) - 1)
+    end
+{%- endmacro %}
+
+
+{#
+    Interval of events per head, one side: the score interval of a Poisson mean, stretched where the
+    counts spread more than Poisson's do (one customer wins four, most nobody).
+    total and total_of_squares are sums over the heads of their counts.
+#}
+{% macro per_head_bound(total, total_of_squares, heads, side) -%}
+    {%- set sign = '-' if side == 'low' else '+' -%}
+    {#- Variance over mean. -#}
+    {%- set spread -%}
+        greatest(
+            1.0,
+            coalesce(
+                cast({{ total_of_squares }} as double) / nullif(cast({{ total }} as double), 0)
+                - cast({{ total }} as double) / {{ heads }},
+                1.0
+            )
+        )
+    {%- endset -%}
+    greatest(
+        0,
+        cast({{ total }} as double) + {{ z_95() }} * {{ z_95() }} * {{ spread }} / 2
+        {{ sign }} {{ z_95() }} * sqrt(
+            {{ spread }} * cast({{ total }} as double)
+            + {{ z_95() }} * {{ z_95() }} * {{ spread }} * {{ spread }} / 4
+        )
+    ) / {{ heads }}
+{%- endmacro %}
+
+
+{#
+    Interval of the natural logarithm of the ratio of two shares, one side; half a hit and half a
+    miss are added to each, so that neither none nor all of them lets the error vanish (Walter 1975,
+    Biometrika 62, adds the hits).
+#}
+{% macro log_ratio_bound(hits, all, other_hits, other_all, side) -%}
+    {%- set sign = '-' if side == 'low' else '+' -%}
+    ln(({{ hits }} + 0.5) / ({{ all }} + 1.0))
+    - ln(({{ other_hits }} + 0.5) / ({{ other_all }} + 1.0))
+    {{ sign }} {{ z_95() }} * sqrt(
+        1 / ({{ hits }} + 0.5) - 1 / ({{ all }} + 1.0)
+        + 1 / ({{ other_hits }} + 0.5) - 1 / ({{ other_all }} + 1.0)
+    )
+{%- endmacro %}
+
+
+{#
     Share with one hit and one miss added, and its squared standard error. Differences of two such
     shares cover what they promise at small n too (Agresti & Caffo 2000).
 #}

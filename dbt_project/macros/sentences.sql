@@ -30,6 +30,7 @@
         when measure = 'rate'
             then cast(cast(100 * {{ value }} as decimal(9, 1)) as varchar) || ' %'
         when measure = 'nps' then cast(cast({{ value }} as decimal(9, 1)) as varchar) || ' points'
+        when measure = 'per_head' then cast(cast({{ value }} as decimal(9, 4)) as varchar)
         when kpi in ('count_orders', 'new_customers') then {{ whole(value) }}
         else {{ money(value) }}
     end

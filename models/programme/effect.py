@@ -1,7 +1,7 @@
 """The effect of joining a programme on what customers do afterwards.
 
 Belongs here: the comparison of those who joined with matched ones who did not. Does not: which
-occasions there were to join, reading or writing tables.
+occasions there were to join, the matched difference itself, reading or writing tables.
 
 Members join at a purchase, and frequent buyers have more occasions: the plain difference between
 members and others overstates the effect. So the unit is an occasion, a purchase of somebody who is
@@ -21,16 +21,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from models.matched import Bools, Floats, Ints, MatchedDifference, matched_difference
 
 LEAST_JOINED = 30  # matched occasions of joining; fewer say nothing
-_REPLICATES = 1000
-_BLOCKS = 400  # customers, with all their occasions, are resampled in so many random blocks
-_CONFIDENCE = 0.95
 
 
 class Status(StrEnum):
@@ -62,7 +56,7 @@ class Occasions:
 
 @dataclass(frozen=True)
 class Effect:
-    """What joining changed in the mean of one outcome per window, with 95 % bootstrap intervals."""
+    """What joining changed in the mean of one outcome per window, with 95 % intervals."""
 
     status: Status
     count_joined: int
@@ -78,46 +72,43 @@ class Effect:
     trend_before_high: float
 
 
-def programme_effect(occasions: Occasions, *, generator: np.random.Generator) -> Effect:
+def programme_effect(occasions: Occasions) -> Effect:
     """Compare those who joined with matched ones who did not.
 
-    The order of the occasions decides the bootstrap's draws, so it has to be fixed by the caller.
+    The order of the occasions decides the last digits, so it has to be fixed by the caller.
     """
     joined = int(occasions.is_joining.sum())
-    if joined == 0:
-        return _nothing(Status.NO_PROGRAMME, 0, 0, 0)
-    strata, place = np.unique(occasions.stratum, return_inverse=True)
-    # Where both are there, they can be compared.
-    joining_in = np.bincount(place, occasions.is_joining, len(strata))
-    others_in = np.bincount(place, ~occasions.is_joining, len(strata))
-    matched = (joining_in > 0) & (others_in > 0)
-    count_matched, count_others = int(joining_in[matched].sum()), int(others_in[matched].sum())
-    if count_matched < LEAST_JOINED or count_others < LEAST_JOINED:
-        return _nothing(Status.TOO_FEW, joined, count_matched, count_others)
-
-    sums = _block_sums(occasions, place, len(strata), generator)
-    blocks = len(sums)
-    draws = generator.multinomial(blocks, np.full(blocks, 1 / blocks), size=_REPLICATES)
-    estimate = _differences(sums.sum(axis=0)[None])
-    resampled = _differences(
-        (draws.astype(float) @ sums.reshape(blocks, -1)).reshape(_REPLICATES, *sums.shape[1:])
-    )
-    tail = (1 - _CONFIDENCE) / 2
-    low, high = np.nanquantile(resampled, [tail, 1 - tail], axis=0)
-    parted = bool(low[1] > 0 or high[1] < 0)
+    after = occasions.after * _weights(occasions)
+    change = _compare(occasions, after - occasions.before)
+    counts = (joined, change.count_compared, change.count_reference)
+    if min(counts[1:]) < LEAST_JOINED or np.isnan(change.low):
+        status = Status.TOO_FEW if joined else Status.NO_PROGRAMME
+        return Effect(status, *counts, *[float("nan")] * 8)
+    level = _compare(occasions, after)
+    trend = _compare(occasions, occasions.before - occasions.long_before)
+    parted = trend.low > 0 or trend.high < 0
     return Effect(
         status=Status.TREND_BEFORE if parted else Status.OK,
         count_joined=joined,
-        count_matched=count_matched,
-        count_others=count_others,
-        mean_joined=float(estimate[0, 2]),
-        mean_others=float(estimate[0, 3]),
-        effect=float(estimate[0, 0]),
-        effect_low=float(low[0]),
-        effect_high=float(high[0]),
-        trend_before=float(estimate[0, 1]),
-        trend_before_low=float(low[1]),
-        trend_before_high=float(high[1]),
+        count_matched=change.count_compared,
+        count_others=change.count_reference,
+        mean_joined=level.mean_compared,
+        mean_others=level.mean_reference,
+        effect=change.effect,
+        effect_low=change.low,
+        effect_high=change.high,
+        trend_before=trend.effect,
+        trend_before_low=trend.low,
+        trend_before_high=trend.high,
+    )
+
+
+def _compare(occasions: Occasions, values: Floats) -> MatchedDifference:
+    return matched_difference(
+        values,
+        stratum=occasions.stratum,
+        customer=occasions.customer,
+        is_compared=occasions.is_joining,
     )
 
 
@@ -126,51 +117,7 @@ def _weights(occasions: Occasions) -> Floats:
 
     The chance to join at a purchase is the share of joining among all occasions.
     """
-    chance = occasions.is_joining.mean()
+    chance = occasions.is_joining.mean() if occasions.is_joining.size else 0.0
     free = np.power(1 - chance, -occasions.after_free.astype(float))
     weight = np.where(occasions.is_joining, 1.0, np.where(occasions.is_censored, 0.0, free))
     return np.asarray(weight, dtype=float)
-
-
-def _block_sums(
-    occasions: Occasions, place: Ints, count_strata: int, generator: np.random.Generator
-) -> Floats:
-    """Count occasions and sum outcomes by block, stratum and group: (blocks, strata, 2, 4)."""
-    customers, number = np.unique(occasions.customer, return_inverse=True)
-    blocks = min(_BLOCKS, len(customers))
-    block = generator.permutation(np.arange(len(customers)) % blocks)[number]
-    cell = (block * count_strata + place) * 2 + occasions.is_joining
-    columns = (
-        np.ones(len(cell)),
-        occasions.after * _weights(occasions),
-        occasions.before,
-        occasions.long_before,
-    )
-    sums = [np.bincount(cell, column, blocks * count_strata * 2) for column in columns]
-    return np.asarray(np.stack(sums, axis=-1).reshape(blocks, count_strata, 2, len(columns)), float)
-
-
-def _differences(sums: Floats) -> Floats:
-    """Return change and trend of the joined minus the others, and both means after: (m, 4).
-
-    Strata count by how many joined in them.
-    """
-    counts = sums[..., 0]
-    usable = (counts[..., 0] > 0) & (counts[..., 1] > 0)
-    share = np.where(usable, counts[..., 1], 0.0)
-    share = share / share.sum(axis=1, keepdims=True)
-    means = sums[..., 1:] / np.where(usable[..., None], counts, 1.0)[..., None]
-    means = np.where(usable[..., None, None], means, 0.0)
-    others, joined = np.moveaxis((share[..., None, None] * means).sum(axis=1), 1, 0)
-    gap = joined - others
-    return np.column_stack(
-        [gap[:, 0] - gap[:, 1], gap[:, 1] - gap[:, 2], joined[:, 0], others[:, 0]]
-    )
-
-
-def _nothing(status: Status, joined: int, matched: int, others: int) -> Effect:
-    unknown = float("nan")
-    return Effect(
-        status, joined, matched, others,
-        unknown, unknown, unknown, unknown, unknown, unknown, unknown, unknown,
-    )  # fmt: skip

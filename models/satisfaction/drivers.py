@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
 
 from models.satisfaction.driver_weights import Floats, Status, driver_weights
 
@@ -35,7 +36,6 @@ CASE_FACTS = ("first_response_doublings", "resolution_doublings")
 YES_OR_NO = frozenset({"late_delivery", "trouble_with_order"})
 
 LEAST_KNOWN = 0.5  # a driver that fewer answers know would cost too many of the others
-_Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,10 @@ def _difference(outcome: Floats, happened: Floats) -> dict[str, object]:
     difference = low = high = float("nan")
     if min(counts) > 1:
         difference = means[0] - means[1]
-        error = np.sqrt(sum(group.var(ddof=1) / len(group) for group in groups))
-        low, high = difference - _Z_95 * error, difference + _Z_95 * error
+        errors = [group.var(ddof=1) / len(group) for group in groups]
+        apart = sum(e**2 / (n - 1) for e, n in zip(errors, counts, strict=True))
+        reach = float(student.ppf(0.975, sum(errors) ** 2 / apart)) if apart else 0.0
+        low, high = (difference + sign * reach * np.sqrt(sum(errors)) for sign in (-1, 1))
     return {
         "count_with": counts[0],
         "count_without": counts[1],

@@ -34,6 +34,7 @@ Kpi = Literal[
     "sla_attainment",
     "first_contact_resolution",
     "complaint_rate",
+    "viral_coefficient",
 ]
 
 
@@ -45,11 +46,12 @@ class KpiTargetsError(ValueError):
 class KpiKind:
     """How a KPI is measured.
 
-    measure: a `sum`, a `mean`, a `rate` (share of hits) or `nps` (points). `accrues`: it grows with
-    the period, so that a running period is held against the share of the target that is due by now.
+    measure: a `sum`, a `mean`, a `rate` (share of hits), events `per_head` or `nps` (points).
+    `accrues`: it grows with the period, so that a running period is held against the share of the
+    target that is due by now.
     """
 
-    measure: Literal["sum", "mean", "rate", "nps"]
+    measure: Literal["sum", "mean", "rate", "per_head", "nps"]
     accrues: bool = False
 
 
@@ -67,6 +69,8 @@ KPIS: Mapping[Kpi, KpiKind] = {
     "sla_attainment": KpiKind("rate"),
     "first_contact_resolution": KpiKind("rate"),
     "complaint_rate": KpiKind("rate"),
+    # Customers won per customer grow with the days.
+    "viral_coefficient": KpiKind("per_head", accrues=True),
 }
 
 

@@ -7,7 +7,9 @@ product's.
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
 
 from tests.conftest import AS_OF
 
@@ -26,3 +28,27 @@ def read(folder: Path, name: str, *times: str) -> pd.DataFrame:
     (file,) = (folder / "canonical").glob(f"{name}_2*.csv")
     texts = dict.fromkeys(("order_id", "customer_id", "tier"), str)
     return pd.read_csv(file, dtype=texts, parse_dates=list(times))
+
+
+def skewed_interval(mean: float, error: float, skewness: float, degrees: float) -> list[float]:
+    """Invert Hall's transformation by root finding; `skewness` is that of the mean."""
+    t = Z * (1 + 1.2104 / degrees)
+
+    def transformed(x: float) -> float:
+        return x + skewness * x**2 / 3 + skewness**2 * x**3 / 27 + skewness / 6
+
+    return [
+        mean - error * float(brentq(lambda x, q=q: transformed(x) - q, -1e6, 1e6, xtol=1e-12))
+        for q in (t, -t)
+    ]
+
+
+def skewed_interval_of(values: "pd.Series[float]") -> list[float]:
+    """Return the interval of the mean of these values; NaN for one."""
+    n = len(values)
+    if n < 2:
+        return [float("nan")] * 2
+    deviation = values.std()
+    mean = float(values.mean())
+    leans = (((values - mean) / deviation) ** 3).mean() if deviation > 0 else 0.0
+    return skewed_interval(mean, deviation / np.sqrt(n), leans / np.sqrt(n), n - 1)

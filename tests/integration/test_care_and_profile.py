@@ -73,6 +73,86 @@ def test_solved_cases_are_followed_up_until_the_customer_speaks(
     assert set(missing["customer_key"]).isdisjoint(reachable[reachable].index)
 
 
+def expected_care(due: "pd.Series[pd.Timestamp]") -> pd.DataFrame:
+    """Return what is due in the days ahead or missed as long ago, by what it is about.
+
+    What was missed is due tomorrow.
+    """
+    days = pd.Timedelta(days=30)
+    due = due[(due > TODAY - days) & (due <= TODAY + days)]
+    return pd.DataFrame(
+        {"due": due.clip(lower=TODAY + pd.Timedelta(days=1)), "is_late": due <= TODAY}
+    )
+
+
+def test_surveys_are_due_after_the_last_delivery_unless_asked_of_late(
+    marts: duckdb.DuckDBPyConnection,
+    sample_exports: Path,
+    keys: "pd.Series[str]",
+    sales: pd.DataFrame,
+) -> None:
+    delivered = sales[(sales["delivered_at"] < END) & sales["customer_key"].notna()]
+    last = delivered.sort_values("delivered_at").groupby("customer_key").last()
+    asked = read(sample_exports, "survey_responses", "invited_at", "responded_at")
+    at = asked["invited_at"].fillna(asked["responded_at"])
+    asked_at = at[at < END].groupby(asked["customer_id"].map(keys)).max().dt.normalize()
+    expected = expected_care(last["delivered_at"].dt.normalize() + pd.Timedelta(days=7))
+    pause = expected.index.to_series().map(asked_at) + pd.Timedelta(days=90)
+    expected = expected[~(expected["due"] <= pause)]
+    calendar = table(marts, "mart_care_calendar").query("care_type == 'survey'")
+    calendar = calendar.set_index("customer_key")
+    assert 0 < len(calendar) and calendar.index.is_unique
+    assert set(calendar.index) <= set(expected.index)
+    expected_found = expected.loc[calendar.index]
+    assert (calendar["due_date"] == expected_found["due"]).all()
+    assert (calendar["is_overdue"] == expected_found["is_late"]).all()
+    orders = calendar["reason"].str.extract(r"^Order (\S+) was")[0]
+    assert (orders == last.loc[calendar.index, "order_id"]).all()
+    # Who is left out has not agreed by e-mail.
+    said = read(sample_exports, "consents", "recorded_at")
+    said = said[(said["recorded_at"] < END) & (said["channel"] == "email")]
+    said["customer_key"] = said["customer_id"].map(keys)
+    said = said.sort_values(["recorded_at", "is_granted"], ascending=[True, False])
+    word = said.groupby(["customer_key", "purpose"])["is_granted"].last().unstack()
+    agreed = word["survey"].fillna(word["marketing"]) if "survey" in word else word["marketing"]
+    customers = table(marts, "dim_customers").set_index("customer_key")
+    left_out = expected.index.difference(calendar.index)
+    reachable = customers.loc[left_out, "email"].notna()
+    assert not (agreed.reindex(left_out).fillna(False).astype(bool) & reachable).any()
+    assert len(left_out)
+
+
+def test_contracts_are_due_a_period_after_their_last_payment(
+    marts: duckdb.DuckDBPyConnection, sample_exports: Path, sales: pd.DataFrame
+) -> None:
+    products = read(sample_exports, "products").query("category == 'Subscription'")
+    lines = read(sample_exports, "order_lines").merge(products, on="product_id")
+    paid = lines.merge(sales, on="order_id")[["customer_key", "product_name", "ordered_at"]]
+    paid["ordered_at"] = paid["ordered_at"].dt.normalize()
+    paid = paid.dropna().drop_duplicates().sort_values("ordered_at")
+    expected: dict[tuple[str, str], pd.Timestamp] = {}
+    for (customer, plan), own in paid.groupby(["customer_key", "product_name"]):
+        period = 30 if "monthly" in str(plan) else 365
+        gaps = own["ordered_at"].diff().dt.days
+        # A payment soon after another belongs to the same period.
+        started = own["ordered_at"][gaps.isna() | (gaps >= period / 2)].iloc[-1]
+        if started + pd.Timedelta(days=1.5 * period) > TODAY:  # else the contract has ended
+            expected[str(customer), f"{plan} is due for renewal"] = started + pd.Timedelta(
+                days=period
+            )
+    due = expected_care(pd.Series(expected))
+    calendar = table(marts, "mart_care_calendar").query("care_type == 'contract_renewal'")
+    calendar = calendar.set_index(["customer_key", "reason"])
+    assert 0 < len(calendar) and calendar.index.is_unique
+    assert set(calendar.index) <= set(due.index)
+    assert (calendar["due_date"] == due.loc[calendar.index, "due"]).all()
+    assert (calendar["is_overdue"] == due.loc[calendar.index, "is_late"]).all()
+    customers = table(marts, "dim_customers").set_index("customer_key")
+    reachable = customers["email"].notna() & ~customers["has_refused_contact"]
+    left_out = due.index.difference(calendar.index).get_level_values(0)
+    assert set(left_out).isdisjoint(reachable[reachable].index)
+
+
 def test_consent_is_the_latest_word(
     marts: duckdb.DuckDBPyConnection, sample_exports: Path, keys: "pd.Series[str]"
 ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.integration.exported import END, Z, read, table
+from tests.integration.exported import END, Z, read, skewed_interval, table
 
 WINDOW = pd.Timedelta(days=30)
 
@@ -99,6 +99,32 @@ def test_points_by_account_and_month(
     assert by_month.loc[last, "redemption_rate"] == pytest.approx(burned.iloc[-1] / earned.iloc[-1])
 
 
+def assert_margin(
+    row: "pd.Series[Any]", treated: "pd.Series[float]", control: "pd.Series[float]"
+) -> None:
+    """What the treated brought more than the control group, with Hall's interval."""
+    groups = (treated, control)
+    errors = [group.var() / len(group) for group in groups]
+    thirds = [((group - group.mean()) ** 3).mean() / len(group) ** 2 for group in groups]
+    if not sum(errors) > 0:  # all alike, or a control group of one
+        assert pd.isna(row["incremental_margin_low"])
+        return
+    degrees = sum(errors) ** 2 / sum(
+        e**2 / (len(g) - 1) for e, g in zip(errors, groups, strict=True)
+    )
+    interval = skewed_interval(
+        treated.mean() - control.mean(),
+        np.sqrt(sum(errors)),
+        (thirds[0] - thirds[1]) / sum(errors) ** 1.5,
+        degrees,
+    )
+    found = [row[f"incremental_margin{end}"] / len(treated) for end in ("_low", "_high")]
+    assert found == pytest.approx(interval, abs=1e-3)
+    assert row["incremental_margin"] / len(treated) == pytest.approx(
+        treated.mean() - control.mean()
+    )
+
+
 def test_campaigns_against_their_control_groups(
     marts: duckdb.DuckDBPyConnection,
     sample_exports: Path,
@@ -110,6 +136,7 @@ def test_campaigns_against_their_control_groups(
     members["member"] = members["customer_id"].map(keys)
     first_sent = members.groupby("campaign_id")["sent_at"].min()
     bought = {str(key): group for key, group in sales.groupby("customer_key")}
+    margins = table(marts, "fct_orders").set_index("order_id")["margin_amount"].astype(float)
     rows: list[dict[str, Any]] = []
     for (campaign, member), own in members.groupby(["campaign_id", "member"]):
         treated = not own["is_control"].all()
@@ -125,6 +152,7 @@ def test_campaigns_against_their_control_groups(
                 "bought": bool(inside.any()),
                 "responded": bool(own["responded_at"].notna().any()) and not refused and treated,
                 "revenue": orders.loc[inside, "spend"].sum() if treated else 0.0,
+                "margin": margins.reindex(orders.loc[inside, "order_id"]).sum(),
             }
         )
     expected = pd.DataFrame(rows)
@@ -148,6 +176,7 @@ def test_campaigns_against_their_control_groups(
             error = np.sqrt(p * (1 - p) / (len(treated) + 2) + q * (1 - q) / (len(control) + 2))
             assert row["uplift_low"] == pytest.approx(p - q - Z * error)
             assert row["uplift_high"] == pytest.approx(p - q + Z * error)
+            assert_margin(row, treated["margin"], control["margin"])
     costs = read(sample_exports, "costs", "incurred_on")
     booked = costs[costs["incurred_on"] < END].groupby("campaign_id")["amount"].sum()
     reported = read(sample_exports, "campaigns").set_index("campaign_id")["actual_cost"]

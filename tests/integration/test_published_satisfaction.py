@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from statsmodels.stats.proportion import proportion_confint
 
 from tests.conftest import AS_OF
-from tests.integration.exported import END, Z, read, table
+from tests.integration.exported import END, Z, read, skewed_interval_of, table
 
 DIMENSIONS = (
     *("product_quality", "service_quality", "price", "communication"),
@@ -104,11 +105,10 @@ def test_late_deliveries_against_punctual_ones(
         .to_dict("records")
     )
     difference = groups[0].mean() - groups[1].mean()
-    error = np.sqrt(sum(group.var() / len(group) for group in groups))
+    interval = sm.stats.CompareMeans.from_data(*groups).tconfint_diff(usevar="unequal")
     assert (found["count_with"], found["count_without"]) == (len(groups[0]), len(groups[1]))
     assert found["difference"] == pytest.approx(difference)
-    assert found["difference_low"] == pytest.approx(difference - Z * error)
-    assert found["difference_high"] == pytest.approx(difference + Z * error)
+    assert (found["difference_low"], found["difference_high"]) == pytest.approx(interval)
 
 
 def test_the_index_weighs_dimensions_as_they_drive(
@@ -201,6 +201,7 @@ def test_what_customers_do_after_each_score(
                 "repurchased": len(after) > 0,
                 "retained": bool(late.any()),
                 "spend": after["spend"].sum(),
+                "orders": len(after),
             }
         )
     expected = (
@@ -211,16 +212,47 @@ def test_what_customers_do_after_each_score(
             repurchase_rate=("repurchased", "mean"),
             retention_rate=("retained", "mean"),
             spend_per_customer=("spend", "mean"),
-            error=("spend", "sem"),
+            orders_per_customer=("orders", "mean"),
         )
     )
-    found = table(marts, "mart_satisfaction_loyalty_curve").query("outcome == 'nps'")
-    found = found.set_index("score").sort_index()
-    for column in expected.columns.drop("error"):
+    curves = table(marts, "mart_satisfaction_loyalty_curve")
+    found = curves.query("outcome == 'nps'").set_index("score").sort_index()
+    for column in expected.columns:
         assert found[column].to_numpy(float) == pytest.approx(expected[column].to_numpy(float))
-    width = (found["spend_per_customer_high"] - found["spend_per_customer_low"]) / 2 / Z
-    assert width.to_numpy(float) == pytest.approx(
-        expected["error"].to_numpy(float), nan_ok=True, abs=1e-6
+    for side in (0, 1):
+        spread = (
+            pd.DataFrame(rows)
+            .groupby("score")["spend"]
+            .agg(
+                lambda spent: skewed_interval_of(spent)[side]  # noqa: B023  # called at once
+            )
+        )
+        name = f"spend_per_customer_{('low', 'high')[side]}"
+        assert found[name].to_numpy(float) == pytest.approx(
+            spread.to_numpy(float), nan_ok=True, abs=1e-4
+        )
+        for rate, hits in (("repurchase_rate", "repurchased"), ("retention_rate", "retained")):
+            counts = pd.DataFrame(rows).groupby("score")[hits].agg(["sum", "size"])
+            ends = proportion_confint(counts["sum"], counts["size"], method="wilson")[side]
+            column = f"{rate}_{('low', 'high')[side]}"
+            assert found[column].to_numpy(float) == pytest.approx(ends.to_numpy(), abs=1e-9)
+    arcs = expected["repurchase_rate"].diff() / expected["repurchase_rate"].rolling(2).mean()
+    scores = expected.index.to_series()
+    elasticity = arcs / (scores.diff() / scores.rolling(2).mean())
+    assert found["elasticity"].to_numpy(float) == pytest.approx(
+        elasticity.to_numpy(float), nan_ok=True
+    )
+    sure = found["elasticity"].notna()
+    assert (found["elasticity_low"] < found["elasticity_high"])[sure].all()
+    # What customers say of effort and of leaving is not how satisfied they are.
+    measured = {"nps": "nps", "ces": "effort", "other": "other"}
+    types = overall["survey_type"].map(measured).fillna("satisfaction")
+    followed = overall["at"].dt.normalize() + horizon <= pd.Timestamp(AS_OF)
+    people = overall[followed & overall["customer_key"].notna()]
+    scales = people.groupby([types, "scale_max"])["customer_key"].nunique()
+    assert (
+        curves.groupby(["outcome", "scale_max"])["count_customers"].sum().to_dict()
+        == scales.to_dict()
     )
     assert found["is_top_box"].tolist() == (found.index == 10).tolist()
 

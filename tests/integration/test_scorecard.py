@@ -9,6 +9,7 @@ from statsmodels.stats.proportion import proportion_confint
 from orchestration.lib.kpi_targets import KPIS
 from orchestration.lib.project import PROJECT_ROOT
 from tests.conftest import AS_OF
+from tests.integration.exported import Z, skewed_interval_of
 
 TODAY = pd.Timestamp(AS_OF)
 
@@ -66,6 +67,16 @@ def observations(
         case "sla_attainment":
             clocks = opened[["first_response_outcome", "resolution_outcome"]].stack()
             return clocks[clocks.isin(["met", "breached"])] == "met"
+        case "viral_coefficient":
+            referrals = table(con, "fct_referrals")
+            own = referrals[
+                referrals["referrer_customer_key"].notna() & ~referrals["is_self_referral"]
+            ]
+            invited = own[own["invited_at"].dt.normalize() <= last]["referrer_customer_key"]
+            bought = sales.loc[sales["day"] <= last, "customer_key"].dropna()
+            won = own[own["converted_at"].dt.normalize().between(first, last)]
+            heads = sorted({*bought, *invited})
+            return won.groupby("referrer_customer_key").size().reindex(heads, fill_value=0)
         case "first_contact_resolution":
             return opened["is_first_contact_resolved"].dropna().astype(bool)
     raise AssertionError(f"{kpi} is not recomputed")
@@ -108,8 +119,13 @@ def test_every_actual_is_what_the_facts_say(
                 interval = proportion_confint(each.sum(), len(each), method="wilson")
                 assert (row["ci_low"], row["ci_high"]) == pytest.approx(interval)
             if kind.measure == "mean":
-                half = 1.959964 * each.std(ddof=1) / np.sqrt(len(each))
-                assert row["ci_high"] - row["actual"] == pytest.approx(half)
+                assert [row["ci_low"], row["ci_high"]] == pytest.approx(skewed_interval_of(each))
+            if kind.measure == "per_head":
+                # The ends are the means from which the counts lie 1.96 of their errors away.
+                spread = max(each.var(ddof=0) / each.mean(), 1.0)
+                for end in (row["ci_low"], row["ci_high"]):
+                    away = abs(each.sum() - len(each) * end)
+                    assert away == pytest.approx(Z * np.sqrt(spread * len(each) * end))
         elapsed = (last - start + pd.Timedelta(days=1)) / period
         assert row["elapsed_share"] == pytest.approx(elapsed)
         due = target.target * (elapsed if kind.accrues else 1)

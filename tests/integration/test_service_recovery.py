@@ -148,7 +148,6 @@ def planted(
         stratum,
         pd.factorize(found["customer"])[0],
         {"repurchase": found["has_repurchased"].to_numpy(dtype=float)},
-        np.random.default_rng(3),
     )
     return uplift, compared
 

@@ -282,7 +282,9 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
         text = "".join(sample)
         delimiters = [d for d in DELIMITERS if d in text] or [","]
         if exported.header:  # between all names: the first choice where others fit alike
-            delimiters = [*_unusual_delimiters(sample, exported), *delimiters]
+            # A comma that is nowhere: a file of one column, whose cells may hold colons and blanks.
+            alone = [] if "," in delimiters else [","]
+            delimiters = [*_unusual_delimiters(sample, exported), *alone, *delimiters]
         if tabs and "\t" in delimiters:
             delimiters.sort(key=lambda d: d != "\t")
         how = "the dialect under which most columns of the contract are named"

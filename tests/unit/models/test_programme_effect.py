@@ -58,15 +58,15 @@ def simulate(seed: int, customers: int, uplift: float) -> Occasions:
     )
 
 
-def effect_of(occasions: Occasions, seed: int = 1) -> Effect:
-    return programme_effect(occasions, generator=np.random.default_rng(seed))
+def holds(effect: Effect, truth: float) -> bool:
+    return effect.effect_low <= truth <= effect.effect_high
 
 
 def test_the_planted_uplift_is_recovered_where_a_plain_comparison_overstates_it() -> None:
     planted, found, plain = 0.3, [], []
     for seed in range(4):
         occasions = simulate(seed, 4000, planted)
-        effect = effect_of(occasions, seed)
+        effect = programme_effect(occasions)
         assert effect.status is Status.OK
         found.append(effect.effect / effect.mean_others)
         joined, left = occasions.is_joining, occasions.is_censored
@@ -77,34 +77,48 @@ def test_the_planted_uplift_is_recovered_where_a_plain_comparison_overstates_it(
     assert np.mean(plain) > planted + 0.2
 
 
-def test_a_programme_without_effect_is_found_no_more_often_than_the_level_says() -> None:
-    found = [effect_of(simulate(seed, 500, uplift=0.0), seed) for seed in range(40)]
-    wrong = sum(effect.effect_low > 0 or effect.effect_high < 0 for effect in found)
-    assert wrong <= 6  # level 5 %: 2 of 40 are expected, more than 6 in one of 200 such tests
-    assert np.mean([effect.effect for effect in found]) == pytest.approx(
+def test_intervals_hold_nothing_and_the_effect_as_often_as_they_say() -> None:
+    """Companies of 500 customers, without an effect and with one of .85 purchases.
+
+    That is the mean found on 520 further companies. Measured on 500 without and 700 with it: 95 %
+    and 95 % of the intervals held the truth, 96 % of those of the trend before zero. Of 40
+    trials of .95, 33 or fewer come once in 300.
+    """
+    truth = 0.85
+    trials = 40
+    nothing = [programme_effect(simulate(seed, 500, uplift=0.0)) for seed in range(trials)]
+    planted = [programme_effect(simulate(500 + seed, 500, uplift=0.3)) for seed in range(trials)]
+    assert sum(holds(effect, 0) for effect in nothing) > 33
+    assert sum(holds(effect, truth) for effect in planted) > 33
+    before = [effect.trend_before_low <= 0 <= effect.trend_before_high for effect in nothing]
+    assert sum(before) > 33
+    assert np.mean([effect.effect for effect in nothing]) == pytest.approx(
         0, abs=0.2
     )  # of 2.4 purchases, three sigma
-    assert all(effect.status in (Status.OK, Status.TREND_BEFORE) for effect in found)
 
 
 def test_the_same_customers_give_the_same_numbers() -> None:
     occasions = simulate(5, 500, uplift=0.2)
-    assert effect_of(occasions) == effect_of(occasions)
+    order = np.random.default_rng(1).permutation(len(occasions.customer))
+    shuffled = Occasions(**{name: values[order] for name, values in vars(occasions).items()})
+    once, again = programme_effect(occasions), programme_effect(shuffled)
+    assert programme_effect(occasions) == once
+    assert list(vars(again).values())[1:] == pytest.approx(list(vars(once).values())[1:])
 
 
 def test_groups_that_moved_apart_before_are_told() -> None:
     occasions = simulate(6, 1500, uplift=0.0)
     before = occasions.before + 2.0 * occasions.is_joining
     shifted = Occasions(**{**vars(occasions), "before": before})
-    assert effect_of(shifted).status is Status.TREND_BEFORE
+    assert programme_effect(shifted).status is Status.TREND_BEFORE
 
 
 def test_no_programme_and_a_small_one_say_so() -> None:
     occasions = simulate(7, 60, uplift=0.0)
     nobody = Occasions(**{**vars(occasions), "is_joining": np.zeros_like(occasions.is_joining)})
-    assert effect_of(nobody).status is Status.NO_PROGRAMME
-    few = effect_of(occasions)
+    assert programme_effect(nobody).status is Status.NO_PROGRAMME
+    few = programme_effect(occasions)
     assert few.status is Status.TOO_FEW
     assert np.isnan(few.effect)
     empty = Occasions(**{name: values[:0] for name, values in vars(occasions).items()})
-    assert effect_of(empty).status is Status.NO_PROGRAMME
+    assert programme_effect(empty).status is Status.NO_PROGRAMME

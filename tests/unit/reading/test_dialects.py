@@ -48,6 +48,13 @@ def read(shop: Shop, text: str, **changes: Any) -> tuple[FileRecord, list[Any]]:
     return records[0], shop.rows(records, **changes) if records[0].status == "loaded" else []
 
 
+def test_a_file_of_one_column_is_not_cut_at_its_colons(shop: Shop) -> None:
+    """Ids such as `caller:2403` in a file of nothing else once read as two cells each."""
+    shop.put("orders.csv", "order_id\n" + "".join(f"caller:{number}\n" for number in range(9)))
+    (record,) = shop.land(columns=COLUMNS[:1], watermark=None)
+    assert (record.status, record.rows_loaded) == ("loaded", 9)
+
+
 @pytest.mark.parametrize(
     "dialect",
     [

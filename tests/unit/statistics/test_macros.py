@@ -232,3 +232,137 @@ def test_changes_of_nps_are_found_no_more_often_than_the_level_says(macros: Any)
         for side in ("low", "high")
     )
     assert 0.04 <= ((low > 0) | (high < 0)).mean() <= 0.06
+
+
+def skewed_bounds(macros: Any, samples: Array) -> tuple[Array, Array]:
+    """Return the interval of the mean of each row."""
+    n = samples.shape[1]
+    mean, deviation = samples.mean(axis=1), samples.std(axis=1, ddof=1)
+    skewness = (((samples - mean[:, np.newaxis]) / deviation[:, np.newaxis]) ** 3).mean(axis=1)
+    low, high = (
+        evaluate(
+            macros.skewed_bound("m", "e", "s", n - 1, side),
+            m=mean,
+            e=deviation / np.sqrt(n),
+            s=skewness / np.sqrt(n),
+        )
+        for side in ("low", "high")
+    )
+    return low, high
+
+
+@pytest.mark.parametrize("n", [50, 150])
+def test_means_of_spend_cover_95_percent(macros: Any, n: int) -> None:
+    """What customers spend: nothing for half or most of them, and a long tail.
+
+    Simulated with 2,000 samples each, standard error .005. Measured on 3,000 at 50 and 100: .945 to
+    .958, of a lognormal without zeros .934; the normal interval .89 to .95.
+    """
+    rng = np.random.default_rng(n)
+    buys = rng.random((2, 2_000, n))
+    samples = [
+        (np.where(buys[0] < 0.5, 0, rng.gamma(1.2, 50, buys[0].shape)), 30.0),
+        (np.where(buys[1] < 0.7, 0, rng.lognormal(4, 0.8, buys[1].shape)), 0.3 * np.exp(4.32)),
+        (rng.gamma(2, 30, buys[0].shape), 60.0),
+        (rng.normal(50, 10, buys[0].shape), 50.0),
+    ]
+    held = []
+    for values, truth in samples:
+        low, high = skewed_bounds(macros, values)
+        held.append(((low <= truth) & (truth <= high)).mean())
+    assert 0.94 <= np.mean(held) <= 0.96, held
+    assert min(held) >= 0.93, held
+
+
+def test_margins_of_a_campaign_cover_95_percent(macros: Any) -> None:
+    """The difference of two skewed means, 300 treated and 100 control, combined as the mart does.
+
+    Most buy nothing; the effect is nothing or makes half as many buy again as much. Simulated with
+    1,500 campaigns each.
+    """
+    rng = np.random.default_rng(5)
+    held = []
+    for treated_share in (0.2, 0.3):
+        groups = [
+            np.where(rng.random((1_500, n)) < share, rng.lognormal(3, 0.7, (1_500, n)), 0)
+            for n, share in ((300, treated_share), (100, 0.2))
+        ]
+        truth = (treated_share - 0.2) * np.exp(3 + 0.7**2 / 2)
+        sizes = [values.shape[1] for values in groups]
+        errors = [values.var(axis=1, ddof=1) / values.shape[1] for values in groups]
+        thirds = [
+            ((values - values.mean(axis=1, keepdims=True)) ** 3).mean(axis=1) / n**2
+            for values, n in zip(groups, sizes, strict=True)
+        ]
+        both = errors[0] + errors[1]
+        degrees = both**2 / sum(e**2 / (n - 1) for e, n in zip(errors, sizes, strict=True))
+        low, high = (
+            evaluate(
+                macros.skewed_bound("m", "e", "s", "d", side),
+                m=groups[0].mean(axis=1) - groups[1].mean(axis=1),
+                e=np.sqrt(both),
+                s=(thirds[0] - thirds[1]) / both**1.5,
+                d=degrees,
+            )
+            for side in ("low", "high")
+        )
+        held.append(((low <= truth) & (truth <= high)).mean())
+    assert all(0.93 <= share <= 0.97 for share in held), held
+
+
+@pytest.mark.parametrize("spread", [None, 0.3])
+def test_events_per_head_cover_95_percent(macros: Any, spread: float | None) -> None:
+    """Customers won per customer: rare, and many by few (gamma-mixed Poisson).
+
+    Simulated with 2,000 companies each. Measured on 4,000 of 600 to 3,000 customers: .942 to .957;
+    at one event in 100 customers .92.
+    """
+    rng = np.random.default_rng(9)
+    held = []
+    for heads, rate in ((600, 0.02), (1_500, 0.05), (600, 0.3)):
+        mean = (
+            rng.gamma(spread, rate / spread, (2_000, heads))
+            if spread
+            else np.full((2_000, heads), rate)
+        )
+        counts = rng.poisson(mean)
+        low, high = (
+            evaluate(
+                macros.per_head_bound("t", "q", heads, side),
+                t=counts.sum(axis=1),
+                q=(counts**2).sum(axis=1),
+            )
+            for side in ("low", "high")
+        )
+        held.append(((low <= rate) & (rate <= high)).mean())
+    assert 0.94 <= np.mean(held) <= 0.965, held
+    assert min(held) >= 0.93, held
+
+
+def test_nobody_won_is_still_an_interval(macros: Any) -> None:
+    assert evaluate(macros.per_head_bound("t", "q", 100, "low"), t=[0], q=[0]) == [0]
+    (high,) = evaluate(macros.per_head_bound("t", "q", 100, "high"), t=[0], q=[0])
+    assert high == pytest.approx(1.959964**2 / 100)
+
+
+def test_elasticity_covers_95_percent_and_finds_nothing_where_nothing_is(macros: Any) -> None:
+    """Exact coverage over all outcomes of two neighbouring scores. Measured: .945 to .960."""
+    held, found = [], []
+    for n, m, p, q in (
+        (60, 60, 0.6, 0.4),
+        (100, 80, 0.8, 0.5),
+        (40, 60, 0.3, 0.3),
+        (90, 50, 0.5, 0.5),
+    ):
+        hits = [h.ravel() for h in np.meshgrid(np.arange(n + 1), np.arange(m + 1))]
+        low, high = (
+            evaluate(macros.log_ratio_bound("a", n, "b", m, side), a=hits[0], b=hits[1])
+            for side in ("low", "high")
+        )
+        weights = binom.pmf(hits[0], n, p) * binom.pmf(hits[1], m, q)
+        held.append(float(weights @ ((low <= np.log(p / q)) & (np.log(p / q) <= high))))
+        if p == q:
+            found.append(float(weights @ ((low > 0) | (high < 0))))
+    assert 0.94 <= np.mean(held) <= 0.965, held
+    assert min(held) >= 0.94, held
+    assert max(found) <= 0.055, found

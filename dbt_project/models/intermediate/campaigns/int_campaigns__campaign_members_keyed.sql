@@ -8,6 +8,10 @@ campaign_members as (
     where sent_at is null or sent_at < {{ setting('as_of_date') }} + interval 1 day
 ),
 
+settings as (
+    select as_of_date from {{ source('settings', 'company') }}
+),
+
 identity as (
     select * from {{ ref('int_identity__customer_records') }}
 )
@@ -21,11 +25,21 @@ select
     campaign_members.customer_id,
     campaign_members.is_control,
     campaign_members.sent_at,
-    campaign_members.responded_at,
-    campaign_members.response_type,
+    case
+        when campaign_members.responded_at < settings.as_of_date + interval 1 day
+            then campaign_members.responded_at
+    end as responded_at,
+    -- A response of nobody knows when counts; one after the as-of day does not.
+    case
+        when
+            campaign_members.responded_at is null
+            or campaign_members.responded_at < settings.as_of_date + interval 1 day
+            then campaign_members.response_type
+    end as response_type,
     campaign_members._file_name,
     campaign_members._row_number
 from campaign_members
+cross join settings
 -- Somebody unknown keeps the row.
 left join identity
     on

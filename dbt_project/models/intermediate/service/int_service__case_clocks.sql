@@ -30,7 +30,8 @@ histories as (
         max(schedule_name) as schedule_name,
         max(entered_at) filter (where is_resolution) as resolved_at,
         max(entered_at) filter (where is_reopening) as reopened_at,
-        bool_or(is_resolved and left_at is null) as is_resolved
+        bool_or(is_resolved and left_at is null) as is_resolved,
+        bool_or(has_history) as has_history
     from phases
     group by case_key
 ),
@@ -116,7 +117,14 @@ timed as (
             histories.resolved_at
         ) as resolved_at,
         histories.reopened_at,
-        histories.is_resolved
+        histories.is_resolved,
+        -- The case is over and nobody wrote down when.
+        coalesce(
+            cases.status in ('solved', 'closed')
+            and coalesce(cases.resolved_at, cases.closed_at) is null
+            and not histories.has_history,
+            false
+        ) as is_over_at_unknown_time
     from cases
     inner join histories on cases.case_key = histories.case_key
     left join first_answers on cases.case_key = first_answers.case_key
@@ -142,7 +150,8 @@ clocks as (
         opened_at as started_at,
         first_response_at as stopped_at,
         -- Solved, and nobody wrote down the answer: the clock does not run, its end is unknown.
-        first_response_at is null and final_resolved_at is null as is_running
+        first_response_at is null and final_resolved_at is null and not is_over_at_unknown_time
+            as is_running
     from settled
     union all
     select
@@ -174,7 +183,7 @@ clocks as (
         1 as clock_number,
         opened_at as started_at,
         final_resolved_at as stopped_at,
-        final_resolved_at is null as is_running
+        final_resolved_at is null and not is_over_at_unknown_time as is_running
     from settled
 ),
 

@@ -1,7 +1,21 @@
 with
 
+-- Many tools tell what came back without telling when; what is sent is not yet an answer.
 members as (
-    select * from {{ ref('int_campaigns__campaign_members_keyed') }}
+    select
+        *,
+        case
+            when response_type in ('unsubscribed', 'bounced', 'complained') then 'refusal'
+            when
+                responded_at is null
+                and lower(trim(response_type)) in (
+                    'no', 'none', 'false', 'sent', 'delivered', 'no response', 'no_response',
+                    'not responded', 'no answer', 'no_answer', 'unknown'
+                )
+                then 'silence'
+            when response_type is not null then 'response'
+        end as response_kind
+    from {{ ref('int_campaigns__campaign_members_keyed') }}
 ),
 
 campaigns as (
@@ -42,18 +56,10 @@ touches as (
         min(coalesce(cast(members.is_control as integer), 0)) = 1 as is_control,
         min(members.sent_at) as sent_at,
         min(members.responded_at) as responded_at,
-        max(
-            case
-                when members.response_type in ('unsubscribed', 'bounced', 'complained')
-                    then members.response_type
-            end
-        ) as negative_response,
-        max(
-            case
-                when members.response_type not in ('unsubscribed', 'bounced', 'complained')
-                    then members.response_type
-            end
-        ) as positive_response
+        max(case when members.response_kind = 'refusal' then members.response_type end)
+            as negative_response,
+        max(case when members.response_kind = 'response' then members.response_type end)
+            as positive_response
     from members
     group by
         members.campaign_key,
@@ -105,7 +111,8 @@ select
     windows.sent_at,
     windows.responded_at,
     coalesce(windows.negative_response, windows.positive_response) as response_type,
-    windows.responded_at is not null and windows.negative_response is null as is_response,
+    (windows.responded_at is not null or windows.positive_response is not null)
+    and windows.negative_response is null as is_response,
     windows.window_starts_at,
     cast(windows.window_starts_at as date) + settings.campaign_window_days <= settings.as_of_date
         as is_window_over,

@@ -99,6 +99,51 @@ rated as (
     from groups
 ),
 
+-- How far the difference of the two means leans: cubes of standardised deviations stay small
+-- whatever the currency. Most members buy nothing, few buy much.
+leanings as (
+    select
+        touches.campaign_key,
+        {{ exact_sum(
+            'case when not touches.is_control and rated.treated_margin_error > 0 then power('
+            ~ '(cast(touches.margin_amount as double) - rated.treated_margin_mean)'
+            ~ ' / sqrt(rated.treated_margin_error * rated.count_treated), 3) end', 10
+        ) }} as treated_sum_cubes,
+        {{ exact_sum(
+            'case when touches.is_control and rated.control_margin_error > 0 then power('
+            ~ '(cast(touches.margin_amount as double) - rated.control_margin_mean)'
+            ~ ' / sqrt(rated.control_margin_error * rated.count_control), 3) end', 10
+        ) }} as control_sum_cubes
+    from touches
+    inner join rated on touches.campaign_key = rated.campaign_key
+    group by touches.campaign_key
+),
+
+margins as (
+    select
+        rated.*,
+        rated.treated_margin_mean - rated.control_margin_mean as margin_uplift,
+        sqrt(rated.treated_margin_error + rated.control_margin_error) as margin_uplift_error,
+        -- The third moments of independent means add up; equal amounts lean nowhere.
+        coalesce(
+            (
+                coalesce(leanings.treated_sum_cubes, 0) * power(rated.treated_margin_error, 1.5)
+                / power(rated.count_treated, 1.5)
+                - coalesce(leanings.control_sum_cubes, 0) * power(rated.control_margin_error, 1.5)
+                / power(rated.count_control, 1.5)
+            ) / power(nullif(rated.treated_margin_error + rated.control_margin_error, 0), 1.5),
+            0
+        ) as margin_uplift_skewness,
+        -- Welch and Satterthwaite's degrees of freedom.
+        power(rated.treated_margin_error + rated.control_margin_error, 2) / nullif(
+            power(rated.treated_margin_error, 2) / nullif(rated.count_treated - 1, 0)
+            + power(rated.control_margin_error, 2) / nullif(rated.count_control - 1, 0),
+            0
+        ) as margin_uplift_degrees
+    from rated
+    inner join leanings on rated.campaign_key = leanings.campaign_key
+),
+
 uplifts as (
     select
         *,
@@ -116,8 +161,15 @@ uplifts as (
                         ) }}
             end as uplift_{{ side }},
         {%- endfor %}
-        {{ z_95() }} * sqrt(treated_margin_error + control_margin_error) as margin_half_width
-    from rated
+        {{ skewed_bound(
+            'margin_uplift', 'margin_uplift_error', 'margin_uplift_skewness',
+            'margin_uplift_degrees', 'low'
+        ) }} as margin_uplift_low,
+        {{ skewed_bound(
+            'margin_uplift', 'margin_uplift_error', 'margin_uplift_skewness',
+            'margin_uplift_degrees', 'high'
+        ) }} as margin_uplift_high
+    from margins
 )
 
 select
@@ -174,14 +226,9 @@ select
     end as verdict,
     cast(uplifts.treated_revenue as decimal(18, 4)) as member_revenue,
     cast(uplifts.treated_margin as decimal(18, 4)) as member_margin,
-    (uplifts.treated_margin_mean - uplifts.control_margin_mean) * uplifts.count_treated
-        as incremental_margin,
-    (
-        uplifts.treated_margin_mean - uplifts.control_margin_mean - uplifts.margin_half_width
-    ) * uplifts.count_treated as incremental_margin_low,
-    (
-        uplifts.treated_margin_mean - uplifts.control_margin_mean + uplifts.margin_half_width
-    ) * uplifts.count_treated as incremental_margin_high,
+    uplifts.margin_uplift * uplifts.count_treated as incremental_margin,
+    uplifts.margin_uplift_low * uplifts.count_treated as incremental_margin_low,
+    uplifts.margin_uplift_high * uplifts.count_treated as incremental_margin_high,
     cast(coalesce(attributed.count_attributed_orders, 0) as bigint) as count_attributed_orders,
     cast(coalesce(attributed.count_new_customers, 0) as bigint) as count_new_customers,
     cast(coalesce(attributed.attributed_revenue, 0) as decimal(18, 4)) as attributed_revenue,
@@ -191,9 +238,7 @@ select
     (
         case
             when uplifts.count_control > 0
-                then
-                    (uplifts.treated_margin_mean - uplifts.control_margin_mean)
-                    * uplifts.count_treated
+                then uplifts.margin_uplift * uplifts.count_treated
             else cast(coalesce(attributed.attributed_margin, 0) as double)
         end - cast(coalesce(costs.booked_cost, campaigns.actual_cost) as double)
     ) / nullif(cast(coalesce(costs.booked_cost, campaigns.actual_cost) as double), 0) as roi

@@ -12,7 +12,13 @@ settings as (
 followed as (
     select
         feedback.*,
-        case when feedback.survey_type = 'nps' then 'nps' else 'satisfaction' end as outcome,
+        -- Who had little trouble, or says why he leaves, has not said how satisfied he is.
+        case feedback.survey_type
+            when 'nps' then 'nps'
+            when 'ces' then 'effort'
+            when 'other' then 'other'
+            else 'satisfaction'
+        end as outcome,
         settings.loyalty_horizon_days
     from {{ ref('fct_feedback') }} as feedback
     cross join settings
@@ -88,18 +94,28 @@ counted as (
 ),
 
 -- Deviations from the mean first: sums of squares of large amounts lose their digits.
-deviations as (
+spreads as (
     select
         afterwards.outcome,
         afterwards.scale_min,
         afterwards.scale_max,
         afterwards.overall_score as score,
-        sum(
-            cast(
-                (cast(afterwards.spend as double) - counted.mean_spend)
-                * (cast(afterwards.spend as double) - counted.mean_spend) as decimal(28, 6)
-            )
-        ) as sum_squares
+        max(counted.mean_spend) as mean_spend,
+        case
+            when count(*) > 1
+                then
+                    sqrt(
+                        cast(
+                            sum(
+                                cast(
+                                    (cast(afterwards.spend as double) - counted.mean_spend)
+                                    * (cast(afterwards.spend as double) - counted.mean_spend)
+                                    as decimal(28, 6)
+                                )
+                            ) as double
+                        ) / (count(*) - 1)
+                    )
+        end as deviation
     from afterwards
     inner join counted
         on
@@ -111,33 +127,83 @@ deviations as (
         afterwards.outcome, afterwards.scale_min, afterwards.scale_max, afterwards.overall_score
 ),
 
+-- How far spend leans to one side: standardised cubes, which stay small whatever the currency.
+leanings as (
+    select
+        afterwards.outcome,
+        afterwards.scale_min,
+        afterwards.scale_max,
+        afterwards.overall_score as score,
+        {{ exact_sum(
+            'power((cast(afterwards.spend as double) - spreads.mean_spend) / spreads.deviation, 3)',
+            10
+        ) }} as sum_cubes
+    from afterwards
+    inner join spreads
+        on
+            afterwards.outcome = spreads.outcome
+            and afterwards.scale_min = spreads.scale_min
+            and afterwards.scale_max = spreads.scale_max
+            and afterwards.overall_score = spreads.score
+    where spreads.deviation > 0
+    group by
+        afterwards.outcome, afterwards.scale_min, afterwards.scale_max, afterwards.overall_score
+),
+
 rates as (
     select
         counted.*,
         cast(counted.count_repurchased as double) / counted.count_customers as repurchase_rate,
-        case
-            when counted.count_customers > 1
-                then
-                    sqrt(
-                        cast(deviations.sum_squares as double)
-                        / (counted.count_customers - 1)
-                        / counted.count_customers
-                    )
-        end as spend_error,
+        spreads.deviation / sqrt(counted.count_customers) as spend_error,
+        -- Equal amounts lean nowhere.
+        coalesce(leanings.sum_cubes, 0) / counted.count_customers / sqrt(counted.count_customers)
+            as spend_skewness,
         lag(counted.score) over scale as lower_score,
+        lag(counted.count_repurchased) over scale as lower_count_repurchased,
+        lag(counted.count_customers) over scale as lower_count_customers,
         lag(cast(counted.count_repurchased as double) / counted.count_customers) over scale
             as lower_repurchase_rate
     from counted
-    inner join deviations
+    inner join spreads
         on
-            counted.outcome = deviations.outcome
-            and counted.scale_min = deviations.scale_min
-            and counted.scale_max = deviations.scale_max
-            and counted.score = deviations.score
+            counted.outcome = spreads.outcome
+            and counted.scale_min = spreads.scale_min
+            and counted.scale_max = spreads.scale_max
+            and counted.score = spreads.score
+    left join leanings
+        on
+            counted.outcome = leanings.outcome
+            and counted.scale_min = leanings.scale_min
+            and counted.scale_max = leanings.scale_max
+            and counted.score = leanings.score
     window scale as (
         partition by counted.outcome, counted.scale_min, counted.scale_max
         order by counted.score
     )
+),
+
+arcs as (
+    select
+        *,
+        (repurchase_rate - lower_repurchase_rate)
+        / nullif((repurchase_rate + lower_repurchase_rate) / 2, 0) as repurchase_arc,
+        nullif((score - lower_score) / nullif((score + lower_score) / 2, 0), 0) as score_arc
+    from rates
+),
+
+ratios as (
+    select
+        *,
+        {%- for side in ['low', 'high'] %}
+            exp(
+                {{ log_ratio_bound(
+                    'count_repurchased', 'count_customers',
+                    'lower_count_repurchased', 'lower_count_customers', side
+                ) }}
+            ) as ratio_{{ side }},
+        {%- endfor %}
+        repurchase_arc / score_arc as elasticity
+    from arcs
 )
 
 select
@@ -162,16 +228,30 @@ select
         as retention_rate_high,
     cast(rates.count_sales as double) / rates.count_customers as orders_per_customer,
     rates.mean_spend as spend_per_customer,
-    rates.mean_spend - {{ z_95() }} * rates.spend_error as spend_per_customer_low,
-    rates.mean_spend + {{ z_95() }} * rates.spend_error as spend_per_customer_high,
+    {%- for side in ['low', 'high'] %}
+        case
+            when rates.count_customers > 1
+                then {{ skewed_bound(
+                    'rates.mean_spend', 'rates.spend_error', 'rates.spend_skewness',
+                    'rates.count_customers - 1', side
+                ) }}
+        end as spend_per_customer_{{ side }},
+    {%- endfor %}
     -- Arc elasticity against the next lower score: per cent repurchase per cent of score.
-    (
-        (rates.repurchase_rate - rates.lower_repurchase_rate)
-        / nullif((rates.repurchase_rate + rates.lower_repurchase_rate) / 2, 0)
-    )
-    / nullif(
-        (rates.score - rates.lower_score) / nullif((rates.score + rates.lower_score) / 2, 0), 0
-    ) as elasticity,
+    rates.elasticity,
+    -- The arc between two rates is 2 (r - 1) / (r + 1) of their ratio r, and grows with it. Where
+    -- one of them is nothing, the value itself is the end.
+    {%- for side, nearest in {'low': 'least', 'high': 'greatest'}.items() %}
+        case
+            when rates.elasticity is not null
+                then
+                    {{ nearest }}(
+                        2 * (rates.ratio_{{ side }} - 1) / (rates.ratio_{{ side }} + 1)
+                        / rates.score_arc,
+                        rates.elasticity
+                    )
+        end as elasticity_{{ side }},
+    {%- endfor %}
     rates.count_customers < settings.small_sample_size as is_small_sample
-from rates
+from ratios as rates
 cross join settings

@@ -221,11 +221,59 @@ solved_at_once as (
         and cases.is_first_contact_resolved is not null
 ),
 
+-- Whom a recommendation won counts on the day he was won.
+referrals as (
+    select
+        referrer_customer_key as customer_key,
+        cast(invited_at as date) as invitation_date,
+        cast(converted_at as date) as conversion_date
+    from {{ ref('fct_referrals') }}
+    where referrer_customer_key is not null and not is_self_referral
+),
+
+-- Who could recommend us by the end of the span: who has bought or has recommended.
+possible_advocates as (
+    select
+        customer_key,
+        min(known_date) as known_date
+    from (
+        select
+            customer_key,
+            order_date as known_date
+        from sales
+        where customer_key is not null
+        union all
+        select
+            customer_key,
+            invitation_date as known_date
+        from referrals
+    ) as known
+    group by customer_key
+),
+
+recommended as (
+    select
+        spans.target_number,
+        spans.span,
+        count(referrals.customer_key) as amount
+    from spans
+    inner join possible_advocates on spans.last_date >= possible_advocates.known_date
+    left join referrals
+        on
+            possible_advocates.customer_key = referrals.customer_key
+            and referrals.conversion_date between spans.first_date and spans.last_date
+    where spans.kpi = 'viral_coefficient'
+    group by
+        spans.target_number,
+        spans.span,
+        possible_advocates.customer_key
+),
+
 measured as (
     select * from purchases
     {%- for part in [
         'deliveries', 'repeaters', 'retained', 'complainers', 'opinions', 'attained',
-        'solved_at_once',
+        'solved_at_once', 'recommended',
     ] %}
         union all
         select * from {{ part }}
@@ -248,6 +296,57 @@ totals as (
         span
 ),
 
+-- What orders bring is skewed: error of the mean, and how far it leans (standardised cubes).
+errors as (
+    select
+        *,
+        cast(total as double) / n as mean_amount,
+        case
+            when n > 1
+                then
+                    sqrt(
+                        greatest(
+                            cast(total_of_squares as double)
+                            - cast(total as double) * cast(total as double) / n,
+                            0
+                        ) / (n - 1)
+                    )
+        end as deviation
+    from totals
+),
+
+leanings as (
+    select
+        measured.target_number,
+        measured.span,
+        {{ exact_sum(
+            'power((cast(measured.amount as double) - errors.mean_amount) / errors.deviation, 3)',
+            10
+        ) }} as sum_cubes
+    from measured
+    inner join errors
+        on
+            measured.target_number = errors.target_number
+            and measured.span = errors.span
+    where errors.deviation > 0
+    group by
+        measured.target_number,
+        measured.span
+),
+
+moments as (
+    select
+        errors.*,
+        errors.deviation / sqrt(errors.n) as mean_error,
+        -- Equal amounts lean nowhere.
+        coalesce(leanings.sum_cubes, 0) / errors.n / sqrt(errors.n) as mean_skewness
+    from errors
+    left join leanings
+        on
+            errors.target_number = leanings.target_number
+            and errors.span = leanings.span
+),
+
 values_with_intervals as (
     select
         spans.target_number,
@@ -267,22 +366,20 @@ values_with_intervals as (
                 then {{ wilson_bound('totals.count_up', 'totals.n', side) }}
             when targets.measure = 'nps'
                 then {{ nps_bound('totals.count_up', 'totals.count_down', 'totals.n', side) }}
+            when targets.measure = 'per_head'
+                then {{ per_head_bound(
+                    'totals.total', 'totals.total_of_squares', 'totals.n', side
+                ) }}
             when targets.measure = 'mean' and totals.n > 1
-                then
-                    cast(totals.total as double) / totals.n
-                    {{ '-' if side == 'low' else '+' }} {{ z_95() }} * sqrt(
-                        greatest(
-                            cast(totals.total_of_squares as double)
-                            - cast(totals.total as double)
-                            * cast(totals.total as double) / totals.n,
-                            0
-                        ) / (totals.n - 1) / totals.n
-                    )
+                then {{ skewed_bound(
+                    'totals.mean_amount', 'totals.mean_error', 'totals.mean_skewness',
+                    'totals.n - 1', side
+                ) }}
         end as ci_{{ side }}{{ ',' if not loop.last }}
     {%- endfor %}
     from spans
     inner join targets on spans.target_number = targets.target_number
-    left join totals
+    left join moments as totals
         on
             spans.target_number = totals.target_number
             and spans.span = totals.span

@@ -56,6 +56,7 @@ timed as (
             as waiting_business_minutes,
         max(outcome) filter (where clock_name = 'first_response') as first_response_outcome,
         max(outcome) filter (where clock_name = 'resolution') as resolution_outcome,
+        bool_or(clock_name = 'resolution' and not is_running) as is_resolved,
         bool_or(is_inconsistent) as has_inconsistent_times
     from clocks
     group by case_key
@@ -112,7 +113,7 @@ select
     channels.standard_channel as channel,
     cases.is_complaint,
     histories.schedule_name,
-    timed.resolved_at is not null as is_resolved,
+    timed.is_resolved,
     timed.first_response_calendar_minutes,
     timed.first_response_business_minutes,
     timed.count_next_responses,

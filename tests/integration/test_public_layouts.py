@@ -1,0 +1,298 @@
+"""Public service and feedback layouts through the example of `docs/`, counted again with pandas.
+
+The files are made up here in the layouts of public data sets: an event log of incidents, consumer
+complaints, product reviews, contacts of a bank's campaign. Every expected number is counted from
+these files, never from what the example made of them.
+"""
+
+import csv
+import importlib.util
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.stats.proportion import proportion_confint
+
+from tests.running import PROJECT_ROOT, crm_warehouse, published
+
+EXAMPLE = PROJECT_ROOT / "docs/examples/service_and_feedback"
+EXPORTED_ON = date(2010, 12, 31)
+STATES = {"New", "Active", "Awaiting User Info", "Awaiting Vendor", "Resolved", "Closed"}
+Marts = duckdb.DuckDBPyConnection
+
+
+def write(
+    path: Path, header: Sequence[str], rows: Sequence[Sequence[object]], **dialect: str
+) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, **dialect)  # type: ignore[arg-type]
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def incident_log(path: Path, rng: np.random.Generator) -> None:
+    """Write a row per change; `?` is nothing, days come first, every row has the last times."""
+
+    def told(time: pd.Timestamp | None) -> str:
+        return "?" if time is None else f"{time.day}/{time.month}/{time.year} {time:%H:%M}"
+
+    rows = []
+    for number in range(150):
+        opened = pd.Timestamp(2010, 1, 1) + pd.Timedelta(minutes=int(rng.integers(480_000)))
+        states = ["New", *(["New"] * int(rng.integers(2))), "Active"]
+        states += ["Awaiting User Info", "Active"] if rng.random() < 0.3 else []
+        states += ["Resolved", "Active"] if rng.random() < 0.15 else []
+        states += ["Resolved", "Closed"] if rng.random() < 0.9 else []
+        minutes = np.cumsum(rng.integers(5, 3000, len(states)))
+        changes = [opened + pd.Timedelta(minutes=int(after)) for after in minutes]
+        over = states[-1] == "Closed"
+        resolved, closed = (changes[-2], changes[-1]) if over else (None, None)
+        raised = int(rng.integers(1, len(states))) if rng.random() < 0.2 else len(states)
+        caller = f"Caller {rng.integers(60)}" if rng.random() < 0.95 else "?"
+        category = f"Category {rng.integers(4)}" if rng.random() < 0.9 else "?"
+        channel = str(rng.choice(["Phone", "Email", "Self service", "IVR"]))
+        for count, (state, at) in enumerate(zip(states, changes, strict=True)):
+            rows.append(
+                (
+                    *(f"INC{number:07d}", state, "TRUE", count, 0, count, "TRUE", caller),
+                    *(told(opened), told(at), channel, category),
+                    "2 - High" if count >= raised else "3 - Moderate",
+                    *(told(resolved), told(closed)),
+                )
+            )
+    header = (
+        *("number", "incident_state", "active", "reassignment_count", "reopen_count"),
+        *("sys_mod_count", "made_sla", "caller_id", "opened_at", "sys_updated_at"),
+        *("contact_type", "category", "priority", "resolved_at", "closed_at"),
+    )
+    write(path, header, rows)
+
+
+def complaint_register(path: Path, rng: np.random.Generator) -> None:
+    """Write complaints that name no customer and no time of the answer."""
+    rows = [
+        (
+            (pd.Timestamp(2009, 1, 1) + pd.Timedelta(days=int(rng.integers(700)))).strftime(
+                "%m/%d/%Y"
+            ),
+            str(rng.choice(["Mortgage", "Credit card", "Debt collection"])),
+            str(rng.choice(["Billing dispute, late fee", 'Told "no"', "Attempts to collect"])),
+            "First line\nsecond, with a comma" if rng.random() < 0.3 else "",
+            str(rng.choice(["Web", "Referral", "Phone", "Postal mail", "Fax"])),
+            str(
+                rng.choice(["Closed with explanation", "Closed", "In progress"], p=[0.7, 0.2, 0.1])
+            ),
+            str(rng.choice(["Yes", "No"], p=[0.95, 0.05])),
+            str(rng.choice(["Yes", "No", "N/A", ""])),
+            7_000_000 + number,
+        )
+        for number in range(250)
+    ]
+    header = (
+        *("Date received", "Product", "Issue", "Consumer complaint narrative", "Submitted via"),
+        *("Company response to consumer", "Timely response?", "Consumer disputed?"),
+        "Complaint ID",
+    )
+    write(path, header, rows)
+
+
+def review_file(path: Path, rng: np.random.Generator) -> None:
+    """Write reviews without a key; some reviewers come again."""
+    rows = [
+        (
+            f"A{rng.integers(150):05d}",
+            f"B{rng.integers(20):04d}",
+            "Works, and looks nice" if stars > 3 else "broke after a day",
+            "Great" if stars > 3 else "Bad",
+            float(stars),
+            1_262_304_000 + 86_400 * int(rng.integers(300)) + number,
+        )
+        for number, stars in enumerate(rng.choice([1, 2, 3, 4, 5, 5], 250))
+    ]
+    write(path, ("reviewerID", "asin", "reviewText", "summary", "overall", "unixReviewTime"), rows)
+
+
+def contact_file(path: Path, rng: np.random.Generator) -> None:
+    """Write clients in order of time, May to the April after next, without year and key."""
+    rows = []
+    for month in [*range(5, 13), *range(1, 13), *range(1, 5)]:
+        name = pd.Timestamp(2000, month, 1).strftime("%b").lower()
+        for day in sorted(rng.integers(1, 29, 12)):
+            said_yes = rng.random() < 0.12
+            rows.append(
+                (
+                    *(int(rng.integers(18, 90)), "admin.", "married", "no"),
+                    *(int(rng.integers(-200, 5000)), "unknown", int(day), name),
+                    *(int(rng.integers(5, 900)), int(rng.integers(1, 6)), -1, 0, "unknown"),
+                    "yes" if said_yes else "no",
+                )
+            )
+    header = (
+        *("age", "job", "marital", "default", "balance", "contact", "day", "month"),
+        *("duration", "campaign", "pdays", "previous", "poutcome", "y"),
+    )
+    write(path, header, rows, delimiter=";", quoting=csv.QUOTE_NONNUMERIC)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("layouts")
+    rng = np.random.default_rng(6)
+    makers = {
+        "incidents": incident_log,
+        "complaints": complaint_register,
+        "reviews": review_file,
+        "contacts": contact_file,
+    }
+    paths = {name: folder / f"{name}.csv" for name in makers}
+    for name, make in makers.items():
+        make(paths[name], rng)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def marts(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marts]:
+    """The four files mapped by the example and published as one company."""
+    folder = tmp_path_factory.mktemp("service")
+    spec = importlib.util.spec_from_file_location("mapping", EXAMPLE / "map_to_canonical.py")
+    assert spec is not None and spec.loader is not None
+    mapping = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(mapping)
+    mapping.write_canonical(files, folder / "landing", EXPORTED_ON)
+    run = crm_warehouse("run", "--landing", folder / "landing", "--home", folder / "home")
+    assert run.exit_code == 0, run.stderr
+    with published(folder / "home") as con:
+        yield con
+
+
+def table(con: Marts, query: str) -> pd.DataFrame:
+    return con.execute(query).df()
+
+
+@pytest.fixture(scope="module")
+def log(files: dict[str, Path]) -> pd.DataFrame:
+    rows = pd.read_csv(files["incidents"], na_values="?")
+    for column in ("opened_at", "sys_updated_at", "resolved_at", "closed_at"):
+        rows[column] = pd.to_datetime(rows[column], format="%d/%m/%Y %H:%M")
+    return rows
+
+
+def test_every_incident_is_a_case_with_its_times_and_reopenings(
+    marts: Marts, log: pd.DataFrame
+) -> None:
+    last = log.groupby("number").last()
+    assert set(log["incident_state"]) <= STATES
+    cases = table(marts, "from marts.fct_cases where not is_complaint").set_index("case_id")
+    assert sorted(cases.index) == sorted(last.index)
+    cases = cases.loc[last.index]
+    for column in ("opened_at", "resolved_at", "closed_at"):
+        pd.testing.assert_series_equal(
+            cases[column], last[column], check_names=False, check_dtype=False
+        )
+    assert (cases["is_resolved"] == (last["incident_state"] == "Closed")).all()
+    assert (cases["customer_key"].notna() == last["caller_id"].notna()).all()
+    assert cases["customer_key"].nunique() == last["caller_id"].nunique()
+    assert (cases["category"].fillna("?") == last["category"].fillna("?")).all()
+    minutes = (last["resolved_at"] - last["opened_at"]).dt.total_seconds() / 60
+    assert cases["resolution_calendar_minutes"].to_numpy(float) == pytest.approx(
+        minutes.to_numpy(), nan_ok=True
+    )
+    over = log["incident_state"].isin(["Resolved", "Closed"])
+    reopened = (~over & over.groupby(log["number"]).shift(fill_value=False)).groupby(log["number"])
+    assert (cases["count_reopened"] == reopened.sum().loc[cases.index]).all()
+    assert reopened.sum().max() > 0
+    assert (cases["count_unmapped_statuses"] == 0).all()
+
+
+def test_targets_are_those_of_the_priority_when_an_incident_was_solved(
+    marts: Marts, log: pd.DataFrame
+) -> None:
+    """Targets of the shipped settings in business time; the priority was raised on the way."""
+    levels = table(
+        marts,
+        "select priority, count_met + count_not_met as judged, count_running "
+        "from marts.mart_service_levels where metric = 'resolution' "
+        "and period_type = 'all_time' and dimension_name = 'all'",
+    ).set_index("priority")
+    last = log.groupby("number").last()
+    solved = log.merge(last["resolved_at"].rename("solved_at"), on="number")
+    solved = solved[solved["sys_updated_at"] <= solved["solved_at"]].groupby("number").last()
+    expected = solved["priority"].map({"2 - High": "high", "3 - Moderate": "normal"}).value_counts()
+    assert levels["judged"][["high", "normal"]].to_dict() == expected.to_dict()
+    running = last["resolved_at"].isna().sum()
+    assert levels["count_running"][["high", "normal"]].sum() == running
+
+
+def test_complaints_without_customer_and_time_are_counted_and_not_running(
+    marts: Marts, files: dict[str, Path]
+) -> None:
+    register = pd.read_csv(files["complaints"], parse_dates=["Date received"])
+    cases = table(marts, "from marts.fct_cases where is_complaint").set_index("case_id")
+    register = register.set_index(register["Complaint ID"].astype(str)).loc[cases.index]
+    assert len(cases) == 250
+    assert (cases["opened_at"] == register["Date received"]).all()
+    assert (cases["category"] == register["Product"]).all()
+    assert (cases["reason"] == register["Issue"]).all()
+    in_progress = register["Company response to consumer"] == "In progress"
+    assert (cases["is_resolved"] == ~in_progress).all()
+    assert (cases.loc[~in_progress, "resolution_outcome"] != "running").all()
+    assert cases["resolved_at"].isna().all() and cases["customer_key"].isna().all()
+    channels = register["Submitted via"].map(
+        {"Web": "web", "Referral": "web", "Phone": "phone", "Postal mail": "post", "Fax": "post"}
+    )
+    assert (cases["channel"] == channels).all()
+    by_product = table(
+        marts,
+        "select dimension_value, count_candidates from marts.mart_complaint_process where "
+        "stage = 'registered' and period_type = 'all_time' and dimension_name = 'category'",
+    ).set_index("dimension_value")["count_candidates"]
+    for product, count in register["Product"].value_counts().items():
+        assert by_product[product] == count
+
+
+def test_reviews_are_the_satisfaction_of_those_who_wrote_them(
+    marts: Marts, files: dict[str, Path]
+) -> None:
+    reviews = pd.read_csv(files["reviews"])
+    assert (
+        marts.execute("select count(*) from marts.fct_survey_responses").fetchone()
+        == marts.execute("select count(*) from marts.fct_feedback").fetchone()
+        == (len(reviews),)
+    )
+    latest = reviews.sort_values("unixReviewTime").groupby("reviewerID")["overall"].last()
+    low, high = proportion_confint((latest >= 4).sum(), len(latest), method="wilson")
+    (found,) = table(
+        marts,
+        "from marts.mart_satisfaction where metric = 'csat' and dimension_name = 'all' and "
+        "period_type = 'all_time'",
+    ).to_dict("records")
+    assert found["count_responses"] == len(latest)
+    assert found["value"] == pytest.approx((latest >= 4).mean())
+    assert (found["ci_low"], found["ci_high"]) == pytest.approx((low, high))
+    assert pd.isna(found["response_rate"]), "nobody was asked"
+
+
+def test_contacts_without_year_and_key_are_responses_of_their_campaigns(
+    marts: Marts, files: dict[str, Path]
+) -> None:
+    contacts = pd.read_csv(files["contacts"], sep=";")
+    month = pd.to_datetime(contacts["month"], format="%b").dt.month
+    year = 2008 + (month < month.shift(fill_value=0)).cumsum()
+    expected = (contacts["y"] == "yes").groupby([year, month]).agg(["sum", "size"])
+    found = table(marts, "from marts.mart_campaign_performance order by start_date")
+    assert len(found) == len(expected) == 24
+    assert found["count_responded"].tolist() == expected["sum"].tolist()
+    assert found["count_treated"].tolist() == expected["size"].tolist()
+    assert (found["verdict"] == "no_control_group").all()
+    calls = table(
+        marts,
+        "select occurred_at, duration_seconds from marts.fct_interactions "
+        "where interaction_type = 'call' order by all",
+    )
+    days = pd.to_datetime(pd.DataFrame({"year": year, "month": month, "day": contacts["day"]}))
+    assert calls["occurred_at"].tolist() == sorted(days)
+    assert calls["duration_seconds"].sum() == contacts["duration"].sum()
