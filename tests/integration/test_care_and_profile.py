@@ -101,7 +101,7 @@ def test_surveys_are_due_after_the_last_delivery_unless_asked_of_late(
     expected = expected[~(expected["due"] <= pause)]
     calendar = table(marts, "mart_care_calendar").query("care_type == 'survey'")
     calendar = calendar.set_index("customer_key")
-    assert 0 < len(calendar) and calendar.index.is_unique
+    assert len(calendar) > 0 and calendar.index.is_unique
     assert set(calendar.index) <= set(expected.index)
     expected_found = expected.loc[calendar.index]
     assert (calendar["due_date"] == expected_found["due"]).all()
@@ -143,7 +143,7 @@ def test_contracts_are_due_a_period_after_their_last_payment(
     due = expected_care(pd.Series(expected))
     calendar = table(marts, "mart_care_calendar").query("care_type == 'contract_renewal'")
     calendar = calendar.set_index(["customer_key", "reason"])
-    assert 0 < len(calendar) and calendar.index.is_unique
+    assert len(calendar) > 0 and calendar.index.is_unique
     assert set(calendar.index) <= set(due.index)
     assert (calendar["due_date"] == due.loc[calendar.index, "due"]).all()
     assert (calendar["is_overdue"] == due.loc[calendar.index, "is_late"]).all()
