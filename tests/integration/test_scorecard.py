@@ -4,7 +4,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from orchestration.lib.kpi_targets import KPIS
 from orchestration.lib.project import PROJECT_ROOT
@@ -102,6 +102,7 @@ def test_every_actual_is_what_the_facts_say(
         last = min(target.period_end, TODAY)
         period = length + pd.Timedelta(days=1)
         kind = KPIS[target.kpi]
+        observed = []
         for column, shift in (("actual", 0), ("previous_actual", 1)):
             each = observations(
                 marts, sales, target.kpi, start - shift * period, last - shift * period,
@@ -113,6 +114,7 @@ def test_every_actual_is_what_the_facts_say(
                 else each.mean() * (100 if kind.measure == "nps" else 1)
             )
             assert row[column] == pytest.approx(value), (target.kpi, target.phase, column)
+            observed.append(each)
             if shift:
                 continue
             if kind.measure == "rate":
@@ -126,6 +128,10 @@ def test_every_actual_is_what_the_facts_say(
                 for end in (row["ci_low"], row["ci_high"]):
                     away = abs(each.sum() - len(each) * end)
                     assert away == pytest.approx(Z * np.sqrt(spread * len(each) * end))
+        if kind.measure == "rate":
+            counts = [count for each in observed for count in (each.sum(), len(each))]
+            change = confint_proportions_2indep(*counts, method="newcomb", compare="diff")
+            assert (row["change_ci_low"], row["change_ci_high"]) == pytest.approx(change)
         elapsed = (last - start + pd.Timedelta(days=1)) / period
         assert row["elapsed_share"] == pytest.approx(elapsed)
         due = target.target * (elapsed if kind.accrues else 1)

@@ -106,14 +106,20 @@ def test_a_near_twin_without_an_effect_of_its_own_is_flagged_as_not_separable() 
 def test_intervals_cover_what_the_population_has(count: int) -> None:
     effects = [0.5, 0.3, 0.15]
     big_drivers, big_outcome = answers(6, 2_000_000, effects)
-    truth = relative_weights(*correlations(big_drivers, big_outcome))
+    population = correlations(big_drivers, big_outcome)
+    weights, shares = relative_weights(*population), lmg_weights(*population)
     trials = 60
-    hits = np.zeros(3)
+    hits = np.zeros((3, 3))
     for seed in range(trials):
         found = weigh(*answers(1000 + seed, count, effects), seed=seed)
-        hits += (found.relative_weight_low <= truth) & (truth <= found.relative_weight_high)
+        hits += [
+            (found.relative_weight_low <= weights) & (weights <= found.relative_weight_high),
+            (found.lmg_low <= shares) & (shares <= found.lmg_high),
+            (found.effect_low <= effects) & (effects <= found.effect_high),
+        ]
     # 180 trials of a 95 % interval: fewer than 89 % or all of them would be beyond three sigma
-    assert 0.89 <= hits.sum() / (3 * trials) < 1
+    coverage = hits.sum(axis=1) / (3 * trials)
+    assert ((coverage >= 0.89) & (coverage < 1)).all(), coverage
 
 
 def test_a_driver_without_effect_is_found_no_more_often_than_the_level_says() -> None:
