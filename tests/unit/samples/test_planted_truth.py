@@ -9,6 +9,7 @@ import phonenumbers
 import pytest
 from scipy import integrate, stats
 
+from models.satisfaction.driver_weights import driver_weights
 from samples.draws import stream
 from samples.parameters import Acquisition, Identity, Parameters, PurchaseProcess, Spend
 from samples.people import draw_people
@@ -139,6 +140,14 @@ def test_driver_weights_can_be_estimated(large_db: duckdb.DuckDBPyConnection) ->
     # Rounded and bounded answers weaken every slope a little; their proportions stay.
     np.testing.assert_allclose(found / found.sum(), planted, atol=0.04)
     assert found.sum() == pytest.approx(1, abs=0.15)
+    # The measure that the marts publish finds the same, every driver for certain, in order.
+    weighed = driver_weights(drivers, rows["overall"], generator=np.random.default_rng(1))
+    assert weighed.effect == pytest.approx(found)
+    assert weighed.is_significant.all() and weighed.is_separable.all()
+    scaled = found.sum() * planted
+    assert ((weighed.effect_low - 0.03 < scaled) & (scaled < weighed.effect_high + 0.03)).all()
+    strong = planted >= 0.08  # the two weakest are equal
+    assert (np.argsort(weighed.relative_weight[strong]) == np.argsort(planted[strong])).all()
 
 
 def test_late_deliveries_and_leaving_show_in_the_answers(
