@@ -7,8 +7,9 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student
 
-from tests.integration.exported import END, Z, read, skewed_interval, table
+from tests.integration.exported import END, TODAY, Z, read, skewed_interval, table
 
 WINDOW = pd.Timedelta(days=30)
 
@@ -97,6 +98,94 @@ def test_points_by_account_and_month(
     )
     last = by_month.index[-1]
     assert by_month.loc[last, "redemption_rate"] == pytest.approx(burned.iloc[-1] / earned.iloc[-1])
+
+
+@pytest.fixture(scope="module")
+def occasions(sample_exports: Path, keys: "pd.Series[str]", sales: pd.DataFrame) -> pd.DataFrame:
+    """Purchases of those who were no members yet, followed for 180 days, one by one."""
+    window = pd.Timedelta(days=180)
+    events = read(sample_exports, "loyalty_events", "occurred_at")
+    events = events[events["occurred_at"] < END]
+    joined = events.groupby(events["customer_id"].map(keys))["occurred_at"].min().dt.normalize()
+    days = sales.assign(day=sales["ordered_at"].dt.normalize()).dropna(subset="customer_key")
+    rows: list[dict[str, Any]] = []
+    for customer, own in days.groupby("customer_key"):
+        spend = own.groupby("day")["spend"].sum()
+        member_from = joined.get(str(customer), pd.Timestamp.max)
+        for number, day in enumerate(spend.index, start=1):
+            if day > member_from or day + window > TODAY:
+                continue
+            at = spend.index
+            parts = {
+                "after": (at > day) & (at <= day + window),
+                "before": (at < day) & (at >= day - window),
+                "long_before": (at < day - window) & (at >= day - 2 * window),
+            }
+            rows.append(
+                {
+                    "customer": customer,
+                    "stratum": (day.to_period("Q"), min(number, 6), min(parts["before"].sum(), 4)),
+                    "is_joining": member_from == day,
+                    "is_censored": day < member_from <= day + window,
+                    "free": (parts["after"] & (at < member_from)).sum(),
+                    **{f"purchases_{name}": part.sum() for name, part in parts.items()},
+                    **{f"spend_{name}": spend[part].sum() for name, part in parts.items()},
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("outcome", ["purchases", "spend"])
+def test_what_joining_the_programme_changed(
+    marts: duckdb.DuckDBPyConnection, occasions: pd.DataFrame, outcome: str
+) -> None:
+    """The same comparison by tables: stratum by stratum, deviations summed by customer."""
+    chance = occasions["is_joining"].mean()
+    weight = (1 - chance) ** -occasions["free"].astype(float)
+    weight = weight.mask(occasions["is_censored"], 0.0).mask(occasions["is_joining"], 1.0)
+    rows = occasions.assign(after=occasions[f"{outcome}_after"] * weight)
+    likes = rows[~rows["is_joining"]].groupby("stratum")["customer"].nunique()
+    usable = likes.index[likes > 1].intersection(rows.loc[rows["is_joining"], "stratum"])
+    rows = rows[rows["stratum"].isin(usable)]
+    joined, others = rows[rows["is_joining"]], rows[~rows["is_joining"]]
+    (found,) = (
+        table(marts, "mart_loyalty_programme_effect")
+        .query("outcome == @outcome")
+        .to_dict("records")
+    )
+    assert found["count_joined"] == occasions["is_joining"].sum()
+    assert (found["count_matched"], found["count_others"]) == (len(joined), len(others))
+    share = joined.groupby("stratum").size() / len(joined)
+    before, long_before = (rows[f"{outcome}_{name}"] for name in ("before", "long_before"))
+    for name, values in (
+        ("effect", rows["after"] - before),
+        ("trend_before", before - long_before),
+    ):
+        of_others = values[others.index].groupby(others["stratum"]).mean()
+        effect = values[joined.index].mean() - (share * of_others).sum()
+        assert found[name] == pytest.approx(effect)
+        deviation = values - rows["stratum"].map(of_others)
+        count = others.groupby("stratum").size()
+        errors = pd.concat(
+            [
+                (deviation[joined.index] - effect) / len(joined),
+                -deviation[others.index]
+                * others["stratum"].map(share / count * np.sqrt(likes / (likes - 1))),
+            ]
+        )
+        error = np.sqrt((errors.groupby(rows["customer"]).sum() ** 2).sum())
+        squares = errors.groupby([rows["stratum"], rows["is_joining"], rows["customer"]]).sum() ** 2
+        cells = squares.groupby(level=[0, 1]).agg(["sum", "size"])
+        degrees = (
+            cells["sum"].sum() ** 2 / (cells["sum"] ** 2 / (cells["size"] - 1).clip(lower=1)).sum()
+        )
+        reach = error * student.ppf(0.975, degrees)
+        ends = (found[f"{name}_low"], found[f"{name}_high"])
+        assert ends == pytest.approx((effect - reach, effect + reach))
+    assert found["mean_joined"] == pytest.approx(joined["after"].mean())
+    assert found["mean_others"] == pytest.approx(
+        (share * others.groupby("stratum")["after"].mean()).sum()
+    )
 
 
 def assert_margin(
