@@ -475,6 +475,7 @@ def predicted(exports: Exports) -> dict[str, Row]:
         row: Row = {
             "probability_alive": score("probability_alive"),
             "probability_purchase_365d": score("probability_purchase_365d"),
+            "expected_purchases_90d": score("expected_purchases_90d"),
             "expected_purchases_365d": score("expected_purchases_365d"),
             "expected_purchases_lifetime": score("expected_purchases_lifetime"),
             "expected_spend": None if own is None else score("expected_spend") * kept,
@@ -492,7 +493,7 @@ def predicted(exports: Exports) -> dict[str, Row]:
                 ("probability_purchase_365d", "idle"),
             ):
                 row[name] = 1 - (1 - row[name]) * contract[other]
-            for horizon in ("365d", "lifetime"):
+            for horizon in HORIZONS:
                 row[f"expected_purchases_{horizon}"] += contract[f"payments_{horizon}"]
             names.insert(0, "sbg")
             status = contract["status"] if own is None or status == "ok" else status
@@ -521,20 +522,33 @@ def test_contract_retention(exports: Exports, marts: duckdb.DuckDBPyConnection) 
         cohorts = {row.cohort for row in decided if row.plan == plan}
         for cohort in (None, *sorted(cohorts)):
             own = [r for r in decided if r.plan == plan and cohort in (None, r.cohort)]
-            survival = 1.0
+            survival, greenwood = 1.0, 0.0
             for number in range(1, max(row.number for row in own) + 1):
                 up = [row for row in own if row.number == number]
                 kept = sum(row.is_renewed for row in up)
                 survival *= kept / len(up)
+                interval = binomtest(kept, len(up)).proportion_ci(method="wilson")
+                greenwood += (len(up) - kept) / (len(up) * kept) if kept else 0.0
+                bounds: list[float | None] = [None, None]
+                if 0 < survival < 1:
+                    # the interval of log(-log S): exponents of S itself
+                    power = 1.959963984540054 * math.sqrt(greenwood) / abs(math.log(survival))
+                    bounds = [survival ** math.exp(sign * power) for sign in (1, -1)]
                 expected[plan, cohort, number] = {
                     "count_at_risk": len(up),
                     "count_renewed": kept,
                     "retention_rate": kept / len(up),
                     "survival_rate": survival,
+                    "retention_rate_low": interval.low,
+                    "retention_rate_high": interval.high,
+                    "is_small_sample": len(up) < 30,
+                    "survival_rate_low": bounds[0],
+                    "survival_rate_high": bounds[1],
                 }
     query = (
         "select product_id, cohort_year, renewal_number, count_at_risk, count_renewed, "
-        "retention_rate, survival_rate from marts.mart_contract_retention "
+        "retention_rate, survival_rate, retention_rate_low, retention_rate_high, is_small_sample, "
+        "survival_rate_low, survival_rate_high from marts.mart_contract_retention "
         "join marts.dim_products on plan_key = product_key"
     )
     assert_table(marts, query, 3, expected)

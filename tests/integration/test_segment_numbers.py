@@ -27,6 +27,7 @@ CENT = 10_000  # money is counted in whole ten-thousandths: exact sums, exact ti
 MARGIN_RATE = Decimal("0.30")
 HISTORY_MONTHS = 24
 SMALL_SAMPLE = 30
+Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -310,6 +311,19 @@ def test_segments_of_today_by_behaviour(
     assert found.loc[favourite.index, "favourite_category"].eq(favourite).all()
 
 
+def overall_answers(sample: Sample) -> pd.DataFrame:
+    """Return every overall answer of a known customer up to the day, the latest last."""
+    answers = sample.responses.dropna(subset=["score", "customer_key"])
+    answers = answers[answers["dimension"] == "overall"].copy()
+    answers["at"] = pd.to_datetime(
+        answers["responded_at"].fillna(answers["invited_at"]), format="ISO8601"
+    )
+    answers = answers[answers["at"].dt.normalize() <= DAY]
+    low, high, given = (answers[name].astype(float) for name in ("scale_min", "scale_max", "score"))
+    answers["on_100"] = (100 * (given - low) / (high - low)).round(4)
+    return answers.sort_values(["at", "response_id"])
+
+
 def gini(values: np.ndarray[Any, Any]) -> float:
     """Mean absolute difference of all pairs over twice the mean."""
     return float(np.abs(values[:, None] - values[None, :]).mean() / (2 * values.mean()))
@@ -338,6 +352,17 @@ def test_segment_profile(marts: duckdb.DuckDBPyConnection, sample: Sample) -> No
         .reindex(segments.index, fill_value=0)
         .fillna(0)
     )
+    served = sample.costs[sample.costs["cost_type"] == "service"].groupby("customer_key")["amount"]
+    bought = whole(sample.sales["net_revenue"]).groupby(sample.sales["customer_key"])
+    facts["revenue"] = bought.sum().reindex(segments.index, fill_value=0)
+    facts["served"] = served.sum().reindex(segments.index, fill_value=0)
+    answers = overall_answers(sample)
+    is_nps = answers["survey_type"] == "nps"
+    latest = answers[is_nps].groupby("customer_key")["score"].last().astype(float)
+    facts["nps"] = latest.reindex(segments.index)
+    facts["satisfaction"] = (
+        answers[~is_nps].groupby("customer_key")["on_100"].last().reindex(segments.index)
+    )
     facts["historic"] = sample.ltv["historic_value"]
     facts["predicted"] = sample.ltv["predicted_value_365d"].fillna(0)
     cuts = ["segment_name", "value_tier", "abc_class", "age_band", "gender", "needs_segment"]
@@ -361,6 +386,42 @@ def test_segment_profile(marts: duckdb.DuckDBPyConnection, sample: Sample) -> No
         assert row["mean_predicted_value_365d"] == pytest.approx(
             facts.loc[members, "predicted"].mean(), abs=1e-4
         )
+        fact = facts.loc[members]
+        assert row["net_revenue"] == fact["revenue"].sum()
+        assert row["net_revenue_share"] == pytest.approx(
+            fact["revenue"].sum() / facts["revenue"].sum()
+        )
+        assert row["cost_to_serve"] == fact["served"].sum()
+        assert row["mean_historic_value"] == pytest.approx(fact["historic"].mean() / CENT)
+        before_sum = fact["spend_before"].sum()
+        assert (pd.isna(row["spend_growth_rate"]) and before_sum <= 0) or row[
+            "spend_growth_rate"
+        ] == pytest.approx(fact["spend"].sum() / before_sum - 1)
+        assert row["mean_cases_365d"] == pytest.approx(fact["cases"].mean())
+        told = fact["satisfaction"].dropna()
+        assert row["count_satisfaction"] == len(told)
+        if len(told) > 1:
+            mean, error = told.mean(), told.std(ddof=1) / math.sqrt(len(told))
+            found = row[["mean_satisfaction", "satisfaction_ci_low", "satisfaction_ci_high"]]
+            assert found.tolist() == pytest.approx(
+                [mean, max(mean - Z_95 * error, 0), min(mean + Z_95 * error, 100)], abs=1e-6
+            )
+        scores = fact["nps"].dropna()
+        plus, minus = (scores >= 9).sum(), (scores <= 6).sum()
+        counts = row[["count_nps", "count_promoters", "count_detractors"]]
+        assert counts.tolist() == [len(scores), plus, minus]
+        if len(scores):
+            assert row["net_promoter_score"] == pytest.approx(100 * (plus - minus) / len(scores))
+            n = len(scores) + 3
+            up, down = (plus + 0.75) / n, (minus + 0.75) / n
+            error = math.sqrt((up + down - (up - down) ** 2) / n)
+            assert row[["nps_ci_low", "nps_ci_high"]].tolist() == pytest.approx(
+                [
+                    max(100 * (up - down - Z_95 * error), -100),
+                    min(100 * (up - down + Z_95 * error), 100),
+                ]
+            )
+        assert row["is_small_sample"] == (len(own) < SMALL_SAMPLE)
         if len(buyers) and buyers.sum() > 0:
             assert row["margin_gini"] == pytest.approx(gini(buyers), abs=1e-9)
             best = np.sort(buyers)[::-1][: math.ceil(round(0.2 * len(buyers), 9))]
@@ -393,18 +454,25 @@ def period_accounts(sample: Sample, end: pd.Timestamp) -> pd.DataFrame:
     rows["concentration"] = (shares**2).groupby("customer_key").sum().reindex(rows.index)
     money = rows["sales_amount"] / CENT
     units = rows["volume"] / CENT
-    rows["growth_rate"] = (rows["sales_amount"] / prior.where(prior > 0)) - 1
+    # against a period that the sales do not cover everybody would have grown
+    is_known = sample.sales["day"].min() <= start - pd.Timedelta(364, "D")
+    rows["growth_rate"] = (rows["sales_amount"] / prior.where((prior > 0) & is_known)) - 1
     rows["overdue_amount"] = owed
     tenure = (end - first).dt.days
-    rows["score"] = 100 * (
-        0.30 * np.log1p(money) / np.log1p(money.max())
-        + 0.10 * np.log1p(units) / np.log1p(units.max())
-        + 0.15 * (1 - (owed / rows["sales_amount"]).clip(upper=1))
-        + 0.15 * np.log1p(rows["days"]) / np.log1p(rows["days"].max())
-        + 0.10 * tenure / tenure.max()
-        + 0.10 * ((1 + rows["growth_rate"].clip(upper=1)) / 2).fillna(0.5)
-        + 0.10 * (1 - rows["concentration"]).fillna(0.5)
-    )
+    rows["tenure_days"] = tenure
+    rows["share_of_sales"] = rows["sales_amount"] / rows["sales_amount"].sum()
+    criteria = {
+        "sales_amount": (0.30, np.log1p(money) / np.log1p(money.max())),
+        "volume": (0.10, np.log1p(units) / np.log1p(units.max())),
+        "overdue": (0.15, 1 - (owed / rows["sales_amount"]).clip(upper=1)),
+        "purchase_cycle": (0.15, np.log1p(rows["days"]) / np.log1p(rows["days"].max())),
+        "tenure": (0.10, tenure / tenure.max()),
+        "growth": (0.10, ((1 + rows["growth_rate"].clip(upper=1)) / 2).fillna(0.5)),
+        "concentration": (0.10, (1 - rows["concentration"]).fillna(0.5)),
+    }
+    for name, (_, worth) in criteria.items():
+        rows[f"{name}_score"] = worth
+    rows["score"] = 100 * sum(weight * worth for weight, worth in criteria.values())
     rows["account_rank"] = rows["score"].rank(ascending=False)
     assert rows["score"].is_unique, "equal scores would leave the rank to amount and key"
     return rows
@@ -441,7 +509,22 @@ def test_key_accounts(marts: duckdb.DuckDBPyConnection, sample: Sample) -> None:
             "is_declining": bool(is_key and was_key and growth <= -0.25),
             "margin_after_refunds": now["margin"].get(key, 0),
             "cost_to_serve": served.get(key, 0),
+            "is_key_account": is_key,
+            "is_new": is_key and not was_key,
+            "is_lost": not is_key,
+            # who bought before and no more has lost everything
+            "growth_rate": growth if key in now.index else -1.0,
+            "purchase_cycle_days": 365 / now.at[key, "days"] if key in now.index else np.nan,
         }
+        for name in (
+            *("sales_amount", "volume", "overdue", "purchase_cycle", "tenure", "growth"),
+            "concentration",
+        ):
+            rows[key][f"{name}_score"] = now[f"{name}_score"].get(key, np.nan)
+        rows[key]["share_of_sales"] = now["share_of_sales"].get(key, np.nan)
+        margin, cost = rows[key]["margin_after_refunds"], rows[key]["cost_to_serve"]
+        rows[key]["cost_to_serve_rate"] = cost / margin if margin > 0 else np.nan
+        rows[key]["is_unprofitable"] = bool(key in now.index and cost > margin)
     expected = pd.DataFrame.from_dict(rows, orient="index")
     assert_same(found, expected)
     assert set(expected["account_status"]) == {"new", "kept", "lost"}
@@ -500,8 +583,8 @@ def test_retention(marts: duckdb.DuckDBPyConnection, sample: Sample) -> None:
                 if rated and len(start) > 1:
                     x, y = np.array(had, float), np.array(of, float)
                     error = math.sqrt(len(x) * np.var(y - ratio * x, ddof=1)) / x.sum()
-                row[f"{name[0]}rr_ci_low"] = np.maximum(ratio - 1.959963984540054 * error, 0)
-                row[f"{name[0]}rr_ci_high"] = np.minimum(ratio + 1.959963984540054 * error, most)
+                row[f"{name[0]}rr_ci_low"] = np.maximum(ratio - Z_95 * error, 0)
+                row[f"{name[0]}rr_ci_high"] = np.minimum(ratio + Z_95 * error, most)
             rows[kind, now.start_time] = row
     assert_same(found, pd.DataFrame.from_dict(rows, orient="index"))
 
@@ -671,15 +754,7 @@ def contract_states(sample: Sample) -> dict[str, list[tuple[bool, int | None]]]:
 def test_customers_at_risk(marts: duckdb.DuckDBPyConnection, sample: Sample) -> None:
     signals = table(marts, "select * from marts.mart_customer_signals", ["customer_key"])
     at_risk = table(marts, "select * from marts.mart_at_risk_customers", ["customer_key"])
-    answers = sample.responses.dropna(subset=["score", "customer_key"])
-    answers = answers[answers["dimension"] == "overall"].copy()
-    answers["at"] = pd.to_datetime(
-        answers["responded_at"].fillna(answers["invited_at"]), format="ISO8601"
-    )
-    answers = answers[answers["at"].dt.normalize() <= DAY]
-    low, high, given = (answers[name].astype(float) for name in ("scale_min", "scale_max", "score"))
-    answers["on_100"] = (100 * (given - low) / (high - low)).round(4)
-    answers = answers.sort_values(["at", "response_id"])
+    answers = overall_answers(sample)
     owed = sample.payments[
         (sample.payments["due"] < DAY)
         & (sample.payments["paid"].isna() | (sample.payments["paid"] > DAY))
@@ -791,12 +866,19 @@ def test_customers_to_win_back(marts: duckdb.DuckDBPyConnection, sample: Sample)
         own = sample.sales[sample.sales["customer_key"] == key]
         year = own[own["day"] > own["day"].max() - pd.Timedelta(365, "D")]
         assert row["last_year_margin"] == year["margin"].sum()
+        assert row["last_year_spend"] == year["spend"].sum()
+        assert row["last_purchase_date"] == own["day"].max()
+        assert row["days_since_purchase"] == (DAY - own["day"].max()).days
+        assert row["was_key_account"] == (key in accounts.index and accounts.at[key, "is_lost"])
+        assert len(row["reason_text"]) > 10
         words = latest[latest["customer_key"] == key]
         granted = sorted(words.loc[words["is_granted"] == "true", "channel"])
         assert row["consented_channels"] == ", ".join(granted) or not granted
         state = "granted" if granted else "refused" if len(words) else "not_asked"
         assert row["marketing_consent"] == state
     assert {"granted", "refused"} <= set(found["marketing_consent"])
+    ranked = found.sort_values("win_back_rank")["last_year_margin"].tolist()
+    assert ranked == sorted(ranked, reverse=True)
 
 
 def test_next_best_offers(marts: duckdb.DuckDBPyConnection, sample: Sample) -> None:

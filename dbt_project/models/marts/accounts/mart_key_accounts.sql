@@ -31,16 +31,21 @@ first_orders as (
 periods as (
     select
         'current' as period_name,
-        as_of_date as period_end,
-        as_of_date - key_account_period_days as after_date,
-        as_of_date - 2 * key_account_period_days as previous_after_date
+        settings.as_of_date as period_end,
+        settings.as_of_date - settings.key_account_period_days as after_date,
+        settings.as_of_date - 2 * settings.key_account_period_days as previous_after_date,
+        first_orders.first_order_date
+        <= settings.as_of_date - 2 * settings.key_account_period_days + 1 as is_growth_known
     from settings
+    cross join first_orders
     union all
     select
         'previous' as period_name,
         settings.as_of_date - settings.key_account_period_days as period_end,
         settings.as_of_date - 2 * settings.key_account_period_days as after_date,
-        settings.as_of_date - 3 * settings.key_account_period_days as previous_after_date
+        settings.as_of_date - 3 * settings.key_account_period_days as previous_after_date,
+        first_orders.first_order_date
+        <= settings.as_of_date - 3 * settings.key_account_period_days + 1 as is_growth_known
     from settings
     cross join first_orders
     where
@@ -58,6 +63,7 @@ sales as (
         periods.period_name,
         orders.customer_key,
         max(periods.period_end) as period_end,
+        bool_or(periods.is_growth_known) as is_growth_known,
         min(orders.order_date) as first_order_date,
         sum(case when orders.order_date > periods.after_date then orders.spend else 0 end)
             as sales_amount,
@@ -159,7 +165,7 @@ measures as (
         concentrations.concentration,
         coalesce(service_costs.cost_to_serve, 0) as cost_to_serve, -- nothing was spent on service
         case
-            when sales.previous_sales_amount > 0
+            when sales.is_growth_known and sales.previous_sales_amount > 0
                 then
                     cast(sales.sales_amount as double) / cast(sales.previous_sales_amount as double)
                     - 1
