@@ -111,8 +111,9 @@ def _decide_number(reading: Reading, values: Sequence[Shape], exported: ExportOb
         and all(plain.fullmatch(shape.text) for shape in values)
         and not (has_points and exported.decimal == ",")
     ):
-        says = any(_vote(shape.text.strip("-")) == "point" for shape in values)
-        return replace(reading, decimal="." if says else None)
+        said = {_vote(shape.text.strip("-"), shape) for shape in values}
+        if exported.decimal or said != _MAY_GROUP:
+            return replace(reading, decimal="." if "point" in said else None)
     wide = any(set(shape.text) & set(WIDE) for shape in values)
     narrow = str.maketrans(WIDE, NARROW)
     units: Counter[str] = Counter()
@@ -128,7 +129,7 @@ def _decide_number(reading: Reading, values: Sequence[Shape], exported: ExportOb
             if unit:
                 units[unit] += shape.count
         groupers |= set(found["core"]) & set(GROUPERS)
-        votes[_vote(found["core"])] += shape.count
+        votes[_vote(found["core"], shape)] += shape.count
     percent = units.pop("%", 0) * 2 > total
     unit = next((text for text, _ in units.most_common() if CURRENCY.fullmatch(text)), "")
     reading = replace(reading, plain=False, wide=wide, currency=unit, percent=percent)
@@ -158,12 +159,15 @@ def _decide_number(reading: Reading, values: Sequence[Shape], exported: ExportOb
 
 
 _NOTHING_SAID = "no value says otherwise"
+# Who writes 1.250 for five quarters writes 3.000, or 1.25 and 3: beside 3, 1.250 may be a thousand.
+_MAY_GROUP = {"open point", "nothing"}
 
 
-def _vote(core: str) -> str:
+def _vote(core: str, shape: Shape) -> str:
     """Tell what a number says of its decimal character: point, comma, either or nothing.
 
-    `open point` and `open comma` are one separator before exactly three digits.
+    `open point` and `open comma` are one separator before exactly three digits. Nobody groups the
+    digits of 0.125.
     """
     core = "".join(c for c in core if c not in GROUPERS)
     separators = [c for c in core if c in ".,"]
@@ -176,7 +180,10 @@ def _vote(core: str) -> str:
     if len(separators) > 1:
         return decimal["," if last == "." else "."]
     whole, part = core.split(last)
-    if len(part) == 3 and 1 <= len(whole) <= 3:
+    is_fraction = any(
+        -1 < bound < 1 for bound in (shape.lowest, shape.highest) if bound is not None
+    )
+    if len(part) == 3 and 1 <= len(whole) <= 3 and not is_fraction:
         return f"open {decimal[last]}"
     return decimal[last]
 
@@ -201,6 +208,8 @@ def _decimal(
         if kind == "integer":
             return ".", False, "whole numbers: a comma can only group digits", "certain"
         return None, True, "a comma before three digits may group or be decimal", "likely"
+    if {vote for vote, count in votes.items() if count} == _MAY_GROUP and kind == "decimal":
+        return None, True, "a point before three digits may group or be decimal", "likely"
     return ".", False, _NOTHING_SAID, "certain"
 
 
