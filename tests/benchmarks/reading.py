@@ -7,8 +7,10 @@ runs beside each, because a shared machine has no steady speed. Printed is CPU t
 """
 
 import argparse
+import gzip
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -63,6 +65,7 @@ _CASES = {
     ),
     "UTF-8, one bad value": ("utf-8", "*", "X1,1,yesterday,,,,1,,,,,\n"),
     "UTF-8, one bad row": ("utf-8", "*", "X1,1,2026-01-01\nX2,1,2026-01-01 00:00:00,,,,1,,,,,\n"),
+    "UTF-8, gz": ("utf-8", "*", ""),
     "UTF-16": ("utf-16", "*", ""),
     "GB18030": ("gb18030", "* replace (note || ' 备注 张伟' as note)", ""),
     "windows-1252": ("cp1252", "* replace (note || ' José Müller' as note)", ""),
@@ -107,6 +110,14 @@ def _write(path: Path, rows: int, encoding: str, changes: str, tail: str) -> Non
         while text := source.read(1 << 20):
             target.write(text)
     utf8.unlink()
+
+
+def _packed(path: Path) -> Path:
+    packed = path.with_name(f"{path.name}.gz")
+    with path.open("rb") as source, gzip.open(packed, "wb", compresslevel=6) as target:
+        shutil.copyfileobj(source, target)
+    path.unlink()
+    return packed
 
 
 def _read(folder: Path) -> None:
@@ -157,6 +168,8 @@ def main() -> None:
             path, plain = landing / "orders.csv", Path(folder) / "plain.csv"
             _write(path, options.rows, encoding, changes, tail)
             _write(plain, options.rows, "utf-8", changes, "")
+            if name.endswith("gz"):
+                path, plain = _packed(path), _packed(plain)
             read, copy = [], []
             for _ in range(options.repeat):
                 copy.append(_measured("copy", plain))
