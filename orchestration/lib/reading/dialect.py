@@ -39,6 +39,8 @@ _WRAPPERS = ("“”", "„“", "«»", "||", "$$", "``", "''", '""', "[]", "{}
 
 _SAMPLE_CHARACTERS = 1 << 18
 _SAMPLE_RECORDS = 200
+# What it counts that rows are as wide as the header: more than that cells of JSON look wrapped.
+_FIT = 0.6
 _MOST = 0.8  # of the cells of a sample
 # Rows that end with an empty cell too many, from which on it is a habit and not a shifted row; and
 # their share of all rows, because in a shifted file other rows have other numbers of cells.
@@ -68,6 +70,7 @@ _TOTAL = re.compile(
     "|durchschnitt|mittelwert|moyenne|合计|总计|小计|平均",
     re.IGNORECASE,
 )
+_TOTAL_OF = re.compile(r"totals?\s*[:\uff1a-]\s.+", re.IGNORECASE)  # of advertising accounts
 # What reports and query tools write behind the last row.
 FOOTER = re.compile(
     r"""(?ix) [\s"'(*-]* (
@@ -236,7 +239,7 @@ def sniff_headers(text: Path) -> list[str]:
                 continue
             width, count = widths.most_common(1)[0]
             cells = [r.cells or [] for r in records]
-            filled = [2 * sum(map(bool, c)) >= width for c in cells]
+            filled = [2 * sum(map(bool, c)) > width for c in cells]
             header = next((i for i, c in enumerate(cells) if filled[i] and len(c) == width), None)
             if header is None or any(filled[:header]):
                 continue
@@ -253,7 +256,10 @@ def sniff_headers(text: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A dialect with what the beginning of the file looks like in it."""
+    """A dialect with what the beginning of the file looks like in it.
+
+    `regular` is the share of rows of the most frequent width, `fit` of those as wide as the header.
+    """
 
     dialect: Dialect
     records: list[TextRecord]
@@ -261,13 +267,15 @@ class _Candidate:
     matches: int
     width: int
     regular: float
+    fit: float
     bare: float
     how: str = ""
     warnings: tuple[str, ...] = ()
 
     @property
     def rank(self) -> tuple[float, float]:
-        return self.matches, self.regular + self.bare - _QUOTES.get(self.dialect.quote, 0)
+        handicap = _QUOTES.get(self.dialect.quote, 0)
+        return self.matches, self.regular + _FIT * self.fit + self.bare - handicap
 
 
 def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candidate:
@@ -367,6 +375,7 @@ def _looked_at(
         found,
         width,
         regular=alike / len(rows) if rows else 1.0,
+        fit=widths[width] / len(rows) if rows else 1.0,
         bare=1
         - _wrapped(cells, dialect)[1]
         - 0.5 * indented
@@ -520,6 +529,7 @@ def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer |
         first = next((c.strip(" \"'") for c in cells if c.strip(" \"'")), "")
         declared = any(fnmatch.fnmatch(first.lower(), p.lower()) for p in exported.footer)
         is_footer = declared or bool(_TOTAL.fullmatch(first) and "" in cells)
+        is_footer = is_footer or bool(_TOTAL_OF.fullmatch(first))
         if not is_footer:
             if width_alone(line, layout.dialect) in (layout.width, None):
                 break  # a row, or the end of one
@@ -557,17 +567,19 @@ def _further_header_rows(records: Sequence[TextRecord], width: int) -> dict[int,
 
 
 def _labels_numbers(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Tell whether a record has texts in columns in which all rows have digits."""
-    texts = numbers = 0
+    """Tell whether a record has texts, or nothing at all, in columns where all rows have digits."""
+    texts = numbers = gaps = 0
     for position, cell in enumerate(cells):
         others = [row[position] for row in rows if row[position].strip()]
-        is_empty = not cell.strip() or cell.strip().lower() in NULL_SPELLINGS
-        if is_empty or len(others) < _FEW_NUMBERS:
+        if len(others) < _FEW_NUMBERS or not all(re.search(r"\d", other) for other in others):
             continue
-        if all(re.search(r"\d", other) for other in others):
-            has_digit = bool(re.search(r"\d", cell))
-            texts, numbers = texts + (not has_digit), numbers + has_digit
-    return texts > max(1, numbers)
+        if not cell.strip() or cell.strip().lower() in NULL_SPELLINGS:
+            gaps += len(others) == len(rows)
+        elif re.search(r"\d", cell):
+            numbers += 1
+        else:
+            texts += 1
+    return texts > max(1, numbers) or (gaps > 1 and numbers == texts == 0)
 
 
 def _with_known_line_ends(text: Path, target: Path) -> tuple[Path, tuple[str, ...]]:

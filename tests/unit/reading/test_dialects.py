@@ -221,6 +221,11 @@ def test_a_repeated_column_is_taken_once_if_it_says_the_same(shop: Shop) -> None
     assert "'amount' occurs twice, at positions 2 and 4" in str(record.message)
 
 
+def test_cells_of_json_do_not_look_wrapped(shop: Shop) -> None:
+    record, rows = read(shop, 'order_id,amount,note\n1,2,"{""a"": ""b"", ""c"": [1, 2]}"\n')
+    assert (rows, record.quote) == ([("1", "2", '{"a": "b", "c": [1, 2]}')], '"')
+
+
 def test_csv_module_agrees_on_the_rows(shop: Shop) -> None:
     """The rendering of these tests is a table to others too."""
     found = list(csv.reader(written().splitlines(keepends=True)))

@@ -139,9 +139,10 @@ def test_every_row_is_right(shop: Shop, content: str) -> None:
         [["dd/mm/yyyy", "pieces", "", "", "", ""]],
         [["date", "int", "varchar", "varchar", "varchar", "varchar"]],
         [["----", "---", "---------", "----", "-----------", "--------"]],
+        [["", "", "", "Response", "Open-Ended Response", ""]],
         [["What day?", "How many?", "Which?", "", "", ""], ["date", "number", "code", "", "", ""]],
     ],
-    ids=["header twice", "three times", "units", "types", "a rule", "questions and types"],
+    ids=["header twice", "three times", "units", "types", "a rule", "kinds of answers", "two more"],
 )
 def test_further_header_rows_are_set_aside(shop: Shop, lines: list[list[str]]) -> None:
     """A row of units lands as a row wherever all columns are text."""
@@ -167,9 +168,14 @@ def test_a_header_in_the_middle_is_set_aside(shop: Shop) -> None:
     assert (landed, record.rows_quarantined) == (ROWS, 1)
 
 
-@pytest.mark.parametrize("total", ["Total", "Average:", "合计", "Subtotal"])
-def test_a_last_row_that_sums_up_is_left_out_with_a_warning(shop: Shop, total: str) -> None:
-    record, landed = land(shop, text([*LINES, [total, "66", "", "", "", ""]]))
+@pytest.mark.parametrize(
+    ("total", "others"),
+    [("Total", ""), ("Average:", ""), ("合计", ""), ("Subtotal", ""), ("Total: Campaigns", "USD")],
+)
+def test_a_last_row_that_sums_up_is_left_out_with_a_warning(
+    shop: Shop, total: str, others: str
+) -> None:
+    record, landed = land(shop, text([*LINES, [total, "66", *[others] * 4]]))
     assert (landed, record.footer_lines) == (ROWS, 1)
     assert "left out behind the last row" in str(record.message)
 
