@@ -337,7 +337,9 @@ def _unusual_delimiters(sample: Sequence[str], exported: ExportObject) -> list[s
         text
         for line in sample[:PREAMBLE]
         for text in between.findall(line[:_SAMPLE_CHARACTERS])
-        if text not in DELIMITERS and len(text.encode()) <= _LONGEST_DELIMITER
+        # a comma and a space that does not break, before every cell, is a comma before such cells
+        if text.strip("\u00a0\u200b\ufeff") not in DELIMITERS
+        and len(text.encode()) <= _LONGEST_DELIMITER
     )
     return [text for text, _ in found.most_common(2)]
 

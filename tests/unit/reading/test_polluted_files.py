@@ -189,6 +189,12 @@ def test_rows_that_end_with_a_delimiter_more_than_the_header_are_told(shop: Shop
     )
 
 
+def test_a_space_that_does_not_break_stays_before_every_cell(shop: Shop) -> None:
+    """As a part of the delimiter it would stay before the first cell of a row only."""
+    lines = [["\u00a0" + cell.strip('"').replace(",", "") for cell in x] for x in [HEADER, *ROWS]]
+    assert land(shop, text(lines))[1] == lines[1:]
+
+
 def test_a_backslash_before_other_characters_is_text(shop: Shop) -> None:
     rows = [[*row[:4], row[4].replace("'", "\\'"), row[5]] for row in ROWS]
     lines = [[c.replace('""', '\\"') for c in cells(row)] for row in [HEADER, *rows]]
