@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
+from scipy.stats import t as student
 
 from tests.conftest import AS_OF
 
@@ -52,3 +53,40 @@ def skewed_interval_of(values: "pd.Series[float]") -> list[float]:
     mean = float(values.mean())
     leans = (((values - mean) / deviation) ** 3).mean() if deviation > 0 else 0.0
     return skewed_interval(mean, deviation / np.sqrt(n), leans / np.sqrt(n), n - 1)
+
+
+def matched_by_tables(rows: pd.DataFrame) -> dict[str, float]:
+    """Compare `value` within `stratum`, deviations summed by `customer` (decision 0046).
+
+    Strata need a unit with `is_compared` and two other customers.
+    """
+    likes = rows[~rows["is_compared"]].groupby("stratum")["customer"].nunique()
+    usable = likes.index[likes > 1].intersection(rows.loc[rows["is_compared"], "stratum"])
+    rows = rows[rows["stratum"].isin(usable)]
+    ours, others = rows[rows["is_compared"]], rows[~rows["is_compared"]]
+    share = ours.groupby("stratum").size() / len(ours)
+    of_others = others.groupby("stratum")["value"].mean()
+    effect = ours["value"].mean() - (share * of_others).sum()
+    deviation = rows["value"] - rows["stratum"].map(of_others)
+    stretch = share / others.groupby("stratum").size() * np.sqrt(likes / (likes - 1))
+    errors = pd.concat(
+        [
+            (deviation[ours.index] - effect) / len(ours),
+            -deviation[others.index] * others["stratum"].map(stretch),
+        ]
+    )
+    squares = errors.groupby([rows["stratum"], rows["is_compared"], rows["customer"]]).sum() ** 2
+    cells = squares.groupby(level=[0, 1]).agg(["sum", "size"])
+    spread = (cells["sum"] ** 2 / (cells["size"] - 1).clip(lower=1)).sum()
+    error = np.sqrt((errors.groupby(rows["customer"]).sum() ** 2).sum())
+    enough = min(part["customer"].nunique() for part in (ours, others)) >= 10 and error > 0
+    reach = error * student.ppf(0.975, cells["sum"].sum() ** 2 / spread) if enough else float("nan")
+    return {
+        "count_compared": len(ours),
+        "count_reference": len(others),
+        "mean_compared": ours["value"].mean(),
+        "mean_reference": (share * of_others).sum() if len(ours) else float("nan"),
+        "effect": effect if len(ours) else float("nan"),
+        "low": effect - reach,
+        "high": effect + reach,
+    }

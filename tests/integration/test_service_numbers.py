@@ -573,6 +573,46 @@ def feedback(
     return found
 
 
+def test_channels_by_month_and_in_all(marts: duckdb.DuckDBPyConnection) -> None:
+    contacts = marts.execute("from marts.fct_interactions").df()
+    mix = marts.execute("from marts.mart_channel_mix").df()
+    contacts["period_month"] = contacts["occurred_at"].dt.to_period("M").dt.to_timestamp()
+    levels = marts.execute("from marts.mart_channel_levels").df()
+    levels["period_month"] = pd.to_datetime(levels["period_month"])
+    for period, own in (("month", ["period_month"]), ("all_time", [])):
+        groups = contacts.assign(channel=contacts["channel"].fillna("unknown")).groupby(
+            ["channel", *own]
+        )
+        minutes = groups["response_minutes"]
+        expected = pd.DataFrame(
+            {
+                "count_interactions": groups.size(),
+                "count_customers": groups["customer_key"].nunique(),
+                "count_inbound": groups["direction"].agg(lambda said: (said == "inbound").sum()),
+                "count_answered": groups["is_answered"].agg(lambda is_so: (is_so == True).sum()),  # noqa: E712  # unknown is neither
+                "count_unanswered": groups["is_answered"].agg(lambda is_so: (is_so == False).sum()),  # noqa: E712
+                "median_response_minutes": minutes.quantile(0.5),
+                "p90_response_minutes": minutes.quantile(0.9),
+            }
+        )
+        found = levels[levels["period_type"] == period].set_index(["channel", *own])
+        found = found.sort_index()
+        for column in expected:
+            assert found[column].to_numpy(float) == pytest.approx(
+                expected[column].sort_index().to_numpy(float), nan_ok=True
+            ), column
+        whole = expected["count_interactions"]
+        total = whole.groupby(level=own).transform("sum") if own else whole.sum()
+        assert found["share"].to_numpy() == pytest.approx((whole / total).sort_index().to_numpy())
+        judged = found["count_answered"] + found["count_unanswered"]
+        rate = (found["count_answered"] / judged).to_numpy(float)
+        assert found["answered_rate"].to_numpy(float) == pytest.approx(rate, nan_ok=True)
+    of_all = levels[levels["period_type"] == "all_time"].set_index("channel")
+    preferred = mix[mix["is_preferred"]]["channel"].value_counts()
+    for channel, count in preferred.items():
+        assert of_all.loc[channel, "count_preferring"] == count
+
+
 def test_feedback_is_answered_or_on_the_list(
     marts: duckdb.DuckDBPyConnection, feedback: dict[str, Row]
 ) -> None:

@@ -20,6 +20,7 @@ from orchestration.lib.company import load_company
 from samples import write_exports
 from samples.parameters import Parameters, Service
 from tests.conftest import AS_OF
+from tests.integration.exported import matched_by_tables
 from tests.running import PROJECT_ROOT, published
 
 DAYS = load_company(PROJECT_ROOT / "company.yml").service.recovery_days
@@ -121,6 +122,36 @@ def test_the_orders_compared_are_those_of_the_files(
     )
     assert set(expected["group_name"]) == {"recovered", "unrecovered", "never_complained"}
     assert len(compared) == 9
+
+
+def test_what_followed_complaints_is_what_tables_show(published_home: Path) -> None:
+    """Every pair of groups and outcome again, classes by ranks and steps of pandas."""
+    with published(published_home) as con:
+        compared = con.execute("select * from marts.mart_service_recovery").df()
+    with duckdb.connect(str(published_home / "warehouse.duckdb"), read_only=True) as con:
+        orders = con.execute("from intermediate.int_service__recovery_candidates").df()
+    quintile = 5 * (orders["spend_before"].rank(method="min") - 1) // len(orders)
+    number = pd.cut(orders["count_purchases"], [0, 1, 2, 4, 8, 10**9], labels=False)
+    stratum = quintile * 100 + number * 10 + (orders["tenure_days"] > 365)
+    orders = orders.assign(stratum=stratum, customer=orders["customer_key"])
+    columns = {
+        "spend": "spend_after",
+        "repurchase": "has_repurchased",
+        "satisfaction": "satisfaction_after",
+    }
+    for row in compared.to_dict("records"):
+        chosen = orders["group_name"].isin([row["compared_group"], row["reference_group"]])
+        rows = orders[chosen & orders[columns[row["outcome"]]].notna()]
+        expected = matched_by_tables(
+            rows.assign(
+                value=rows[columns[row["outcome"]]].astype(float),
+                is_compared=rows["group_name"] == row["compared_group"],
+            )
+        )
+        names = ("count_matched", "count_reference", "mean_compared", "mean_reference", "effect")
+        found = [row[name] for name in (*names, "ci_low", "ci_high")]
+        assert found == pytest.approx(list(expected.values()), nan_ok=True)
+        assert row["is_significant"] == (expected["low"] > 0 or expected["high"] < 0)
 
 
 @pytest.fixture(scope="module", params=[0.3, 0.0], ids=["planted", "nothing planted"])
