@@ -184,8 +184,11 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
         if timed:
             kinds[column] = "timestamp"
     for column in [c for c, kind in kinds.items() if kind == "integer"]:
+        # Three letters before digits may be a currency; in front of a number that begins with
+        # zeros, or glued to it (INC0000045), they are part of a key.
         leading = con.execute(
-            f"select 1 from {landed} where regexp_matches({quoted(column)}, '^0[0-9]') limit 1"
+            f"select 1 from {landed} "
+            f"where regexp_matches({quoted(column)}, '^([^0-9]*0|[A-Za-z]+)[0-9]') limit 1"
         ).fetchone()
         if leading or re.search(r"(_|^)(id|phone|zip|postcode|postal_code)$", column):
             kinds[column] = "identifier"

@@ -66,6 +66,19 @@ def test_a_contract_is_drafted_from_the_values(shop: Shop, name: str) -> None:
     assert (found.record.rows_in_file, found.record.rows_quarantined) == (2, 0)
 
 
+def test_numbers_of_incidents_are_no_amounts(shop: Shop) -> None:
+    """INC0000045 was once drafted as the integer 45 of a currency INC."""
+    rows = ["number,ticket,cost", "INC0000045,CHG7,EUR 3", "INC0000047,CHG9,EUR 5"]
+    path = shop.put("incidents.csv", "\n".join(rows) + "\n")
+    found = recognise(Source(path, path.name), None)
+    assert found.exported is not None
+    assert {c.name: c.type for c in found.exported.columns} == {
+        "number": "identifier",
+        "ticket": "identifier",
+        "cost": "integer",
+    }
+
+
 @pytest.mark.shared_data
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not beside the project")
 @pytest.mark.parametrize(
