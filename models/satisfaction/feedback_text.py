@@ -21,13 +21,15 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+T = TypeVar("T")
 
 WORDS, LIBRARY, TRAINED = "word_list", "word_list_and_vader", "trained"
 LEAST_EXAMPLES = 200  # different labelled texts; fewer teach the model next to nothing
@@ -91,20 +93,19 @@ def read_feedback(
     Latin script counts as a whole word, with `*` at its end as the beginning of one. `library` is
     asked about texts in Latin script in which no listed word occurs.
     """
-    languages = [language_of(text) for text in texts]
+    languages = _of_each(texts, language_of)
     of_language = np.array(languages, dtype=object)
     scored: dict[str, Floats] = {}
-    scored[WORDS] = np.array([polarity_by_words(text, words) for text in texts], dtype=float)
+    scored[WORDS] = np.array(
+        _of_each(texts, lambda text: polarity_by_words(text, words)), dtype=float
+    )
     # What each method says of texts that it did not learn from.
     tested = dict(scored)
     if library is not None:
-        scored[LIBRARY] = tested[LIBRARY] = np.array(
-            [
-                library(text) if score == 0 and language == "latin" else score
-                for text, score, language in zip(texts, scored[WORDS], languages, strict=True)
-            ],
-            dtype=float,
-        )
+        asked = (scored[WORDS] == 0) & (of_language == "latin")
+        scored[LIBRARY] = scored[WORDS].copy()
+        scored[LIBRARY][asked] = _of_each(_of(texts, np.flatnonzero(asked)), library)
+        tested[LIBRARY] = scored[LIBRARY]
     trained, unseen = _by_training(texts, labels, seed)
     if trained is not None and unseen is not None:
         scored[TRAINED], tested[TRAINED] = trained, unseen
@@ -133,7 +134,7 @@ def read_feedback(
             )
             for method, right in sorted(rights.items())
         ]
-    found = [topics_of(text, topics) for text in texts]
+    found = _of_each(texts, lambda text: topics_of(text, topics))
     return Reading(languages, scores, methods.tolist(), found, accuracy)
 
 
@@ -181,9 +182,11 @@ def topics_of(text: str, topics: Mapping[str, str]) -> tuple[str, ...]:
     found = {
         topic
         for keyword, topic in topics.items()
-        if (keyword in folded if _HAN.search(keyword) or " " in keyword else False)
-        or any(_matches(token, keyword) for token in tokens)
+        if _is_sought_anywhere(keyword) and keyword in folded
     }
+    for token in tokens:
+        beginnings = (f"{token[:length]}*" for length in range(1, len(token) + 1))
+        found.update(topics[keyword] for keyword in (token, *beginnings) if keyword in topics)
     return tuple(sorted(found))
 
 
@@ -240,11 +243,21 @@ def _by_training(
         fitted = model().fit(_of(known, train), target[train])
         unseen[examples[test]] = 2 * fitted.predict_proba(_of(known, test))[:, 1] - 1
     fitted = model().fit(known, target)
-    return 2 * fitted.predict_proba(list(texts))[:, 1] - 1, unseen
+    distinct_texts = list(dict.fromkeys(texts))
+    scores = dict(
+        zip(distinct_texts, 2 * fitted.predict_proba(distinct_texts)[:, 1] - 1, strict=True)
+    )
+    return np.array([scores[text] for text in texts]), unseen
 
 
 def _of(texts: Sequence[str], places: npt.NDArray[np.int64]) -> list[str]:
     return [texts[int(place)] for place in places]
+
+
+def _of_each(texts: Sequence[str], read: Callable[[str], T]) -> list[T]:
+    """Read every text; of those that many people wrote, one."""
+    known = {text: read(text) for text in dict.fromkeys(texts)}
+    return [known[text] for text in texts]
 
 
 def _right(scores: Floats, labels: Floats) -> int:
@@ -266,8 +279,10 @@ def _polarity(token: str, words: Mapping[str, int]) -> int:
     return 0
 
 
-def _matches(token: str, keyword: str) -> bool:
-    return token.startswith(keyword[:-1]) if keyword.endswith("*") else token == keyword
+@cache
+def _is_sought_anywhere(keyword: str) -> bool:
+    """Tell whether a keyword is no word of its own: a phrase, or Chinese."""
+    return " " in keyword or bool(_HAN.search(keyword))
 
 
 def _han_polarities(run: str, words: Mapping[str, int]) -> list[int]:
