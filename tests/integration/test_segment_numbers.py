@@ -35,6 +35,8 @@ class Sample:
     """Sales of known customers with whole money, and the other exports with their customers."""
 
     sales: pd.DataFrame
+    first_sale: pd.Timestamp
+    """Of anybody, known or not."""
     cancelled: frozenset[str]
     lines: pd.DataFrame
     payments: pd.DataFrame
@@ -109,6 +111,7 @@ def sample(sample_exports: Path, marts: duckdb.DuckDBPyConnection) -> Sample:
     ).df()
     return Sample(
         sales=sales,
+        first_sale=orders.loc[orders["order_status"] != "cancelled", "day"].min(),
         cancelled=frozenset(known.loc[known["order_status"] == "cancelled", "customer_key"]),
         lines=lines,
         payments=payments,
@@ -168,7 +171,7 @@ def name_of(recency: int, frequency_and_monetary: int) -> str:
     return (names[recency].split() + [last[recency]] * 3)[frequency_and_monetary - 2]
 
 
-def at_month_end(sales: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
+def at_month_end(sales: pd.DataFrame, first_sale: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
     """Return scores, names and tiers of all who had bought by then, from nothing but that."""
     before = sales[sales["day"] <= end]
     by_customer = before.groupby("customer_key")
@@ -190,7 +193,8 @@ def at_month_end(sales: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
     )
     places = math.ceil(round(0.2 * len(rows), 9))
     core = (rows["margin"] > 0) & (rows["margin"].rank(method="min", ascending=False) <= places)
-    grown = (then > 0) & (now >= then * 1.25)
+    has_two_years = first_sale <= end - pd.Timedelta(729, "D")
+    grown = (then > 0) & (now >= then * 1.25) & has_two_years
     return pd.DataFrame(
         {
             "last_order_date": rows["last"],
@@ -216,7 +220,8 @@ def history(sample: Sample) -> pd.DataFrame:
     months = {}
     for month in pd.period_range(last - HISTORY_MONTHS + 1, last, freq="M"):
         start = month.to_timestamp()
-        months[start] = at_month_end(sample.sales, min(month.to_timestamp(how="end"), DAY))
+        end = min(month.to_timestamp(how="end"), DAY)
+        months[start] = at_month_end(sample.sales, sample.first_sale, end)
     return pd.concat(months, names=["history_month", "customer_key"])
 
 

@@ -30,6 +30,13 @@ orders as (
     where is_sale and customer_key is not null
 ),
 
+-- Growth needs two whole years: against a truncated one everybody has grown.
+first_sale as (
+    select min(cast(ordered_at as date)) as first_order_date
+    from {{ ref('fct_orders') }}
+    where is_sale
+),
+
 -- What an order does to the totals of its customer, and on which days: it counts when it is placed,
 -- moves into the year before a year later, out of that after another, and out of the RFM window.
 events as (
@@ -193,7 +200,8 @@ select
             and scored.margin_rank <= ceil(scored.count_customers * settings.core_share)
             then 'core'
         when
-            scored.spend_previous_365d > 0
+            first_sale.first_order_date <= scored.month_end_date - 729
+            and scored.spend_previous_365d > 0
             and scored.spend_365d
             >= scored.spend_previous_365d * (1 + settings.value_tier_growth_rate)
             then 'potential'
@@ -201,3 +209,4 @@ select
     end as value_tier
 from scored
 cross join settings
+cross join first_sale
