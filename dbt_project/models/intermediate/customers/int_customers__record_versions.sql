@@ -90,8 +90,10 @@ dated as (
             when changed_at > coalesce(previous_changed_at, previous_exported_at) then changed_at
             else exported_at
         end as stated_from,
-        state is distinct from lag(state) over (partition by record_number order by version_number)
-            as is_new_state
+        -- The first version is new.
+        coalesce(
+            state <> lag(state) over (partition by record_number order by version_number), true
+        ) as is_new_state
     from compared
 ),
 
@@ -127,16 +129,16 @@ newest as (
 
 versions as (
     select
-        customer_key,
-        record_number,
-        trust_rank,
-        state_number,
-        known_from,
-        is_deleted,
-        coalesce(changed_at, exported_at) as changed_at,
+        numbered.customer_key,
+        numbered.record_number,
+        numbered.trust_rank,
+        numbered.state_number,
+        numbered.known_from,
+        numbered.is_deleted,
+        coalesce(numbered.changed_at, numbered.exported_at) as changed_at,
         is_email_distrusted.identifier_value is not null as is_email_distrusted,
         is_phone_distrusted.identifier_value is not null as is_phone_distrusted,
-        {{ attributes | join(',\n        ') }}
+        numbered.{{ attributes | join(',\n        numbered.') }}
     from numbered
     left join distrusted as is_email_distrusted
         on
@@ -166,9 +168,7 @@ versions as (
         records.changed_at,
         records.is_email_distrusted,
         records.is_phone_distrusted,
-        {% for attribute in attributes -%}
-            records.{{ attribute }}{{ ',' if not loop.last }}
-        {% endfor %}
+        records.{{ attributes | join(',\n        records.') }}
     from records
     left join newest on records.record_number = newest.record_number
 ),
