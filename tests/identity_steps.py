@@ -35,7 +35,7 @@ def write_records(database: Path, customers: pd.DataFrame, company: Company) -> 
         write_settings(con, company, AS_OF)
         _write(con, "int_customers__customers_unioned", customers)
     write_answers(database, [])
-    run_dbt(["seed", "--select", "identity_placeholders"], database, SYSTEMS)
+    run_dbt(["seed", "--select", "identity_placeholders", "mail_providers"], database, SYSTEMS)
 
 
 def build_rules(database: Path) -> None:

@@ -1,8 +1,7 @@
 """Organisations, their hierarchy, and households, from what customer records state.
 
-Belongs here: bringing customers that are one organisation together, walking the tree of parents,
-finding households, and saying who belongs to which. Does not: reading what records state and which
-two organisations look alike (dbt), who is one customer (`models/identity`).
+Belongs here: walking the tree of parents, finding households, and saying who belongs to which. Does
+not: reading what records state (dbt), which records are one organisation (`models/identity`).
 """
 
 import hashlib
@@ -46,27 +45,21 @@ class Groups:
     members: "pd.DataFrame"
 
 
-def group_customers(
-    records: "pd.DataFrame", links: "pd.DataFrame", *, largest_household: int
-) -> Groups:
+def group_customers(records: "pd.DataFrame", *, largest_household: int) -> Groups:
     """Group the customers behind `records` (int_accounts__records, one row per record).
 
-    `links` (int_accounts__organisation_links) are pairs of customers that may be one organisation,
-    with the guard that refuses the pair. An organisation is named by the customer among its own
-    whose record was exported first, so that its key is as stable as theirs; so is a household.
-    More than `largest_household` people with one name at one address are a building, or the default
-    of a form.
+    An organisation is a customer, and bears its key. A household is named by the member whose
+    record was exported first, so that its key is as stable as theirs. More than `largest_household`
+    people with one name at one address are a building, or the default of a form.
     """
     import pandas as pd
 
     records = records.sort_values("record_number", ignore_index=True)
     is_organisation = records["is_organisation"].to_numpy(dtype=np.bool_)
     firms, people = records[is_organisation], records[~is_organisation]
-    organisation_of = _organisations(firms, links)
-    companies, ancestors = _hierarchy(firms, organisation_of)
+    companies, ancestors = _hierarchy(firms)
     housed = _households(people, largest_household)
     households = pd.DataFrame({"organisation_key": housed["organisation_key"].unique()}).astype(str)
-    own = organisation_of.rename("organisation_key").rename_axis("customer_key").reset_index()
     return Groups(
         pd.concat(
             [
@@ -88,48 +81,21 @@ def group_customers(
         ).sort_values(["organisation_key", "distance"], ignore_index=True),
         pd.concat(
             [
-                own.assign(
+                companies[["organisation_key"]].assign(
+                    customer_key=companies["organisation_key"],
                     organisation_kind=COMPANY,
                     role="organisation",
                     evidence="record",
                     is_primary=True,
                 ),
-                _employees(people, firms, organisation_of),
+                _employees(people, firms),
                 housed.assign(organisation_kind=HOUSEHOLD, role="member", is_primary=True),
             ]
         ).sort_values(["customer_key", "organisation_kind", "organisation_key"], ignore_index=True),
     )
 
 
-def _organisations(firms: "pd.DataFrame", links: "pd.DataFrame") -> "pd.Series[str]":
-    """Return the organisation of every customer that is one, by customer key.
-
-    Parent and child stay apart however many others would join them.
-    """
-    import pandas as pd
-
-    keys = firms["customer_key"].drop_duplicates().reset_index(drop=True)  # by seniority
-    number = pd.Series(keys.index, index=keys)
-    good = links[links["guard"].isna()]
-    a, b = (number.loc[good[f"customer_key_{side}"]].to_numpy(np.int64) for side in "ab")
-    family = firms.dropna(subset="parent_customer_key")
-    family = family[family["parent_customer_key"] != family["customer_key"]]
-    clusters = cluster_records(
-        keys.size,
-        Links(a, b, np.ones(a.size), np.zeros(a.size, dtype=np.bool_)),
-        apart=(
-            number.loc[family["customer_key"]].to_numpy(np.int64),
-            number.loc[family["parent_customer_key"]].to_numpy(np.int64),
-        ),
-        unique_ids={},
-        largest_by_likeness=keys.size,
-    )
-    return pd.Series(keys.to_numpy()[clusters.senior], index=keys.to_numpy(), dtype=object)
-
-
-def _hierarchy(
-    firms: "pd.DataFrame", organisation_of: "pd.Series[str]"
-) -> "tuple[pd.DataFrame, pd.DataFrame]":
+def _hierarchy(firms: "pd.DataFrame") -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Return the organisations with their parents, and every organisation's ancestors.
 
     Of several parents stated, that of the most trusted system counts, then of the newest record.
@@ -137,16 +103,15 @@ def _hierarchy(
     """
     import pandas as pd
 
-    stated = firms.dropna(subset="parent_customer_key").assign(
-        key=lambda rows: rows["customer_key"].map(organisation_of),
-        parent=lambda rows: rows["parent_customer_key"].map(organisation_of),
-    )
-    stated = stated[stated["key"] != stated["parent"]].sort_values(
+    stated = firms.dropna(subset="parent_customer_key")
+    stated = stated[stated["customer_key"] != stated["parent_customer_key"]].sort_values(
         ["trust_rank", "changed_at", "record_number"], ascending=[True, False, True]
     )
-    chosen = stated.drop_duplicates("key")
-    parents: dict[str, str] = dict(zip(chosen["key"], chosen["parent"], strict=True))
-    keys = list(dict.fromkeys(organisation_of))  # by seniority
+    chosen = stated.drop_duplicates("customer_key")
+    parents: dict[str, str] = dict(
+        zip(chosen["customer_key"], chosen["parent_customer_key"], strict=True)
+    )
+    keys = list(dict.fromkeys(firms["customer_key"]))  # by seniority
     cut = set()
     for key in keys:
         above = parents.get(key)
@@ -180,9 +145,7 @@ def _hierarchy(
     )
 
 
-def _employees(
-    people: "pd.DataFrame", firms: "pd.DataFrame", organisation_of: "pd.Series[str]"
-) -> "pd.DataFrame":
+def _employees(people: "pd.DataFrame", firms: "pd.DataFrame") -> "pd.DataFrame":
     """Tie people to organisations: as stated, else by mail domain, else by the company's name.
 
     A domain or name that several organisations have tells nothing. Of several organisations of a
@@ -191,16 +154,15 @@ def _employees(
     import pandas as pd
 
     def only_one(column: str) -> "pd.Series[str]":
-        known = firms.assign(key=firms["customer_key"].map(organisation_of)).dropna(subset=column)
-        known = known.drop_duplicates([column, "key"])
-        return known.drop_duplicates(column, keep=False).set_index(column)["key"]
+        known = firms.dropna(subset=column).drop_duplicates([column, "customer_key"])
+        return known.drop_duplicates(column, keep=False).set_index(column)["customer_key"]
 
     found = pd.concat(
         [
             people.assign(evidence=rank, organisation_key=keys)
             for rank, keys in enumerate(
                 (
-                    people["organisation_customer_key"].map(organisation_of),
+                    people["organisation_customer_key"],
                     people["domain"].map(only_one("domain")),
                     people["organisation_name"].map(only_one("organisation_name")),
                 )
@@ -261,7 +223,7 @@ def _households(people: "pd.DataFrame", largest: int) -> "pd.DataFrame":
     clusters = cluster_records(
         keys.size,
         Links(a, b, np.ones(a.size), np.ones(a.size, dtype=np.bool_)),
-        apart=(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)),
+        apart={},
         unique_ids={},
         largest_by_likeness=largest,
     )

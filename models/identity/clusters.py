@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 JOINED = ""
 ANSWERED_DIFFERENT = "answered_different"
+PARENT_AND_CHILD = "parent_and_child"
 UNIQUE_IDS_DIFFER = "unique_ids_differ"
 TOO_MANY_RECORDS = "too_many_records"
 
@@ -52,25 +53,25 @@ def cluster_records(
     count: int,
     links: Links,
     *,
-    apart: tuple[Ints, Ints],
+    apart: Mapping[str, tuple[Ints, Ints]],
     unique_ids: Mapping[str, Ints],
     largest_by_likeness: int,
 ) -> Clusters:
     """Join `count` records by the links as far as no veto speaks against it.
 
-    `apart` are pairs that a person told apart. `unique_ids` holds, per kind of id of which a
-    customer has one only, the id of every record as a code, -1 where it has none. A link is refused
-    when the two clusters that it would join hold records told apart or two ids of one kind, or, for
-    likeness alone, when they would be larger than `largest_by_likeness`.
+    `apart` holds, per reason, pairs that must not meet. `unique_ids` holds, per kind of id of which
+    a customer has one only, the id of every record as a code, -1 where it has none. A link is
+    refused when the two clusters that it would join hold records kept apart or two ids of one kind,
+    or, for likeness alone, when they would be larger than `largest_by_likeness`.
 
     Links are made from the strongest to the weakest, of equals the more senior first, so that
     the outcome depends on nothing but the links. Only the components in which a veto could
     apply are walked link by link; all others are what the links connect.
     """
-    component = _components(count, links.a, links.b)
+    component = connected(count, links.a, links.b)
     suspicious = np.zeros(component.max(initial=-1) + 1, dtype=np.bool_)
-    within = component[apart[0]] == component[apart[1]]
-    suspicious[component[apart[0][within]]] = True
+    for one, other in apart.values():
+        suspicious[component[one[component[one] == component[other]]]] = True
     for ids in unique_ids.values():
         suspicious[_holding_two(component, ids)] = True
     suspicious |= np.bincount(component, minlength=suspicious.size) > largest_by_likeness
@@ -89,13 +90,14 @@ def cluster_records(
     if order.size:
         refused[order] = _walk(links, order, apart, unique_ids, largest_by_likeness)
     made = refused == JOINED
-    component = _components(count, links.a[made], links.b[made])
+    component = connected(count, links.a[made], links.b[made])
     senior = np.full(component.max(initial=-1) + 1, count, dtype=np.int64)
     np.minimum.at(senior, component, np.arange(count))
     return Clusters(senior[component], refused)
 
 
-def _components(count: int, a: Ints, b: Ints) -> Ints:
+def connected(count: int, a: Ints, b: Ints) -> Ints:
+    """Return, for every record, the number of the component that the pairs make of it."""
     graph = coo_array((np.ones(a.size, dtype=np.int8), (a, b)), shape=(count, count))
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
@@ -110,7 +112,7 @@ def _holding_two(component: Ints, ids: Ints) -> Ints:
 def _walk(
     links: Links,
     order: Ints,
-    apart: tuple[Ints, Ints],
+    apart: Mapping[str, tuple[Ints, Ints]],
     unique_ids: Mapping[str, Ints],
     largest_by_likeness: int,
 ) -> list[str]:
@@ -123,11 +125,13 @@ def _walk(
         node: {kind: int(codes[node]) for kind, codes in unique_ids.items() if codes[node] >= 0}
         for node in nodes
     }
-    strangers: dict[int, set[int]] = defaultdict(set)  # roots that must stay apart
-    for one, other in zip(apart[0].tolist(), apart[1].tolist(), strict=True):
-        if one in nodes and other in nodes:
-            strangers[one].add(other)
-            strangers[other].add(one)
+    # Roots that must stay apart, and the first reason by name.
+    strangers: dict[int, dict[int, str]] = defaultdict(dict)
+    for reason in sorted(apart):
+        for one, other in zip(*(side.tolist() for side in apart[reason]), strict=True):
+            if one in nodes and other in nodes:
+                strangers[one].setdefault(other, reason)
+                strangers[other].setdefault(one, reason)
 
     def root(node: int) -> int:
         while parent[node] != node:
@@ -137,7 +141,7 @@ def _walk(
 
     def veto(one: int, other: int, is_likeness: bool) -> str:
         if other in strangers[one]:
-            return ANSWERED_DIFFERENT
+            return strangers[one][other]
         if any(ids[one].get(kind, code) != code for kind, code in ids[other].items()):
             return UNIQUE_IDS_DIFFER
         if is_likeness and size[one] + size[other] > largest_by_likeness:
@@ -156,8 +160,8 @@ def _walk(
         parent[other] = one
         size[one] += size[other]
         ids[one] |= ids[other]
-        for stranger in strangers.pop(other, ()):
-            strangers[stranger].discard(other)
-            strangers[stranger].add(one)
-            strangers[one].add(stranger)
+        for stranger, reason in strangers.pop(other, {}).items():
+            del strangers[stranger][other]
+            reason = min(reason, strangers[one].get(stranger, reason))
+            strangers[stranger][one] = strangers[one][stranger] = reason
     return verdicts

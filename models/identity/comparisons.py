@@ -17,6 +17,7 @@ class Level:
     condition: str
     expected: float
     frequency_of: str | None = None  # a rare value that agrees says more than a frequent one
+    least_frequency: float = 0.0005  # a name that occurs once may be a misprint of two people's
     needs: str | None = None  # column without which the level cannot occur
     bits: float | None = None  # weight where random pairs would count what another attribute counts
 
@@ -41,6 +42,7 @@ class Grain:
     reasons: Mapping[str, str]  # two records with the same value of one of these are compared
     tight: tuple[tuple[str, ...], ...]  # columns that hardly agree by chance
     training: tuple[tuple[str, ...], ...]  # columns that agree in the pairs of one training
+    least_attributes: int  # fewer tell nobody apart
 
 
 def _either_null(column: str) -> str:
@@ -139,15 +141,22 @@ _EMAIL = Attribute(
         Level("different", "ELSE", 0.15),
     ),
 )
-# An organisation has many mailboxes and one domain, unless it is that of a mail provider.
-_EMAIL_OF_ORGANISATION = Attribute(
-    "email",
-    ("email_domain",),
-    _either_null("email_domain"),
+# An organisation has many mailboxes and one domain, sometimes a second one in another country.
+_DOMAIN = Attribute(
+    "domain",
+    ("web_domain",),
+    _either_null("web_domain"),
     (
-        Level("same", "email_l = email_r", 0.30),
-        Level("same domain", "email_domain_l = email_domain_r", 0.50, "email_domain"),
-        Level("different", "ELSE", 0.20),
+        Level("same mailbox", "email_l = email_r", 0.20),
+        Level("same", "web_domain_l = web_domain_r", 0.60, "web_domain"),
+        Level(
+            "same name, other ending",
+            "split_part(web_domain_l, '.', 1) = split_part(web_domain_r, '.', 1)",
+            0.05,
+            # acme.com and acme.de may be one firm or two: both took the name they have.
+            bits=0.0,
+        ),
+        Level("different", "ELSE", 0.15),
     ),
 )
 _PHONE = Attribute(
@@ -280,6 +289,7 @@ PERSON = Grain(
         ("street",),
         ("national_id",),
     ),
+    least_attributes=2,
 )
 
 _HOLDS_WORDS = (
@@ -302,7 +312,11 @@ ORGANISATION = Grain(
             _either_null("organisation_name"),
             (
                 Level(
-                    "same", "organisation_name_l = organisation_name_r", 0.60, "organisation_name"
+                    "same",
+                    "organisation_name_l = organisation_name_r",
+                    0.60,
+                    "organisation_name",
+                    least_frequency=0.00001,  # firms take care not to be called like others
                 ),
                 Level("similar", _alike("organisation_name", 0.92), 0.15),
                 Level("abbreviated", _ABBREVIATED, 0.06),
@@ -311,14 +325,14 @@ ORGANISATION = Grain(
                 Level("different", "ELSE", 0.05),
             ),
         ),
-        _EMAIL_OF_ORGANISATION,
+        _DOMAIN,
         _PHONE,
         _ADDRESS,
         _NATIONAL_ID,
     ),
     reasons={
         "email": "email",
-        "mail domain": "email_domain",
+        "domain": "web_domain",
         "phone": "phone",
         "national id": "national_id",
         "name": "organisation_name",
@@ -334,9 +348,10 @@ ORGANISATION = Grain(
         ("organisation_name", "phone"),
         ("organisation_name", "street"),
         ("organisation_name", "postal_code"),
-        ("email", "organisation_name"),
+        ("web_domain", "organisation_name"),
     ),
-    training=(("organisation_name",), ("phone",), ("street",), ("email",), ("postal_code",)),
+    training=(("organisation_name",), ("phone",), ("street",), ("web_domain",), ("postal_code",)),
+    least_attributes=1,  # a firm's name alone tells much
 )
 
 # People of one household agree in nearly all but the given name. Twins agree in the birth date

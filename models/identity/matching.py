@@ -92,8 +92,8 @@ def match_records(records: pa.Table, options: Options) -> Matches:
     `records` has one row per record: record_number, cluster (records that rules have joined share
     it; their pairs are not scored), is_organisation, given_name, family_name, name_forms (list),
     organisation_name, birth_date (ISO text), email, email_domain (also of mailboxes that many
-    share), phone, street, city, postal_code, national_id; empty is None. Pairs below
-    `options.review_threshold` are left out.
+    share), web_domain (of organisations), phone, street, city, postal_code, national_id; empty is
+    None. Pairs below `options.review_threshold` are left out.
     People and organisations are compared apart, each with a model of its own. Data that teach no
     model give no pairs and a status that says why; that is no error.
     """
@@ -180,7 +180,7 @@ def _match_grain(
             for attribute in grain.attributes
             if any(column in filled for column in attribute.needs)
         ]
-        if len(attributes) < 2:
+        if len(attributes) < grain.least_attributes:
             return _NO_PAIRS, _NO_PARAMETERS, "too_few_attributes"
         _find_pairs(con, grain, max(SMALLEST_BUDGET, int(options.pairs_per_record * count)))
         if _scalar(con, "select count(*) from pairs") == 0:
@@ -455,7 +455,7 @@ def _splink_level(attribute: Attribute, level: Level, parameters: _Parameters) -
     frequency = level.frequency_of and {
         "tf_adjustment_column": level.frequency_of,
         "tf_adjustment_weight": 1.0,
-        "tf_minimum_u_value": 0.0005,  # a name that occurs once may be a misprint of two people's
+        "tf_minimum_u_value": level.least_frequency,
     }
     return {
         "sql_condition": level.condition,

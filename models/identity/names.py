@@ -30,7 +30,18 @@ _LEGAL_FORMS = _words(
     "ohg ug se sa sas sarl srl spa bv nv oy ab as aps pty pvt sdn bhd kk ltda eirl sl spol sro "
     "doo"
 )
-_HAN_LEGAL_FORM = re.compile("(股份|有限|责任|責任|集团|集團)*公司 *$")
+# Words that are legal forms where they end a name, and something else before that.
+_LAST_LEGAL_FORMS = _LEGAL_FORMS | _words(
+    "and y et und e pllc lllp pc na public private proprietary gesellschaft aktiengesellschaft "
+    "kgaa ev eg gbr rl sca snc scs srls slu sau de cv rs lda eireli epp me mei oyj ky is asa ans "
+    "aktiebolag ou uab sia sp z oo zoo kft zrt nyrt bt ad ood eood jsc ojsc cjsc pjsc tbk sti "
+    "kabushiki kaisha gk"
+)
+_FIRST_LEGAL_FORMS = _words("the pt ooo oao zao pao ao tov cv ud")
+_HAN_LEGAL_FORM = re.compile(
+    "((股份|有限|责任|責任|集团|集團|控股)*公司|株式会社|有限会社|合同会社|주식회사) *$"
+    "|^ *(株式会社|有限会社|주식회사)"
+)
 _DOTTED_LETTER = re.compile(r"\b(\w)\.")
 
 # Words of organisations that are written short; beginnings of words need no entry.
@@ -133,7 +144,12 @@ def organisation_name(text: str | None) -> str | None:
     """
     plain = _HAN_LEGAL_FORM.sub("", text or "").replace("&", " and ")
     words = latin(_DOTTED_LETTER.sub(r"\1", plain)).split()  # S.A. is SA
-    kept = [word for word in words if word not in _LEGAL_FORMS] or words
+    start, end = 0, len(words)
+    while start < end - 1 and words[start] in _FIRST_LEGAL_FORMS:
+        start += 1
+    while end > start + 1 and words[end - 1] in _LAST_LEGAL_FORMS:
+        end -= 1
+    kept = [word for word in words[start:end] if word not in _LEGAL_FORMS] or words
     return " ".join(_SHORT_WORDS.get(word, word) for word in kept) or None
 
 
@@ -196,7 +212,13 @@ def _without_titles(words: list[str]) -> list[str]:
 def _given(text: str) -> str | None:
     if _HAN.search(text):
         return _letters(_pinyin("".join(_HAN.findall(text))))
-    return _letters(" ".join(_without_titles(text.split())))
+    words = _without_titles(text.split())
+    # Sean A. is Sean: systems differ in whether they keep initials of middle names.
+    return _letters(" ".join(_without_initials(words)))
+
+
+def _without_initials(words: list[str]) -> list[str]:
+    return [word for word in words if len(word.strip(".")) > 1] or words
 
 
 def _family(text: str) -> str | None:

@@ -70,6 +70,18 @@ class Phone(SharedIdentifier):
     reliability: Share = 0.95
 
 
+class Domain(SharedIdentifier):
+    """The website of an organisation, or the domain of its mailbox; together with the name."""
+
+    reliability: Share = 0.97
+
+
+class NameAndAddress(_Strict):
+    """The name of an organisation at its street and place."""
+
+    reliability: Share = 0.95
+
+
 class PersonalIdentifier(SharedIdentifier):
     """An id given to one person; where it is `unique`, two different ones never meet in a customer.
 
@@ -111,6 +123,8 @@ class Identity(_Strict):
     loyalty_number: PersonalIdentifier = PersonalIdentifier()
     email: Email = Email()
     phone: Phone = Phone()
+    domain: Domain = Domain()
+    name_and_address: NameAndAddress = NameAndAddress()
     matching: Matching = Matching()
     trusted_systems: tuple[str, ...] = ()
 
@@ -252,13 +266,11 @@ class Offers(_Strict):
 
 
 class Organisations(_Strict):
-    """When customers are one organisation or household.
+    """When customers are one household.
 
-    `names_per_domain`: a website of more names is a marketplace's, nobody's own.
     `largest_household`: more people of one name at one address are a building.
     """
 
-    names_per_domain: Annotated[int, Field(ge=1)] = 10
     largest_household: Annotated[int, Field(ge=2)] = 8
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from orchestration.lib.company import Company, Matching
+from orchestration.lib.company import Company
 from orchestration.lib.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -24,23 +24,36 @@ _RECORDS = """
         select record_number, bool_or(identifier_kind = 'email') as email,
                bool_or(identifier_kind = 'email' and distrust_reason = 'placeholder') as domain,
                bool_or(identifier_kind = 'phone') as phone,
+               bool_or(identifier_kind = 'domain') as web_domain,
                bool_or(identifier_kind = 'national_id') as national_id
         from intermediate.int_identity__identifiers
         where distrust_reason is not null
         group by record_number
+    ),
+    -- A number that many write, or one digit alone, is no number.
+    local_phones as (
+        select phone_digits
+        from intermediate.int_identity__records
+        where phone_digits is not null and replace(phone_digits, left(phone_digits, 1), '') != ''
+        group by phone_digits
+        having count(*) <= {phone_limit}
     )
     select record_number, senior.cluster, is_organisation, given_name, family_name, name_forms,
            organisation_name, cast(birth_date as varchar) as birth_date,
            case when not coalesce(distrusted.email, false) then email_normalised end as email,
            case when not coalesce(distrusted.domain, false)
                then split_part(email_normalised, '@', 2) end as email_domain,
-           case when not coalesce(distrusted.phone, false) then phone_e164 end as phone,
+           case when not coalesce(distrusted.phone, false)
+               then coalesce(phone_e164, local_phones.phone_digits) end as phone,
+           case when not coalesce(distrusted.web_domain, false) then records.web_domain
+           end as web_domain,
            street, city, postal_code,
            case when not coalesce(distrusted.national_id, false) then records.national_id
            end as national_id
     from intermediate.int_identity__records as records
     inner join senior using (record_number)
     left join distrusted using (record_number)
+    left join local_phones on records.phone_digits = local_phones.phone_digits
     order by record_number
 """
 
@@ -55,7 +68,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     settings = company.identity.matching
     found = con.execute("select count(*) from intermediate.int_identity__records").fetchone()
     count = found[0] if found else 0
-    apart, unique_ids = _told_apart(con), _unique_ids(con, company)
+    apart, unique_ids = _kept_apart(con, count), _unique_ids(con, company)
 
     def clusters_of(pairs: "pd.DataFrame") -> "tuple[np.ndarray, np.ndarray]":
         links = Links(
@@ -75,7 +88,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
 
     sure = _sure_links(con)
     senior, _ = clusters_of(sure)
-    matches = _likeness(con, senior, settings)
+    matches = _likeness(con, senior, company)
     likely = matches.pairs[
         (matches.pairs["match_probability"] >= settings.match_threshold)
         & matches.pairs["guard"].isna()
@@ -153,12 +166,45 @@ def _sure_links(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
     ).df()
 
 
-def _told_apart(con: duckdb.DuckDBPyConnection) -> "tuple[np.ndarray, np.ndarray]":
-    found = con.execute(
-        "select record_number_a - 1 as a, record_number_b - 1 as b "
-        "from intermediate.int_identity__answers where answer = 'different' order by a, b"
-    ).df()
-    return found["a"].to_numpy(), found["b"].to_numpy()
+def _kept_apart(
+    con: duckdb.DuckDBPyConnection, count: int
+) -> "dict[str, tuple[np.ndarray, np.ndarray]]":
+    """Return, by reason, the pairs of records that must not meet: people's word, parent and child.
+
+    A parent that systems or people call the same as its child is no parent: it was merged into it.
+    """
+    from models.identity.clusters import ANSWERED_DIFFERENT, PARENT_AND_CHILD, connected
+
+    def pairs(query: str) -> "tuple[np.ndarray, np.ndarray]":
+        found = con.execute(f"{query} order by a, b").df()
+        return found["a"].to_numpy(), found["b"].to_numpy()
+
+    one = connected(
+        count,
+        *pairs(
+            """
+            select record_number_a - 1 as a, record_number_b - 1 as b
+            from intermediate.int_identity__rule_links
+            where identifier_kind = 'external_id' and guard is null
+            union
+            select record_number_a - 1, record_number_b - 1
+            from intermediate.int_identity__answers where answer = 'same'
+            """
+        ),
+    )
+    child, parent = pairs(
+        "select record_number - 1 as a, parent_record_number - 1 as b "
+        "from intermediate.int_identity__records "
+        "where is_organisation and parent_record_number is not null"
+    )
+    are_two = one[child] != one[parent]
+    return {
+        ANSWERED_DIFFERENT: pairs(
+            "select record_number_a - 1 as a, record_number_b - 1 as b "
+            "from intermediate.int_identity__answers where answer = 'different'"
+        ),
+        PARENT_AND_CHILD: (child[are_two], parent[are_two]),
+    }
 
 
 def _unique_ids(con: duckdb.DuckDBPyConnection, company: Company) -> "dict[str, np.ndarray]":
@@ -187,22 +233,23 @@ def _unique_ids(con: duckdb.DuckDBPyConnection, company: Company) -> "dict[str, 
     }
 
 
-def _likeness(
-    con: duckdb.DuckDBPyConnection, senior: "np.ndarray", settings: Matching
-) -> "Matches":
+def _likeness(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company: Company) -> "Matches":
     """Score what the rules leave open; nothing where company.yml says so."""
     import numpy as np
     import pandas as pd
 
     from models.identity.matching import Options, match_records, no_matches
 
+    settings = company.identity.matching
     if not settings.enabled:
         return no_matches("switched_off")
     con.register(
         "senior",
         pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
     )
-    records = con.execute(_RECORDS).to_arrow_table()
+    records = con.execute(
+        _RECORDS.format(phone_limit=company.identity.phone.limit)
+    ).to_arrow_table()
     con.unregister("senior")
     return match_records(
         records,

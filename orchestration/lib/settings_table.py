@@ -38,7 +38,6 @@ def write_settings(
         **_identifier_settings(company.identity),
         "trusted_systems": ("varchar", f",{','.join(company.identity.trusted_systems)},"),
         "match_threshold": ("double", company.identity.matching.match_threshold),
-        "organisation_names_per_domain": ("integer", company.organisations.names_per_domain),
         "small_sample_size": ("integer", company.small_sample_size),
         "first_contact_days": ("integer", company.service.first_contact_days),
         "answer_days": ("integer", company.service.answer_days),
@@ -98,7 +97,10 @@ def _identifier_settings(identity: Identity) -> dict[str, tuple[str, Any]]:
     }
     return {
         f"{kind}_{kinds[name][1]}": (kinds[name][0], value)
-        for kind in ("external_id", "national_id", "loyalty_number", "email", "phone")
+        for kind in (
+            *("external_id", "national_id", "loyalty_number"),
+            *("email", "phone", "domain", "name_and_address"),
+        )
         for name, value in getattr(identity, kind)
     }
 

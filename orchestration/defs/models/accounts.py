@@ -13,7 +13,6 @@ def group_accounts(con: duckdb.DuckDBPyConnection, company: Company) -> Statisti
 
     found = group_customers(
         con.execute("from intermediate.int_accounts__records").df(),
-        con.execute("from intermediate.int_accounts__organisation_links").df(),
         largest_household=company.organisations.largest_household,
     )
     return Statistics(
@@ -35,6 +34,6 @@ def accounts() -> dg.Definitions:
     return statistics_step(
         group_accounts,
         tables=["organisations", "organisation_ancestors", "organisation_members"],
-        reads=["int_accounts__records", "int_accounts__organisation_links"],
+        reads=["int_accounts__records"],
         kinds={"python", "pandas"},
     )

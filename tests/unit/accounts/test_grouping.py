@@ -28,17 +28,10 @@ COLUMNS = {
 }
 
 
-def group(
-    *records: dict[str, Any], links: list[tuple[str, str, str | None]] | None = None
-) -> Groups:
+def group(*records: dict[str, Any]) -> Groups:
     """Group customers; records are numbered in their order unless they say otherwise."""
     rows = [COLUMNS | {"record_number": at} | row for at, row in enumerate(records, 1)]
-    pairs = pd.DataFrame(
-        [(a, b, "domain", guard) for a, b, guard in links or []],
-        columns=["customer_key_a", "customer_key_b", "link_rule", "guard"],
-        dtype=object,
-    )
-    return group_customers(pd.DataFrame(rows).astype(object), pairs, largest_household=4)
+    return group_customers(pd.DataFrame(rows).astype(object), largest_household=4)
 
 
 def firm(key: str, **cells: Any) -> dict[str, Any]:
@@ -63,12 +56,11 @@ def members(found: Groups) -> dict[tuple[str, str], tuple[str, str, bool]]:
     }
 
 
-def test_customers_of_one_organisation_are_named_by_the_senior() -> None:
-    found = group(firm("b"), firm("a"), firm("c"), links=[("a", "b", None), ("b", "c", "names")])
+def test_an_organisation_is_the_customer_that_it_is() -> None:
+    found = group(firm("b"), firm("a"), firm("b"))
     assert members(found) == {
-        ("a", "b"): ("organisation", "record", True),
+        ("a", "a"): ("organisation", "record", True),
         ("b", "b"): ("organisation", "record", True),
-        ("c", "c"): ("organisation", "record", True),
     }
 
 
@@ -111,9 +103,6 @@ def test_a_circle_is_cut_at_its_senior_organisation(order: tuple[int, ...]) -> N
 
 
 def test_an_organisation_that_is_its_own_parent_has_none() -> None:
-    found = group(firm("a", parent_customer_key="b"), firm("b"), links=[("a", "b", None)])
-    # Told that b stands above a, nothing makes the two one.
-    assert parents(found) == {"a": ("b", "b", 1), "b": (None, "b", 0)}
     assert parents(group(firm("a", parent_customer_key="a"))) == {"a": (None, "a", 0)}
 
 
@@ -191,7 +180,6 @@ def test_a_building_and_an_office_are_no_households() -> None:
 def test_nothing_makes_nothing() -> None:
     found = group_customers(
         pd.DataFrame(columns=list(COLUMNS), dtype=object),
-        pd.DataFrame(columns=["customer_key_a", "customer_key_b", "guard"], dtype=object),
         largest_household=4,
     )
     assert [len(table) for table in (found.organisations, found.ancestors, found.members)] == [

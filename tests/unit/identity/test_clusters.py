@@ -41,7 +41,7 @@ class Case:
                 np.array(strength, dtype=np.float64),
                 np.array(is_likeness, dtype=np.bool_),
             ),
-            apart=(pairs[:, 0], pairs[:, 1]),
+            apart={ANSWERED_DIFFERENT: (pairs[:, 0], pairs[:, 1])},
             unique_ids={"national_id": np.array(self.ids, dtype=np.int64)},
             largest_by_likeness=self.largest,
         )

@@ -47,10 +47,10 @@ stated as (
         records.is_organisation,
         records.source_system,
         coalesce(records.organisation_name, company_names.organisation_name) as organisation_name,
-        {{ web_domain(
-            'case when records.is_organisation then customers.website '
-            ~ 'else records.email_normalised end'
-        ) }} as domain,
+        case
+            when records.is_organisation then records.web_domain
+            else {{ web_domain('records.email_normalised') }}
+        end as domain,
         records.national_id as registration_id,
         records.family_name,
         records.street,

@@ -41,6 +41,8 @@ stated as (
         ('loyalty_number', 'loyalty_number'),
         ('email', 'email_normalised'),
         ('phone', 'phone_e164'),
+        ('domain', 'web_domain'),
+        ('name_and_address', "organisation_name || '|' || street || '|' || coalesce(postal_code, city)"),
     ] %}
         union all
         select
@@ -68,7 +70,11 @@ shared as (
         count(*) as count_records,
         min(identifiers.record_number) as first_record_number,
         count(distinct coalesce(
-            records.organisation_name,
+            -- Branches of a chain are told by their city.
+            records.organisation_name || case
+                when identifiers.identifier_kind = 'domain' then coalesce(' ' || records.city, '')
+                else ''
+            end,
             coalesce(records.given_name, '') || ' ' || records.family_name,
             records.given_name
         )) as count_names
@@ -78,7 +84,7 @@ shared as (
 ),
 
 limits as (
-    {%- for kind in ['national_id', 'loyalty_number', 'email', 'phone'] %}
+    {%- for kind in ['national_id', 'loyalty_number', 'email', 'phone', 'domain'] %}
         select
             '{{ kind }}' as identifier_kind,
             {{ setting(kind ~ '_limit') }} as count_names_allowed

@@ -26,6 +26,7 @@ stated as (
         rule_links.record_number_b,
         case rule_links.identifier_kind
             when 'phone' then 'phone_and_name'
+            when 'domain' then 'domain_and_name'
             else rule_links.identifier_kind
         end as link_rule,
         max(rule_links.link_score) as link_score,

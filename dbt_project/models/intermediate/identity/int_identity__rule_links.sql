@@ -6,7 +6,7 @@ records as (
         -- Records that agree in all that the guards look at are judged once.
         {{ surrogate_key([
             'is_organisation', 'organisation_name', 'given_name', 'family_name', 'birth_date',
-            'national_id', 'loyalty_number'
+            'national_id', 'loyalty_number', 'case when is_organisation then city end'
         ]) }} as variant
     from {{ ref('int_identity__records') }}
 ),
@@ -19,7 +19,7 @@ trusted as (
         identifiers.record_number,
         -- What one system says of another's records, and ids that an authority gives, need no name.
         case
-            when identifiers.identifier_kind in ('email', 'phone') then records.variant
+            when identifiers.identifier_kind in ('email', 'phone', 'domain') then records.variant
             else ''
         end as variant
     from {{ ref('int_identity__identifiers') }} as identifiers
@@ -75,8 +75,16 @@ compared as (
             when pairs.identifier_kind = 'external_id' then null
             when a.is_organisation != b.is_organisation then 'person_and_organisation'
             when {{ unique_ids_differ('a', 'b') }} then 'unique_ids_differ'
-            when pairs.identifier_kind in ('national_id', 'loyalty_number') then null
+            when
+                pairs.identifier_kind in ('national_id', 'loyalty_number', 'name_and_address')
+                then null
             when {{ organisation_names_differ('a', 'b') }} then 'names_differ'
+            -- Acme East and Acme West share the website of Acme.
+            when
+                pairs.identifier_kind = 'domain'
+                and a.organisation_name != b.organisation_name
+                and a.city != b.city
+                then 'branches'
             when {{ given_names_differ('a', 'b') }} then 'names_differ'
             when {{ birth_dates_differ('a', 'b') }} then 'birth_dates_differ'
             when
@@ -113,7 +121,10 @@ select
         when shared_by_people.identifier_value is not null then 'shared_by_people'
     end as guard,
     cast(case compared.identifier_kind
-        {%- for kind in ['external_id', 'national_id', 'loyalty_number', 'email', 'phone'] %}
+        {%- for kind in [
+            'external_id', 'national_id', 'loyalty_number', 'email', 'phone', 'domain',
+            'name_and_address'
+        ] %}
             when '{{ kind }}' then {{ setting(kind ~ '_reliability') }}
         {%- endfor %}
     end as double) as link_score

@@ -50,7 +50,7 @@ stated as (
     group by organisation_key
 ),
 
--- An organisation bears the name and the place of the customer that names it, a household those of
+-- An organisation bears the name and the place of the customer that it is, a household those of
 -- the member known longest, if that one's family name is kept apart.
 faces as (
     select
@@ -66,7 +66,6 @@ faces as (
             partition by relationships.organisation_key
             order by
                 relationships.role != 'organisation',
-                relationships.customer_key != relationships.organisation_key,
                 profiles.last_name is null,
                 profiles.first_created_at nulls last,
                 profiles.customer_key
@@ -86,7 +85,6 @@ spending as (
 own as (
     select
         relationships.organisation_key,
-        count(*) filter (where relationships.role = 'organisation') as count_customers,
         count(*) filter (where relationships.role != 'organisation') as count_persons,
         -- Who belongs to several organisations spends for the primary one.
         sum(spending.net_revenue) filter (where relationships.is_primary) as net_revenue
@@ -135,7 +133,6 @@ select
     organisations.depth,
     organisations.is_circle_cut,
     below.count_subsidiaries,
-    own.count_customers,
     own.count_persons,
     coalesce(persons_below.count_persons, 0) as count_persons_with_subsidiaries, -- nobody is known
     cast(coalesce(own.net_revenue, 0) as decimal(18, 4)) as net_revenue, -- bought nothing
