@@ -1,4 +1,4 @@
-"""The customer records of the made-up company as its vendors' systems hold them, and whose they are.
+"""The customer records of the made-up company as its vendors' systems hold them, and their owners.
 
 The same registrations that the sample's exports are written from, without files: what a run would
 read, parse and stage before identity sees it. Surveys and ids that systems know of each other are

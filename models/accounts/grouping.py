@@ -224,6 +224,7 @@ def _households(people: "pd.DataFrame", largest: int) -> "pd.DataFrame":
         keys.size,
         Links(a, b, np.ones(a.size), np.ones(a.size, dtype=np.bool_)),
         apart={},
+        two_people={},
         unique_ids={},
         largest_by_likeness=largest,
     )

@@ -54,13 +54,15 @@ def cluster_records(
     links: Links,
     *,
     apart: Mapping[str, tuple[Ints, Ints]],
+    two_people: Mapping[str, tuple[Ints, Ints]],
     unique_ids: Mapping[str, Ints],
     largest_by_likeness: int,
 ) -> Clusters:
     """Join `count` records by the links as far as no veto speaks against it.
 
-    `apart` holds, per reason, pairs that must not meet. `unique_ids` holds, per kind of id of which
-    a customer has one only, the id of every record as a code, -1 where it has none. A link is
+    `apart` holds, per reason, pairs that must not meet, `two_people` those that likeness alone may
+    not bring together, not even by way of a third record. `unique_ids` holds, per kind of id of
+    which a customer has one only, the id of every record as a code, -1 where it has none. A link is
     refused when the two clusters that it would join hold records kept apart or two ids of one kind,
     or, for likeness alone, when they would be larger than `largest_by_likeness`.
 
@@ -70,7 +72,7 @@ def cluster_records(
     """
     component = connected(count, links.a, links.b)
     suspicious = np.zeros(component.max(initial=-1) + 1, dtype=np.bool_)
-    for one, other in apart.values():
+    for one, other in (*apart.values(), *two_people.values()):
         suspicious[component[one[component[one] == component[other]]]] = True
     for ids in unique_ids.values():
         suspicious[_holding_two(component, ids)] = True
@@ -88,7 +90,9 @@ def cluster_records(
         )
     ]
     if order.size:
-        refused[order] = _walk(links, order, apart, unique_ids, largest_by_likeness)
+        refused[order] = _walk(
+            links, order, (apart, two_people), unique_ids, largest_by_likeness
+        )
     made = refused == JOINED
     component = connected(count, links.a[made], links.b[made])
     senior = np.full(component.max(initial=-1) + 1, count, dtype=np.int64)
@@ -112,11 +116,14 @@ def _holding_two(component: Ints, ids: Ints) -> Ints:
 def _walk(
     links: Links,
     order: Ints,
-    apart: Mapping[str, tuple[Ints, Ints]],
+    kept_apart: tuple[Mapping[str, tuple[Ints, Ints]], Mapping[str, tuple[Ints, Ints]]],
     unique_ids: Mapping[str, Ints],
     largest_by_likeness: int,
 ) -> list[str]:
-    """Make the links in this order; return for each why it was refused, or JOINED."""
+    """Make the links in this order; return for each why it was refused, or JOINED.
+
+    `kept_apart`: from all links, and from those by likeness.
+    """
     a, b = links.a[order].tolist(), links.b[order].tolist()
     nodes = set(a) | set(b)
     parent = {node: node for node in nodes}
@@ -125,13 +132,14 @@ def _walk(
         node: {kind: int(codes[node]) for kind, codes in unique_ids.items() if codes[node] >= 0}
         for node in nodes
     }
-    # Roots that must stay apart, and the first reason by name.
-    strangers: dict[int, dict[int, str]] = defaultdict(dict)
-    for reason in sorted(apart):
-        for one, other in zip(*(side.tolist() for side in apart[reason]), strict=True):
-            if one in nodes and other in nodes:
-                strangers[one].setdefault(other, reason)
-                strangers[other].setdefault(one, reason)
+    # Roots that must stay apart, and the first reason by name: from all links, from likeness.
+    strangers: tuple[dict[int, dict[int, str]], ...] = (defaultdict(dict), defaultdict(dict))
+    for known, reasons in zip(strangers, kept_apart, strict=True):
+        for reason in sorted(reasons):
+            for one, other in zip(*(side.tolist() for side in reasons[reason]), strict=True):
+                if one in nodes and other in nodes:
+                    known[one].setdefault(other, reason)
+                    known[other].setdefault(one, reason)
 
     def root(node: int) -> int:
         while parent[node] != node:
@@ -140,8 +148,9 @@ def _walk(
         return node
 
     def veto(one: int, other: int, is_likeness: bool) -> str:
-        if other in strangers[one]:
-            return strangers[one][other]
+        for known in strangers if is_likeness else strangers[:1]:
+            if other in known[one]:
+                return known[one][other]
         if any(ids[one].get(kind, code) != code for kind, code in ids[other].items()):
             return UNIQUE_IDS_DIFFER
         if is_likeness and size[one] + size[other] > largest_by_likeness:
@@ -160,8 +169,10 @@ def _walk(
         parent[other] = one
         size[one] += size[other]
         ids[one] |= ids[other]
-        for stranger, reason in strangers.pop(other, {}).items():
-            del strangers[stranger][other]
-            reason = min(reason, strangers[one].get(stranger, reason))
-            strangers[stranger][one] = strangers[one][stranger] = reason
+        for known in strangers:
+            for stranger, reason in known.pop(other, {}).items():
+                del known[stranger][other]
+                if stranger != one:  # a surer link than likeness has joined the two
+                    reason = min(reason, known[one].get(stranger, reason))
+                    known[stranger][one] = known[one][stranger] = reason
     return verdicts

@@ -50,6 +50,9 @@ SMALLEST_BUDGET = 50_000  # pairs that every reason to compare may make, however
 UNSEEN = 1e-9  # u before sampling; what no random pair shows keeps it
 DIGITS = 6
 LEAST_PROBABILITY = 0.01  # pairs below it count for nothing when the prior is corrected
+# Bits from which names alone will do. Given and family name go together by culture, which the model
+# does not know: between 0 and 4 bits 31 to 80 of 100 such pairs were one person, beyond 93.
+RARE_NAMES = 4.0
 PRIOR_ITERATIONS = 20  # later ones move it by less than a thousandth of a bit
 
 
@@ -349,6 +352,8 @@ def _trained_on(
     )
     if pairs < LEAST_TRAINING_PAIRS:
         return {}
+    if not any(set(columns).isdisjoint(attribute.needs) for attribute in attributes):
+        return {}
     linker = _linker(con, "records", attributes, parameters, prior)
     try:
         trained = linker.training.estimate_parameters_using_expectation_maximisation(
@@ -530,6 +535,8 @@ def _score(
         pairs["match_weight"] + _prior_error(unguarded, prior, count * (count - 1) / 2)
     ).round(DIGITS)
     pairs["match_probability"] = (1 / (1 + np.exp2(-pairs["match_weight"]))).round(DIGITS)
+    rare = (pairs["guard"] == "names_only") & (pairs["match_weight"] >= RARE_NAMES)
+    pairs.loc[rare, "guard"] = None
     return pairs[pairs["match_probability"] >= threshold].reset_index(drop=True)
 
 

@@ -101,8 +101,8 @@ class Matching(_Strict):
     """
 
     enabled: bool = True
-    match_threshold: Share = 0.8
-    review_threshold: Share = 0.5
+    match_threshold: Share = 0.6
+    review_threshold: Share = 0.3
     minimum_records: int = Field(default=50, ge=2)
     pairs_per_record: Annotated[float, Field(gt=0)] = 3.0
     largest_customer: int = Field(default=25, ge=2)

@@ -64,13 +64,16 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     import pandas as pd
 
     from models.identity.clusters import JOINED, Links, cluster_records
+    from models.identity.comparisons import TWO_PEOPLE
 
     settings = company.identity.matching
     found = con.execute("select count(*) from intermediate.int_identity__records").fetchone()
     count = found[0] if found else 0
     apart, unique_ids = _kept_apart(con, count), _unique_ids(con, company)
 
-    def clusters_of(pairs: "pd.DataFrame") -> "tuple[np.ndarray, np.ndarray]":
+    def clusters_of(
+        pairs: "pd.DataFrame", two_people: "dict[str, tuple[np.ndarray, np.ndarray]]"
+    ) -> "tuple[np.ndarray, np.ndarray]":
         links = Links(
             a=pairs["record_number_a"].to_numpy(np.int64) - 1,
             b=pairs["record_number_b"].to_numpy(np.int64) - 1,
@@ -81,13 +84,14 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
             count,
             links,
             apart=apart,
+            two_people=two_people,
             unique_ids=unique_ids,
             largest_by_likeness=settings.largest_customer,
         )
         return clusters.senior + 1, clusters.refused
 
     sure = _sure_links(con)
-    senior, _ = clusters_of(sure)
+    senior, _ = clusters_of(sure, {})
     matches = _likeness(con, senior, company)
     likely = matches.pairs[
         (matches.pairs["match_probability"] >= settings.match_threshold)
@@ -102,7 +106,17 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
         ],
         ignore_index=True,
     )
-    senior, refused = clusters_of(links)
+    two_people = matches.pairs[matches.pairs["guard"].isin(TWO_PEOPLE)]
+    senior, refused = clusters_of(
+        links,
+        {
+            str(guard): (
+                pairs["record_number_a"].to_numpy(np.int64) - 1,
+                pairs["record_number_b"].to_numpy(np.int64) - 1,
+            )
+            for guard, pairs in two_people.groupby("guard")
+        },
+    )
     vetoed = links.assign(guard=refused).loc[
         refused != JOINED, ["record_number_a", "record_number_b", "is_likeness", "guard"]
     ]

@@ -1,6 +1,6 @@
 """Clusters under vetoes: what joins, what must not meet, and that no order of anything matters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -29,10 +29,14 @@ class Case:
     apart: tuple[tuple[int, int], ...] = ()
     ids: tuple[int, ...] = (-1,) * COUNT
     largest: int = COUNT
+    two_people: tuple[tuple[int, int], ...] = ()
 
     def resolve(self) -> Clusters:
         a, b, strength, is_likeness = zip(*self.links, strict=True) if self.links else ((),) * 4
-        pairs = np.array(self.apart, dtype=np.int64).reshape(-1, 2)
+        apart, two = (
+            np.array(pairs, dtype=np.int64).reshape(-1, 2)
+            for pairs in (self.apart, self.two_people)
+        )
         return cluster_records(
             COUNT,
             Links(
@@ -41,7 +45,8 @@ class Case:
                 np.array(strength, dtype=np.float64),
                 np.array(is_likeness, dtype=np.bool_),
             ),
-            apart={ANSWERED_DIFFERENT: (pairs[:, 0], pairs[:, 1])},
+            apart={ANSWERED_DIFFERENT: (apart[:, 0], apart[:, 1])},
+            two_people={"household": (two[:, 0], two[:, 1])},
             unique_ids={"national_id": np.array(self.ids, dtype=np.int64)},
             largest_by_likeness=self.largest,
         )
@@ -61,6 +66,7 @@ cases = st.builds(
     apart=st.lists(pairs, max_size=4, unique=True).map(tuple),
     ids=st.lists(st.integers(-1, 2), min_size=COUNT, max_size=COUNT).map(tuple),
     largest=st.integers(2, COUNT),
+    two_people=st.lists(pairs, max_size=4, unique=True).map(tuple),
 )
 
 
@@ -98,7 +104,7 @@ def test_no_records_are_no_clusters() -> None:
     nothing = np.array([], dtype=np.int64)
     links = Links(nothing, nothing, nothing.astype(np.float64), nothing.astype(np.bool_))
     found = cluster_records(
-        0, links, apart=(nothing, nothing), unique_ids={}, largest_by_likeness=5
+        0, links, apart={}, two_people={}, unique_ids={}, largest_by_likeness=5
     )
     assert found.senior.size == 0
 
@@ -112,6 +118,24 @@ def test_what_must_not_meet_never_does(case: Case) -> None:
         members = np.flatnonzero(senior == cluster)
         assert members.min() == cluster
         assert len({case.ids[member] for member in members} - {-1}) <= 1
+
+
+def test_no_third_record_brings_two_people_together_by_likeness() -> None:
+    """T. Lee is like Tom and Tim Lee of one home: he goes to the one he is more like."""
+    alike = ((0, 2, 0.99, True), (1, 2, 0.9, True))
+    found = Case(links=alike, two_people=((0, 1),)).resolve()
+    assert found.senior.tolist()[:3] == [0, 1, 0]
+    assert found.refused.tolist() == [JOINED, "household"]
+    known = Case(links=(*alike, (1, 2, 1.0, False)), two_people=((0, 1),)).resolve()
+    assert known.senior.tolist()[:3] == [0, 1, 1], "an identifier says who he is"
+
+
+@settings(deadline=None, max_examples=100)
+@given(cases)
+def test_two_people_meet_only_where_identifiers_say_so(case: Case) -> None:
+    by_likeness = replace(case, links=tuple((*link[:3], True) for link in case.links))
+    senior = by_likeness.resolve().senior
+    assert all(senior[one] != senior[other] for one, other in case.two_people)
 
 
 @settings(deadline=None, max_examples=150)
@@ -133,7 +157,9 @@ def test_joined_links_and_nothing_else_connect(case: Case) -> None:
 def test_the_order_of_the_links_does_not_matter(case: Case, random: object) -> None:
     shuffled = list(case.links)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    again = Case(tuple(shuffled), case.apart[::-1], case.ids, case.largest).resolve()
+    again = replace(
+        case, links=tuple(shuffled), apart=case.apart[::-1], two_people=case.two_people[::-1]
+    ).resolve()
     assert again.senior.tolist() == case.resolve().senior.tolist()
 
 
@@ -152,9 +178,9 @@ def test_walking_every_link_gives_what_the_shortcut_gives(case: Case) -> None:
 @given(cases, pairs)
 def test_a_withdrawn_answer_leaves_no_trace(case: Case, pair: tuple[int, int]) -> None:
     before = case.resolve()
-    answered = Case(case.links, (*case.apart, pair), case.ids, case.largest).resolve()
+    answered = replace(case, apart=(*case.apart, pair)).resolve()
     assert answered.senior[pair[0]] != answered.senior[pair[1]]
-    withdrawn = Case(case.links, case.apart, case.ids, case.largest).resolve()
+    withdrawn = replace(case).resolve()
     assert withdrawn.senior.tolist() == before.senior.tolist()
 
 
@@ -178,11 +204,11 @@ def test_components_are_those_of_a_search(seed: int) -> None:
                 expected[node] = start
                 waiting += neighbours[node]
     a, b = np.array(edges, dtype=np.int64).T
-    nothing = np.array([], dtype=np.int64)
     found = cluster_records(
         count,
         Links(a, b, np.full(a.size, 0.9), np.zeros(a.size, dtype=np.bool_)),
-        apart=(nothing, nothing),
+        apart={},
+        two_people={},
         unique_ids={},
         largest_by_likeness=count,
     )

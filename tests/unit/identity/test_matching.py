@@ -15,7 +15,7 @@ from models.identity.names import name_forms
 OPTIONS = Options(review_threshold=0.5, minimum_records=200, pairs_per_record=3.0, seed=1)
 TEXTS = (
     *("given_name", "family_name", "organisation_name", "birth_date", "email", "phone"),
-    "email_domain",
+    *("email_domain", "web_domain"),
     *("street", "city", "postal_code", "national_id"),
 )
 GIVEN = [
