@@ -90,9 +90,7 @@ def cluster_records(
         )
     ]
     if order.size:
-        refused[order] = _walk(
-            links, order, (apart, two_people), unique_ids, largest_by_likeness
-        )
+        refused[order] = _walk(links, order, (apart, two_people), unique_ids, largest_by_likeness)
     made = refused == JOINED
     component = connected(count, links.a[made], links.b[made])
     senior = np.full(component.max(initial=-1) + 1, count, dtype=np.int64)

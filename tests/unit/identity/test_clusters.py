@@ -103,9 +103,7 @@ def test_likeness_alone_brings_no_crowd_together_identifiers_may() -> None:
 def test_no_records_are_no_clusters() -> None:
     nothing = np.array([], dtype=np.int64)
     links = Links(nothing, nothing, nothing.astype(np.float64), nothing.astype(np.bool_))
-    found = cluster_records(
-        0, links, apart={}, two_people={}, unique_ids={}, largest_by_likeness=5
-    )
+    found = cluster_records(0, links, apart={}, two_people={}, unique_ids={}, largest_by_likeness=5)
     assert found.senior.size == 0
 
 
