@@ -122,8 +122,8 @@ _IS_NAMED_ALIKE = (
 )
 _EMAIL = Attribute(
     "email",
-    ("email",),
-    f"{_either_null('email')} or coalesce(email_name_l != email_name_r and "
+    ("email", "work_domain"),
+    f"{_either_null('email')} and coalesce(work_domain_l != work_domain_r, true) or coalesce(email_name_l != email_name_r and "
     f"{_alike('email_name', 0.90)} and not {_MISPRINTED_MAILBOX} and {_IS_NAMED_ALIKE}, false)",
     (
         Level("same", "email_l = email_r", 0.60),
@@ -138,6 +138,13 @@ _EMAIL = Attribute(
         ),
         Level("same mailbox at another provider", "email_name_l = email_name_r", 0.05),
         Level("similar mailbox", _alike("email_name", 0.90), 0.10),
+        Level(
+            "another mailbox of one firm",
+            "work_domain_l = work_domain_r",
+            0.05,
+            "work_domain",
+            needs="work_domain",
+        ),
         Level("different", "ELSE", 0.15),
     ),
 )

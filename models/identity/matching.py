@@ -47,6 +47,7 @@ LEAST_TRAINING_PAIRS = 50  # fewer train noise
 PRIOR_PAIRS = 20.0  # matches that the expected m counts for, beside those that training found
 LEAST_FILLED = 0.02  # share of records that must state an attribute for it to be compared
 SMALLEST_BUDGET = 50_000  # pairs that every reason to compare may make, however few the records
+LARGEST_FIRM = 0.01  # share of the mailboxes; a domain of more is a mail provider
 UNSEEN = 1e-9  # u before sampling; what no random pair shows keeps it
 DIGITS = 6
 LEAST_PROBABILITY = 0.01  # pairs below it count for nothing when the prior is corrected
@@ -170,7 +171,12 @@ def _match_grain(
             select *,
                    regexp_replace(email_name, '[^0-9]', '', 'g') as mailbox_digits,
                    contains(regexp_replace(email_name, '[^a-z]', '', 'g'), family_name)
-                       as is_mailbox_name
+                       as is_mailbox_name,
+                   case when email_domain in (
+                       select email_domain from stated
+                       group by email_domain
+                       having count(*) <= {LARGEST_FIRM} * (select count(email_domain) from stated)
+                   ) then email_domain end as work_domain
             from named
             """
         )
