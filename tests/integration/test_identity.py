@@ -101,6 +101,7 @@ def customers(published_home: Path) -> pd.DataFrame:
     firms = pd.DataFrame(FIRMS).assign(source_system="canonical", customer_type="organisation")
     rows = pd.concat([rows, firms], ignore_index=True)
     rows["first_exported_at"] = np.where(np.arange(len(rows)) % 7 == 3, "2026-01-01", "2025-01-01")
+    rows.loc[rows["customer_id"].str.startswith("firm-"), "first_exported_at"] = "2025-01-01"
     return rows
 
 
