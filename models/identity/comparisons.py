@@ -124,7 +124,8 @@ _EMAIL = Attribute(
     "email",
     ("email", "work_domain"),
     f"{_either_null('email')} and coalesce(work_domain_l != work_domain_r, true) "
-    f"or coalesce(email_name_l != email_name_r and {_alike('email_name', 0.90)} and not {_MISPRINTED_MAILBOX} and {_IS_NAMED_ALIKE}, false)",
+    f"or coalesce(email_name_l != email_name_r and {_alike('email_name', 0.90)} "
+    f"and not {_MISPRINTED_MAILBOX} and {_IS_NAMED_ALIKE}, false)",
     (
         Level("same", "email_l = email_r", 0.60),
         Level("misprint in the mailbox", _MISPRINTED_MAILBOX, 0.05),
