@@ -10,6 +10,12 @@
 {%- endmacro %}
 
 
+{# A day some years later; 29 February becomes the 28th where there is none. #}
+{% macro years_after(day, years) -%}
+    cast({{ day }} + {{ years }} * interval 1 year as date)
+{%- endmacro %}
+
+
 {# The first instant after the as-of day: what still runs is read then. #}
 {% macro as_of_end() -%}
     {{ setting('as_of_date') }} + interval 1 day

@@ -89,7 +89,12 @@ profiles as (
         known_from,
         {{ surviving_columns() }}
     from versions
-    where customer_key in (select sizes.customer_key from sizes where sizes.count_versions = 1)
+    where
+        customer_key in (
+            select sizes.customer_key
+            from sizes
+            where sizes.count_versions = 1
+        )
     union all
     -- Records that state nothing at all have no winner; their customer is there all the same.
     select

@@ -79,7 +79,13 @@ remembered as (
     from firsts
 ),
 
--- The day comes once in the twelve months ahead: this year or next. 29 February is kept on the 28th.
+coming as (
+    select 0 as years
+    union all
+    select 1 as years
+),
+
+-- The day comes once in the twelve months ahead, this year or next; 29 February stays on the 28th.
 anniversaries as (
     select
         remembered.care_type,
@@ -91,11 +97,7 @@ anniversaries as (
         remembered.first_date
     from remembered
     cross join settings
-    cross join (
-        select 0 as years
-        union all
-        select 1 as years
-    ) as coming
+    cross join coming
 ),
 
 dated as (
@@ -103,9 +105,7 @@ dated as (
         anniversaries.care_type,
         anniversaries.customer_key,
         cast(null as varchar) as subject_key,
-        cast(
-            {{ dbt.dateadd('year', 'anniversaries.years', 'anniversaries.first_date') }} as date
-        ) as due_date,
+        {{ years_after('anniversaries.first_date', 'anniversaries.years') }} as due_date,
         case anniversaries.care_type
             when 'birthday'
                 then 'Birthday'

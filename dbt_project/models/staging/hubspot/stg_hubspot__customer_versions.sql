@@ -4,9 +4,9 @@ versions as (
     {% for object in ['companies', 'contacts'] -%}
         select
             '{{ object }}' as source_object,
-            {%- for column, value in hubspot_customer_columns(object).items() %}
-            {{ value }} as {{ column }},
-            {%- endfor %}
+            {% for column, value in hubspot_customer_columns(object).items() -%}
+                {{ value }} as {{ column }},
+            {% endfor -%}
             {{ version_columns() }}
         from {{ record_versions('hubspot', object) }}
         {% if not loop.last %}union all{% endif %}

@@ -18,9 +18,9 @@ records as (
     {% for object in ['companies', 'contacts'] -%}
         select
             '{{ object }}' as source_object,
-            {%- for column, value in hubspot_customer_columns(object).items() %}
-            {{ value }} as {{ column }},
-            {%- endfor %}
+            {% for column, value in hubspot_customer_columns(object).items() -%}
+                {{ value }} as {{ column }},
+            {% endfor -%}
             cast(create_date as timestamp) as created_at,
             cast(last_modified_date as timestamp) as updated_at,
             first_exported_at,

@@ -4,9 +4,9 @@ versions as (
     {% for object in ['accounts', 'contacts', 'leads'] -%}
         select
             '{{ object }}' as source_object,
-            {%- for column, value in salesforce_customer_columns(object).items() %}
-            {{ value }} as {{ column }},
-            {%- endfor %}
+            {% for column, value in salesforce_customer_columns(object).items() -%}
+                {{ value }} as {{ column }},
+            {% endfor -%}
             {{ version_columns() }}
         from {{ record_versions('salesforce', object, key=[salesforce_id('id')]) }}
         {% if not loop.last %}union all{% endif %}

@@ -31,9 +31,9 @@ records as (
     {% for object in ['accounts', 'contacts', 'leads'] -%}
         select
             '{{ object }}' as source_object,
-            {%- for column, value in salesforce_customer_columns(object).items() %}
-            {{ value }} as {{ column }},
-            {%- endfor %}
+            {% for column, value in salesforce_customer_columns(object).items() -%}
+                {{ value }} as {{ column }},
+            {% endfor -%}
             created_date,
             last_modified_date,
             system_modstamp,

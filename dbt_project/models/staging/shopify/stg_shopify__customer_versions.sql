@@ -6,7 +6,7 @@ versions as (
 
 typed as (
     select
-        customer_id,
+        versions.customer_id,
         'customers' as source_object,
         'person' as customer_type,
         {{ shopify_customer_columns('versions') }},

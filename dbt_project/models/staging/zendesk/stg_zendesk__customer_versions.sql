@@ -17,7 +17,7 @@ typed as (
         users._version_number as version_number,
         users._exported_at as exported_at,
         users._changed_at as changed_at,
-        -- Who was deleted or merged into another user is inactive; older exports have no such column.
+        -- Who was deleted or merged into another user is inactive; older exports do not say.
         not coalesce(cast(users.active as boolean), true) as is_deleted,
         users._file_name,
         users._row_number
