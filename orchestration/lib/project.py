@@ -45,17 +45,14 @@ def landing() -> Path:
     if (url := landing_url()) is not None:
         return mirror_folder(url, home().root)
     folder = Path(chosen).resolve() if chosen else home().landing
-    return folder.parent if _is_of_system(folder) else folder
+    is_of_system = systems() == (folder.name,) and not (folder / folder.name).exists()
+    return folder.parent if is_of_system else folder
 
 
 def is_landing_shared() -> bool:
     """Tell whether the landing folder was named, and not the folder of the only system in it."""
     chosen = os.environ.get(LANDING_VARIABLE)
-    return not chosen or is_remote(chosen) or not _is_of_system(Path(chosen).resolve())
-
-
-def _is_of_system(folder: Path) -> bool:
-    return systems() == (folder.name,) and not (folder / folder.name).exists()
+    return not chosen or is_remote(chosen) or Path(chosen).resolve() == landing()
 
 
 def landing_url() -> str | None:
@@ -81,7 +78,7 @@ def company() -> Company:
         ("identity.trusted_systems", settings.identity.trusted_systems),
         ("service.schedules", [s for plan in settings.service.schedules for s in plan.systems]),
     ):
-        for system in set(named) - set(contracts()):
+        for system in sorted(set(named) - set(contracts())):
             raise CompanyError(
                 f"{company_file()}: {name}: there is no system {system}; known systems: "
                 f"{', '.join(contracts())}"
