@@ -21,8 +21,9 @@ run: $(VENV)/.run ## sample exports if landing is empty, then everything to publ
 	fi
 	@$(BIN)/crm-warehouse run --home $(HOME_DIR)
 
+# In the order of the folders: files of whole runs come first, the many short unit tests fill the end.
 test: $(VENV)/.dev ## the whole test suite
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev ## ruff, mypy, SQL and YAML linters, Dagster's own check
 	$(BIN)/ruff check .
