@@ -34,6 +34,7 @@ from models.identity.comparisons import (
     Grain,
     Level,
 )
+from models.identity.patterns import NO_PATTERNS, compare_pairs, drop_hopeless_pairs
 
 if TYPE_CHECKING:
     from splink import Linker
@@ -77,20 +78,22 @@ class Matches:
     `pairs`: record_number_a < record_number_b, match_probability, match_weight (bits), evidence
     (bits per attribute, in words), guard (why the pair must not be joined nevertheless, or None).
     `parameters`: grain, attribute, level, m, u, weight (bits). `statuses`: by grain, `trained` or
-    why no pair was looked at.
+    why no pair was looked at. `patterns`: what comparing gave, for the next build.
     """
 
     pairs: pd.DataFrame
     parameters: pd.DataFrame
     statuses: Mapping[str, str]
+    patterns: pd.DataFrame
 
 
 def no_matches(status: str) -> Matches:
     """Return what there is when nothing was compared, and why."""
-    return Matches(_NO_PAIRS, _NO_PARAMETERS, {PERSON.name: status, ORGANISATION.name: status})
+    statuses = {PERSON.name: status, ORGANISATION.name: status}
+    return Matches(_NO_PAIRS, _NO_PARAMETERS, statuses, NO_PATTERNS)
 
 
-def match_records(records: pa.Table, options: Options) -> Matches:
+def match_records(records: pa.Table, options: Options, kept: pd.DataFrame = NO_PATTERNS) -> Matches:
     """Return every pair of records that is likely enough one customer to be looked at.
 
     `records` has one row per record: record_number, cluster (records that rules have joined share
@@ -99,23 +102,22 @@ def match_records(records: pa.Table, options: Options) -> Matches:
     share), web_domain (of organisations), phone, street, city, postal_code, national_id; empty is
     None. Pairs below `options.review_threshold` are left out.
     People and organisations are compared apart, each with a model of its own. Data that teach no
-    model give no pairs and a status that says why; that is no error.
+    model give no pairs and a status that says why; that is no error. `kept` are patterns of an
+    earlier build: they save comparing, and change nothing.
     """
     spelt = records.set_column(
         records.schema.get_field_index("street"),
         "street",
         pa.array([_street(text) for text in records["street"].to_pylist()], pa.string()),
     )
-    results = [_match_grain(spelt, grain, options) for grain in (PERSON, ORGANISATION)]
+    found = {g.name: _match_grain(spelt, g, options, kept) for g in (PERSON, ORGANISATION)}
     return Matches(
-        pairs=pd.concat([pairs for pairs, _, _ in results], ignore_index=True).sort_values(
+        pairs=pd.concat([m.pairs for m in found.values()], ignore_index=True).sort_values(
             ["record_number_a", "record_number_b"], ignore_index=True
         ),
-        parameters=pd.concat([parameters for _, parameters, _ in results], ignore_index=True),
-        statuses={
-            grain.name: status
-            for grain, (_, _, status) in zip((PERSON, ORGANISATION), results, strict=True)
-        },
+        parameters=pd.concat([m.parameters for m in found.values()], ignore_index=True),
+        statuses={name: m.statuses[name] for name, m in found.items()},
+        patterns=pd.concat([m.patterns for m in found.values()], ignore_index=True),
     )
 
 
@@ -124,9 +126,7 @@ def _street(text: str | None) -> str | None:
     return text and " ".join(STREET_WORDS.get(word, word) for word in text.split(" "))
 
 
-def _match_grain(
-    records: pa.Table, grain: Grain, options: Options
-) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pd.DataFrame) -> Matches:
     with duckdb.connect() as con:
         # The whole step stays below the memory that is left beside Dagster and dbt on a small
         # machine; what does not fit goes to disk.
@@ -182,7 +182,7 @@ def _match_grain(
         )
         count = _scalar(con, "select count(*) from records")
         if count < options.minimum_records:
-            return _NO_PAIRS, _NO_PARAMETERS, f"too_few_records ({count})"
+            return no_matches(f"too_few_records ({count})")
         filled = _filled(con, grain, count)
         attributes = [
             replace(attribute, levels=_levels_that_occur(attribute, filled))
@@ -190,13 +190,16 @@ def _match_grain(
             if any(column in filled for column in attribute.needs)
         ]
         if len(attributes) < grain.least_attributes:
-            return _NO_PAIRS, _NO_PARAMETERS, "too_few_attributes"
+            return no_matches("too_few_attributes")
         _find_pairs(con, grain, max(SMALLEST_BUDGET, int(options.pairs_per_record * count)))
         if _scalar(con, "select count(*) from pairs") == 0:
-            return _NO_PAIRS, _NO_PARAMETERS, "nothing_to_compare"
+            return no_matches("nothing_to_compare")
         parameters, prior = _train(con, grain, attributes, filled, options.seed, count)
+        patterns = compare_pairs(con, attributes, kept)
+        drop_hopeless_pairs(con, attributes, parameters, prior, LEAST_PROBABILITY)
         pairs = _score(con, grain, attributes, parameters, prior, options.review_threshold)
-        return pairs, _as_table(grain, attributes, parameters), "trained"
+        table = _as_table(grain, attributes, parameters)
+        return Matches(pairs, table, {grain.name: "trained"}, patterns)
 
 
 _NO_PAIRS = pd.DataFrame(

@@ -128,6 +128,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
             "likeness": matches.pairs,
             "vetoes": vetoed.drop_duplicates(ignore_index=True),
             "model": matches.parameters,
+            "patterns": matches.patterns,
             "runs": pd.DataFrame(
                 [(grain, status) for grain, status in matches.statuses.items()],
                 columns=["grain", "status"],
@@ -151,11 +152,7 @@ def _previous_keys(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
     The keys themselves never depend on it: it is there to tell what changed.
     """
     columns = "source_system, source_object, source_record_id, customer_key"
-    is_there = con.execute(
-        "select count(*) from duckdb_tables() "
-        "where schema_name = 'marts' and table_name = 'customer_identities'"
-    ).fetchone() != (0,)
-    if is_there:
+    if _is_there(con, "marts", "customer_identities"):
         return con.execute(f"select {columns} from marts.customer_identities").df()
     import pandas as pd
 
@@ -273,4 +270,19 @@ def _likeness(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company: Com
             pairs_per_record=settings.pairs_per_record,
             seed=settings.seed,
         ),
+        _kept_patterns(con),
     )
+
+
+def _kept_patterns(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
+    """Return what comparing pairs gave in the build that this one is a copy of."""
+    from models.identity.patterns import NO_PATTERNS
+
+    is_there = _is_there(con, "matching", "patterns")
+    return con.execute("from matching.patterns").df() if is_there else NO_PATTERNS
+
+
+def _is_there(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    """Tell whether the last build left a table; the first one is a copy of none."""
+    query = "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?"
+    return con.execute(query, [schema, table]).fetchone() != (0,)

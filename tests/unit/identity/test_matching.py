@@ -4,12 +4,14 @@ import dataclasses
 from datetime import date, timedelta
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
-from models.identity.matching import Matches, Options, match_records
+from models.identity import matching
+from models.identity.matching import LEAST_PROBABILITY, Matches, Options, match_records
 from models.identity.names import name_forms
 
 OPTIONS = Options(review_threshold=0.5, minimum_records=200, pairs_per_record=3.0, seed=1)
@@ -174,6 +176,49 @@ def test_equal_records_get_equal_scores_in_any_order(
     again = match_records(as_records(shuffled), OPTIONS)
     pd.testing.assert_frame_equal(again.parameters, matches.parameters, check_exact=True)
     pd.testing.assert_frame_equal(again.pairs, matches.pairs, check_exact=True)
+
+
+def test_patterns_of_an_earlier_build_are_used_and_change_nothing(
+    matches: Matches, register: pd.DataFrame
+) -> None:
+    """The earlier build knew 20 records fewer, and one by another name and birth date."""
+    before = register.iloc[:-20].copy()
+    before.loc[0, ["family_name", "birth_date"]] = ["elsewhere", "1931-01-01"]
+    kept = match_records(as_records(before), OPTIONS).patterns
+    assert 0 < len(kept) < len(matches.patterns)
+
+    again = match_records(as_records(register), OPTIONS, kept)
+
+    pd.testing.assert_frame_equal(again.pairs, matches.pairs, check_exact=True)
+    pd.testing.assert_frame_equal(again.parameters, matches.parameters, check_exact=True)
+    assert sorted(again.patterns.itertuples(index=False)) == sorted(
+        matches.patterns.itertuples(index=False)
+    )
+
+    assert not matches.pairs.empty
+    unlike = matches.patterns.assign(pattern=0)  # nobody states anything
+    assert match_records(as_records(register), OPTIONS, unlike).pairs.empty
+
+
+def test_pairs_that_their_patterns_drop_would_not_have_scored(
+    register: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rare names agree more than frequent ones: the bound must know what Splink knows."""
+    options = dataclasses.replace(OPTIONS, review_threshold=LEAST_PROBABILITY)
+    counts = []
+    score = matching._score
+
+    def counting(con: duckdb.DuckDBPyConnection, *arguments: Any) -> pd.DataFrame:
+        counts.append(con.execute("select count(*) from pairs").fetchall()[0][0])
+        return score(con, *arguments)
+
+    monkeypatch.setattr(matching, "_score", counting)
+    pruned = match_records(as_records(register), options)
+    monkeypatch.setattr(matching, "drop_hopeless_pairs", lambda *_: None)
+    whole = match_records(as_records(register), options)
+
+    pd.testing.assert_frame_equal(pruned.pairs, whole.pairs, check_exact=True)
+    assert len(pruned.pairs) <= counts[0] < 0.1 * counts[1]
 
 
 def test_the_model_says_what_it_learnt(matches: Matches) -> None:
