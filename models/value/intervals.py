@@ -46,14 +46,16 @@ def spend_interval(
     youngest, oldest = float(age.min()), float(age.max())
     alpha = fit.parameters["alpha"]
     grid_age = np.geomspace(alpha + youngest, alpha + oldest, _AGES if oldest > youngest else 1)
-    cell_x, cell_age = np.meshgrid(grid_x, np.maximum(grid_age - alpha, 0.0), indexing="ij")
-    shape = (*cell_x.shape, _DRAWS)
-    x = np.broadcast_to(cell_x[..., None], shape)
-    purchases = transactions.draw_purchases(
-        fit, x, np.broadcast_to(cell_age[..., None], shape), horizon, generator
-    )
-    spend = purchases * _mean_spend_noise(spend_fit, x, purchases, generator)
-    table = np.log(np.maximum(np.quantile(spend, _LEVELS, axis=-1), 1e-12)).transpose(1, 2, 0)
+    cell_age = np.maximum(grid_age - alpha, 0.0)[:, None]
+    shape = (len(grid_age), _DRAWS)
+    table = np.empty((len(grid_x), len(grid_age), len(_LEVELS)))
+    for row, cell_x in enumerate(grid_x):  # one frequency at a time stays in the processor's cache
+        x = np.full(shape, cell_x)
+        purchases = transactions.draw_purchases(
+            fit, x, np.broadcast_to(cell_age, shape), horizon, generator
+        )
+        spend = purchases * _mean_spend_noise(spend_fit, x, purchases, generator)
+        table[row] = np.log(np.maximum(np.quantile(spend, _LEVELS, axis=-1), 1e-12)).T
 
     r = fit.parameters["r"]
     at_x, share_x = _position(np.log(r + grid_x), np.log(r + frequency))

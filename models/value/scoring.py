@@ -25,7 +25,10 @@ negative.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +39,6 @@ from models.value.intervals import spend_interval
 from models.value.status import Status
 from models.value.sufficient_statistics import (
     Array,
-    Histories,
     collapse,
     valid_histories,
 )
@@ -144,10 +146,12 @@ def score_histories(
     annual_discount_rate: float = 0.1,
     lifetime_days: float = 3 * YEAR,
     model: str = DEFAULT_MODEL,
+    fits: Mapping[str, Fit] = MappingProxyType({}),
 ) -> HistoryScores:
     """Fit a purchase model to all histories and forecast each of them.
 
-    `weights[i]` customers have history i. `recent_365d` counts the repeat purchases of the last 365
+    `weights[i]` customers have history i. `fits` are those of the same histories by model, as
+    far as the caller has them. `recent_365d` counts the repeat purchases of the last 365
     days. Discounting is monthly, a purchase counting as made at the end of its month. The interval
     covers 95 % of customers individually; its upper end is raised to the expectation where a
     purchase is so unlikely that the quantile is 0. The generator serves the intervals only, which
@@ -161,17 +165,26 @@ def score_histories(
     oldest = float(given[2][valid].max(initial=0.0))
     x, t, recent = (np.where(valid, column, 0.0) for column in (given[0], given[1], given[3]))
     age = np.where(valid, given[2], oldest)
-    weight = None if weights is None else np.asarray(weights, dtype=np.float64)[valid]
-    histories = collapse(x[valid], t[valid], age[valid], weight)
+
+    @cache
+    def fitted(name: str) -> Fit:
+        if name in fits:
+            return fits[name]
+        weight = None if weights is None else np.asarray(weights, dtype=np.float64)[valid]
+        return transactions.fit_histories(name, collapse(x[valid], t[valid], age[valid], weight))
 
     is_simple = model not in WITH_DROPOUT
-    fit = transactions.fit_histories(DEFAULT_MODEL if is_simple else model, histories)
-    used = _used(model, fit, histories)
+    fit = fitted(DEFAULT_MODEL if is_simple else model)
+    if model in naive.MODELS:
+        used = naive.fit(model)
+    elif model == fit.model and fit.status is Status.OK:
+        used = fit
+    else:
+        used = fitted("nbd")
     view = outlook.outlook(used, x, t, age, recent, RECENT_WINDOW)
     spread = view
     if model in naive.MODELS:
-        nbd = transactions.fit_histories("nbd", histories)
-        spread = outlook.outlook(nbd, x, t, age, recent, RECENT_WINDOW)
+        spread = outlook.outlook(fitted("nbd"), x, t, age, recent, RECENT_WINDOW)
     has_rates = fit.status in _RATES_ARE_TOLD or model in naive.MODELS
     foreseen = math.inf if has_rates else oldest
     monthly_rate = (1.0 + annual_discount_rate) ** (1 / MONTHS_PER_YEAR) - 1.0
@@ -297,15 +310,6 @@ def score_customers(
         spend_fit=spend_fit,
         invalid_histories=int(scores.invalid.sum()),
     )
-
-
-def _used(model: str, fit: Fit, histories: Histories) -> Fit:
-    """Give the model that forecasts: the one asked for, or the NBD where that has no answer."""
-    if model in naive.MODELS:
-        return naive.fit(model)
-    if model == fit.model and fit.status is Status.OK:
-        return fit
-    return transactions.fit_histories("nbd", histories)
 
 
 def _probability_alive(view: outlook.Outlook, frequency: Array, purchase: Array) -> Array:

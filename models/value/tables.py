@@ -98,6 +98,7 @@ def customer_value(
         annual_discount_rate=annual_discount_rate,
         lifetime_days=lifetime_years * YEAR,
         model=tested.champion,
+        fits=fits,
     )
     today = _EPOCH + timedelta(as_of)
     models, renewal_fits = contract_models(renewals)
