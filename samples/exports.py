@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from samples.company import Company, found_company
 from samples.faults import make_dirty
-from samples.parameters import Parameters
+from samples.parameters import AS_WRITTEN, Parameters
 from samples.systems.canonical import canonical_system
 from samples.systems.delighted import delighted_system
 from samples.systems.exporting import System, opened, write_system
@@ -130,6 +130,8 @@ def write_exports(
             "days_of_deltas": days_of_deltas,
         },
         **asdict(parameters),
+        # measured with the parameters as they are, unknown with others
+        "purchase_process_as_written": asdict(AS_WRITTEN) if parameters == Parameters() else None,
         "realised": company.realised,
         "closed_days": company.closed_days,
     }

@@ -36,6 +36,17 @@ class PurchaseProcess:
     time_unit: str = "days"
 
 
+AS_WRITTEN = PurchaseProcess(r=0.605, alpha=48.5, a=0.640, b=1.908)
+"""What a fit to all written purchase days finds, with the other parameters as they are here.
+
+The effects that are planted on top of the process belong to nobody's process: the orders that the
+programme, campaigns and recoveries cause come early and nobody leaves after them, which makes a and
+b smaller; and two purchases of a day are one. Measured on 4.4 million customers (44 samples of
+100,000; standard errors .001, .1, .002, .01), of whose orders 6 % are effects. With 20,000
+customers a is found 2.3 standard errors below the process alone, with 2,000 seven tenths of one.
+"""
+
+
 @dataclass(frozen=True)
 class Spend:
     """Gamma-Gamma: net revenue of an order ~ Gamma(p, rate nu), nu ~ Gamma(q, rate gamma).

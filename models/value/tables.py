@@ -4,7 +4,7 @@ What belongs here: from columns to `statistics.*` (documented column by column i
 `_statistics__sources.yml`), one pure function at the top. What does not: statistics.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 
@@ -24,8 +24,6 @@ from models.value.sufficient_statistics import collapse
 HISTORY = ["count_repeat_purchases", "recency_days", "age_days", "count_repeat_purchases_365d"]
 CONTRACT_STATE = ["plan_key", "cohort_year", "renewal_number", "days_to_renewal"]
 ALL = "all"
-HORIZONS_OF_RENEWALS = (90, 365)
-LEAST_RENEWALS_TESTED = 10
 _EPOCH = date(1970, 1, 1)
 _Z_95 = 1.959963984540054
 
@@ -102,9 +100,10 @@ def customer_value(
     )
     today = _EPOCH + timedelta(as_of)
     models, renewal_fits = contract_models(renewals)
+    races = _races(renewals, renewal_fits, as_of)
     rows = [
         *_purchase_evaluations(tested, fits, spend_fit, int(weights.sum()), today),
-        *_contract_evaluations(renewals, renewal_fits, as_of, today),
+        *_contract_evaluations(renewals, renewal_fits, races, today),
     ]
     return CustomerValue(
         {
@@ -112,7 +111,7 @@ def customer_value(
             "spend_model": _spend_model(spend_fit),
             "contract_models": models,
             "contract_forecasts": _contract_forecasts(
-                renewals, models, annual_discount_rate, lifetime_years * YEAR
+                renewals, models, races, annual_discount_rate, lifetime_years * YEAR
             ),
             "model_evaluations": _evaluation_table(rows),
         },
@@ -211,13 +210,30 @@ def contract_models(renewals: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Fit
     return table.astype({"cohort_year": "Int64"}), plan_fits
 
 
+def _decided(renewals: pd.DataFrame, plan: str) -> pd.DataFrame:
+    """Give the decided renewals of a plan."""
+    return renewals[renewals["is_decided"].astype(bool) & (renewals["plan_key"] == plan)]
+
+
+def _races(renewals: pd.DataFrame, plans: Iterable[str], as_of: int) -> dict[str, contracts.Race]:
+    """Let the models of every plan compete."""
+    found = {}
+    for plan in plans:
+        own = _decided(renewals, plan)
+        found[plan] = contracts.race(
+            own["renewal_number"], own["is_renewed"], own["decided_day"], as_of
+        )
+    return found
+
+
 def _contract_forecasts(
     renewals: pd.DataFrame,
     models: pd.DataFrame,
+    races: Mapping[str, contracts.Race],
     annual_discount_rate: float,
     lifetime_days: float,
 ) -> pd.DataFrame:
-    """Forecast every state that a running contract is in."""
+    """Forecast every state that a running contract is in, by the champion of its plan."""
     is_running = ~renewals["is_renewed"].astype(bool) & ~renewals["is_decided"].astype(bool)
     states = (
         renewals.loc[is_running, [*CONTRACT_STATE, "period_days"]]
@@ -225,29 +241,61 @@ def _contract_forecasts(
         .sort_values(CONTRACT_STATE, kind="stable")
         .merge(models, on=["plan_key", "cohort_year"], how="left", validate="many_to_one")
     )
+    forecasts = [
+        _forecasts_of_plan(
+            of_plan,
+            races[str(plan)].champion,
+            _decided(renewals, str(plan)),
+            annual_discount_rate,
+            lifetime_days,
+        )
+        for plan, of_plan in states.groupby("plan_key", sort=True)
+    ]
+    # Without a running contract there is no row, but there are columns.
+    nobody = (states.iloc[:0], contracts.MODEL, renewals.iloc[:0])
+    return pd.concat(
+        forecasts or [_forecasts_of_plan(*nobody, annual_discount_rate, lifetime_days)]
+    )
+
+
+def _forecasts_of_plan(
+    states: pd.DataFrame,
+    champion: str,
+    decided: pd.DataFrame,
+    annual_discount_rate: float,
+    lifetime_days: float,
+) -> pd.DataFrame:
+    """Forecast the states of one plan's contracts."""
     number, days, period = (
         states[name].to_numpy(dtype=np.float64)
         for name in ("renewal_number", "days_to_renewal", "period_days")
     )
-    # Both parameters are columns here: each state has those of its own plan and cohort.
-    fit = contracts.Retention(
-        states["alpha"].to_numpy(dtype=np.float64), states["beta"].to_numpy(dtype=np.float64)
-    )
+    known = contracts.count_renewals(decided["renewal_number"], decided["is_renewed"])
+    of: contracts.Retention | contracts.Curve
+    if champion == contracts.KAPLAN_MEIER:
+        of = contracts.kaplan_meier(known)
+    elif champion == contracts.NAIVE:
+        of = contracts.constant(known)
+    else:
+        # Both parameters are columns here: each state has those of its own cohort.
+        of = contracts.Retention(
+            states["alpha"].to_numpy(dtype=np.float64), states["beta"].to_numpy(dtype=np.float64)
+        )
     table = states[CONTRACT_STATE].copy()
-    table["probability_renewal"] = contracts.retention(fit, number)
-    table["probability_renewal_365d"] = np.where(
-        days <= YEAR, contracts.retention(fit, number), 0.0
-    )
+    table["probability_renewal"] = contracts.retention(of, number)
+    table["probability_renewal_365d"] = np.where(days <= YEAR, contracts.retention(of, number), 0.0)
     for name, horizon in (("90d", 90.0), ("365d", YEAR), ("lifetime", lifetime_days)):
         payments = contracts.expected_payments(
-            fit, number, days, period, horizon, annual_discount_rate
+            of, number, days, period, horizon, annual_discount_rate
         )
         table[f"expected_payments_{name}"] = payments.expected
         table[f"discounted_payments_{name}"] = payments.discounted
         table[f"discounted_payments_{name}_low"] = payments.low
         table[f"discounted_payments_{name}_high"] = payments.high
-    table["model_name"] = contracts.MODEL
-    table["model_status"] = states["model_status"]
+    table["model_name"] = champion
+    table["model_status"] = (
+        states["model_status"] if champion == contracts.MODEL else str(Status.OK)
+    )
     return table
 
 
@@ -389,41 +437,45 @@ def _fact(fit: Fit, today: date, name: str, value: float) -> Evaluation:
 
 
 def _contract_evaluations(
-    renewals: pd.DataFrame, plan_fits: Mapping[str, Fit], as_of: int, today: date
+    renewals: pd.DataFrame,
+    plan_fits: Mapping[str, Fit],
+    races: Mapping[str, contracts.Race],
+    today: date,
 ) -> Iterator[Evaluation]:
-    """Give the parameters per plan, and how well renewals were foreseen."""
-    decided = renewals[renewals["is_decided"].astype(bool)]
+    """Give the parameters per plan, how well renewals were foreseen, and who won."""
     names = dict(zip(renewals["plan_key"], renewals["plan_name"], strict=True))
     for plan, fit in plan_fits.items():
+        race = races[plan]
         # Names may repeat; the key tells plans apart.
         scope = f"{names[plan]} ({plan[:8]})"
-        yield from _parameter_rows(fit, today, scope, True)
-        own = decided[decided["plan_key"] == plan]
-        for horizon in HORIZONS_OF_RENEWALS:
-            is_known = own["decided_day"] <= as_of - horizon
-            before, after = own[is_known], own[~is_known]
-            if (before["renewal_number"] == 1).sum() < contracts.LEAST_CONTRACTS:
-                continue
-            if len(after) < LEAST_RENEWALS_TESTED:
-                continue
-            trials = contracts.backtest(
-                (before["renewal_number"], before["is_renewed"]),
-                (after["renewal_number"], after["is_renewed"]),
-            )
-            for trial in trials:
-                for (target, name), value in trial.measures.items():
-                    yield Evaluation(
-                        model_name=trial.model,
-                        model_scope=scope,
-                        origin_date=today - timedelta(horizon),
-                        horizon_days=horizon,
-                        target=target,
-                        metric_name=name,
-                        value=value,
-                        count_customers=trial.renewals,
-                        model_status=str(trial.status),
-                        is_champion=trial.model == contracts.MODEL,
-                    )
+        yield from _parameter_rows(fit, today, scope, race.champion == contracts.MODEL)
+        for trial in race.trials:
+            for (target, name), value in trial.measures.items():
+                yield Evaluation(
+                    model_name=trial.model,
+                    model_scope=scope,
+                    origin_date=_EPOCH + timedelta(trial.origin),
+                    horizon_days=trial.horizon,
+                    target=target,
+                    metric_name=name,
+                    value=value,
+                    count_customers=trial.renewals,
+                    model_status=str(trial.status),
+                    is_champion=trial.model == race.champion,
+                )
+        yield Evaluation(
+            model_name=race.champion,
+            model_scope=scope,
+            origin_date=today,
+            horizon_days=race.horizon,
+            target="choice",
+            metric_name="is_champion",
+            value=1.0,
+            count_customers=len(_decided(renewals, plan)),
+            model_status=str(fit.status if race.champion == contracts.MODEL else Status.OK),
+            is_champion=True,
+            note=race.reason,
+        )
 
 
 def _evaluation_table(rows: list[Evaluation]) -> pd.DataFrame:

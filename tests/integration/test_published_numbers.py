@@ -776,7 +776,8 @@ def test_backtest(exports: Exports, marts: duckdb.DuckDBPyConnection, model: str
 def test_champion_has_the_least_error(marts: duckdb.DuckDBPyConnection) -> None:
     """Within two per cent of the least error the earlier model of the list stays."""
     ((champion, horizon),) = marts.execute(
-        "select model_name, horizon_days from marts.mart_model_evaluation where target = 'choice'"
+        "select model_name, horizon_days from marts.mart_model_evaluation "
+        "where target = 'choice' and model_scope = 'all'"
     ).fetchall()
     errors = marts.execute(
         "select model_name, origin_date, value from marts.mart_model_evaluation "

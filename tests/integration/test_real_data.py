@@ -70,7 +70,9 @@ def assert_values_are_sane(con: Marts) -> None:
         "where count_orders = 1 and probability_alive >= 1",
     ), "one purchase cannot prove that a customer stays"
     ((champions,),) = rows(
-        con, "select count(*) from marts.mart_model_evaluation where target = 'choice'"
+        con,
+        "select count(*) from marts.mart_model_evaluation "
+        "where target = 'choice' and model_scope = 'all'",
     )
     assert champions == 1
     assert not scalar(

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -370,12 +370,16 @@ def test_segment_profile(marts: duckdb.DuckDBPyConnection, sample: Sample) -> No
     )
     facts["historic"] = sample.ltv["historic_value"]
     facts["predicted"] = sample.ltv["predicted_value_365d"].fillna(0)
-    cuts = ["segment_name", "value_tier", "abc_class", "age_band", "gender", "needs_segment"]
+    cuts = [
+        *("segment_name", "value_tier", "abc_class", "market_class", "country_code", "age_band"),
+        *("gender", "customer_type", "favourite_channel", "favourite_category"),
+        *("favourite_daypart", "discount_affinity", "needs_segment"),
+    ]
     groups = {("all", "all"): segments.index}
     for cut in cuts:
         values = segments[cut].fillna("(unknown)")
         groups |= {(cut, value): segments.index[values == value] for value in values.unique()}
-    assert set(profile.loc[["all", *cuts]].index) == set(groups)
+    assert set(profile.index) == set(groups)
     for where, members in groups.items():
         row = profile.loc[where]
         own = segments.loc[members]
@@ -725,8 +729,15 @@ def test_acquisition(
     assert set(found.index.get_level_values(0)) == {"all", "channel", "campaign"}
 
 
-def contract_states(sample: Sample) -> dict[str, list[tuple[bool, int | None]]]:
-    """Return per customer of each contract whether it runs, and by how many days it is late."""
+class ContractState(NamedTuple):
+    is_running: bool
+    late_by: int | None
+    due: pd.Timestamp
+    product_id: str
+
+
+def contract_states(sample: Sample) -> dict[str, list[ContractState]]:
+    """Return the state of each contract by customer."""
     lines = sample.lines[sample.lines["category"] == "Subscription"]
     days_of = {
         key: sorted(set(own)) for key, own in lines.groupby(["customer_key", "product_id"])["day"]
@@ -737,7 +748,7 @@ def contract_states(sample: Sample) -> dict[str, list[tuple[bool, int | None]]]:
             gaps[plan][
                 min((7, 30, 91, 182, 365), key=lambda p: abs(math.log(p / (after - before).days)))
             ] += 1
-    states: dict[str, list[tuple[bool, int | None]]] = defaultdict(list)
+    states: dict[str, list[ContractState]] = defaultdict(list)
     for (key, plan), days in days_of.items():
         if not gaps[plan]:
             continue
@@ -752,7 +763,14 @@ def contract_states(sample: Sample) -> dict[str, list[tuple[bool, int | None]]]:
         for end in [*ends, last]:
             late = (DAY - end).days - period
             is_running = (DAY - end).days < grace
-            states[key].append((is_running, late if is_running and late > period / 10 else None))
+            states[key].append(
+                ContractState(
+                    is_running,
+                    late if is_running and late > period / 10 else None,
+                    end + pd.Timedelta(period, "D"),
+                    plan,
+                )
+            )
     return states
 
 
@@ -784,7 +802,7 @@ def test_customers_at_risk(marts: duckdb.DuckDBPyConnection, sample: Sample) -> 
             if rhythm is None
             else (silent >= 4 * rhythm and silent >= 30) or silent > 730
         )
-        running = [late for is_running, late in renewals.get(key, []) if is_running]
+        running = [state.late_by for state in renewals.get(key, []) if state.is_running]
         if key in renewals:
             lost = not running and (bool(only_contracts[key]) or lost)
         late_by = max((late for late in running if late is not None), default=None)
@@ -861,6 +879,10 @@ def test_customers_to_win_back(marts: duckdb.DuckDBPyConnection, sample: Sample)
         accounts.index[accounts["is_lost"]]
     )
     assert set(found.index) == set(lost) & worthy and len(found) > 10
+    states = contract_states(sample)
+    names = dict(
+        marts.execute("select product_id, product_name from marts.dim_products").fetchall()
+    )
     said = sample.consents[sample.consents["purpose"] == "marketing"].copy()
     said["at"] = pd.to_datetime(said["recorded_at"], format="ISO8601")
     said = said[said["at"].dt.normalize() <= DAY].sort_values(
@@ -876,6 +898,14 @@ def test_customers_to_win_back(marts: duckdb.DuckDBPyConnection, sample: Sample)
         assert row["days_since_purchase"] == (DAY - own["day"].max()).days
         assert row["was_key_account"] == (key in accounts.index and accounts.at[key, "is_lost"])
         assert len(row["reason_text"]) > 10
+        if ended := [state for state in states.get(key, []) if not state.is_running]:
+            last = max(state.due for state in ended)
+            assert row["contract_ended_date"] == last
+            assert row["ended_contract_name"] in {
+                names[state.product_id] for state in ended if state.due == last
+            }
+        else:
+            assert pd.isna(row["contract_ended_date"]) and pd.isna(row["ended_contract_name"])
         words = latest[latest["customer_key"] == key]
         granted = sorted(words.loc[words["is_granted"] == "true", "channel"])
         assert row["consented_channels"] == ", ".join(granted) or not granted

@@ -1,15 +1,18 @@
 """sBG: published parameters, truth behind made-up contracts, exact intervals, statuses."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from models.value import contracts
 from models.value.contracts import Renewals, Retention
+from models.value.purchase_log import purchase_log
 from models.value.status import Status
-from models.value.tables import contract_models
+from models.value.tables import HISTORY, contract_models, customer_value
 from tests.unit.models.value_model_data import Array
 
 # Per cent of customers surviving year 0 to 12 (Fader & Hardie 2007, table 1).
@@ -80,13 +83,134 @@ def test_planted_truth_is_recovered_within_three_standard_errors() -> None:
         assert abs(value - getattr(truth, name)) < 3 * fit.standard_errors[name]
 
 
-def test_backtest_prefers_rising_retention_to_one_rate() -> None:
-    early, late = made_up(4000, Retention(0.8, 2.0), 4)
-    sbg, naive = contracts.backtest(early, late)
-    assert (sbg.model, naive.model) == ("sbg", "naive_renewal")
-    assert sbg.renewals == naive.renewals == len(late[0])
-    assert sbg.measures["renewed", "brier"] < naive.measures["renewed", "brier"]
-    assert sbg.measures["renewed", "ece"] < 0.03 < naive.measures["renewed", "ece"]
+def decided_by_month(
+    rates: Callable[[Array], Array], seed: int, size: int = 4000
+) -> tuple[Array, Array, Array]:
+    """Let monthly contracts of two years come up for renewal; `rates` of each contract's own."""
+    generator = np.random.default_rng(seed)
+    leaving = rates(generator.random(size))
+    began = generator.integers(0, 720, size)
+    left_at = generator.geometric(leaving)
+    rows = [
+        (np.full(up.sum(), t), left_at[up] > t, began[up] + 30 * t)
+        for t in range(1, 24)
+        for up in [(left_at >= t) & (began + 30 * t <= 720)]
+    ]
+    number, renewed, day = (np.concatenate(column) for column in zip(*rows, strict=True))
+    return number, renewed, day
+
+
+@pytest.mark.parametrize(
+    ("rates", "champion", "worst"),
+    [
+        # everybody alike: one rate is as good as any, and sBG finds it too
+        (lambda u: np.full(len(u), 0.2), "sbg", None),
+        (lambda u: stats.beta(0.8, 2.0).ppf(u), "sbg", "naive_renewal"),
+    ],
+)
+def test_race_of_contract_models(
+    rates: Callable[[Array], Array], champion: str, worst: str | None
+) -> None:
+    number, renewed, day = decided_by_month(rates, 4)
+    race = contracts.race(number, renewed, day, 720)
+    assert race.champion == champion and race.horizon == 365
+    trials = {(trial.model, trial.horizon, trial.origin): trial for trial in race.trials}
+    assert {key[0] for key in trials} == set(contracts.PREFERENCE)
+    assert {key[1:] for key in trials} == {(90, 630), (90, 540), (90, 450), (365, 355)}
+    after = (day > 630) & (day <= 720)
+    known = day <= 630
+    for model in contracts.PREFERENCE:
+        assert trials[model, 90, 630].renewals == after.sum()
+    # the naive forecast by hand, in one line each
+    rate = (renewed[known].sum() + 0.5) / (known.sum() + 1.0)
+    brier = trials["naive_renewal", 90, 630].measures["renewed", "brier"]
+    assert brier == pytest.approx(((rate - renewed[after]) ** 2).mean())
+    if worst is not None:
+        errors = {
+            model: trials[model, 365, 355].measures["renewed", "brier"]
+            for model in contracts.PREFERENCE
+        }
+        assert max(errors, key=errors.__getitem__) == worst
+        ece = {
+            model: trials[model, 365, 355].measures["renewed", "ece"]
+            for model in contracts.PREFERENCE
+        }
+        assert ece["sbg"] < 0.03 < ece["naive_renewal"]
+
+
+def price_rises_after_two_months() -> tuple[Array, Array, Array]:
+    """Give decided renewals of monthly contracts of which four in ten end at the third."""
+    generator = np.random.default_rng(7)
+    size = 4000
+    began = generator.integers(0, 720, size)
+    alive = np.ones(size, dtype=np.bool_)
+    rows = []
+    for t in range(1, 24):
+        up = alive & (began + 30 * t <= 720)
+        stays = generator.random(size) < (0.6 if t == 3 else 0.95)
+        rows.append((np.full(up.sum(), t), stays[up], began[up] + 30 * t))
+        alive &= stays
+    number, renewed, day = (np.concatenate(column) for column in zip(*rows, strict=True))
+    return number, renewed, day
+
+
+def test_rate_that_falls_with_the_third_renewal_needs_kaplan_and_meier() -> None:
+    """That is no difference between customers, so that sBG cannot say it."""
+    race = contracts.race(*price_rises_after_two_months(), 720)
+    assert race.champion == "kaplan_meier"
+    assert "sbg +0.0" in race.reason and "naive_renewal +0.0" in race.reason
+
+
+def test_champion_of_a_plan_makes_its_forecasts() -> None:
+    number, renewed, day = price_rises_after_two_months()
+    decided = pd.DataFrame(
+        {"renewal_number": number, "is_renewed": renewed, "decided_day": day, "is_decided": True}
+    )
+    running = pd.DataFrame(
+        {"renewal_number": [2, 3], "is_renewed": False, "decided_day": 740, "is_decided": False}
+    )
+    renewals = pd.concat([decided, running], ignore_index=True).assign(
+        plan_key="box", plan_name="Box", cohort_year=2026, period_days=30, days_to_renewal=5
+    )
+    none = {name: [0] for name in HISTORY} | {"age_days": [10], "count_customers": [1]}
+    value = customer_value(
+        pd.DataFrame(none),
+        [0.0],
+        [5.0],
+        purchase_log([0], [710], [5.0]),
+        renewals,
+        as_of=720,
+        seed=1,
+        annual_discount_rate=0.1,
+        lifetime_years=3,
+    )
+    forecasts = value.tables["contract_forecasts"]
+    assert forecasts["model_name"].tolist() == ["kaplan_meier"] * 2
+    shares = [renewed[number == t].mean() for t in (2, 3)]
+    assert forecasts["probability_renewal"].tolist() == pytest.approx(shares, abs=1e-3)
+    rows = value.tables["model_evaluations"].query("model_scope == 'Box (box)'")
+    (choice,) = rows.query("target == 'choice'").itertuples()
+    assert choice.model_name == "kaplan_meier" and "Brier" in choice.note
+    of_models = rows.query("target == 'renewed'")
+    assert set(of_models["model_name"]) == set(contracts.PREFERENCE)
+    assert set(of_models[of_models["is_champion"]]["model_name"]) == {"kaplan_meier"}
+
+
+def test_too_few_renewals_are_no_race() -> None:
+    race = contracts.race([1, 1, 2], [True, True, False], [10, 20, 40], 50)
+    assert (race.champion, race.trials, race.horizon) == ("sbg", [], None)
+    assert race.reason.startswith("no backtest")
+
+
+def test_shares_go_on_at_the_last_one_told() -> None:
+    """The third renewal came up for ten contracts only, too few to tell."""
+    curve = contracts.kaplan_meier(
+        Renewals(np.arange(1.0, 4.0), np.array([99.0, 79.0, 10.0]), np.array([79.5, 59.5, 0.0]))
+    )
+    assert contracts.retention(curve, [1, 2, 3, 50]) == pytest.approx([0.8, 0.75, 0.75, 0.75])
+    assert contracts.survival(curve, [0, 1, 2, 3]) == pytest.approx([1.0, 0.8, 0.6, 0.45])
+    nobody = contracts.kaplan_meier(contracts.count_renewals([], []))
+    assert contracts.retention(nobody, [1, 9]) == pytest.approx([0.5, 0.5])
 
 
 def test_expected_payments_are_the_survival_of_their_days() -> None:

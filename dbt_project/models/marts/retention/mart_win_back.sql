@@ -33,6 +33,25 @@ last_years as (
     group by orders.customer_key
 ),
 
+-- The contract that was not renewed last: whoever wins the customer back has to know which.
+ended_contracts as (
+    select
+        customer_key,
+        plan_name,
+        due_on,
+        renewal_number as count_payments
+    from (
+        select
+            *,
+            row_number() over (
+                partition by customer_key order by due_on desc, amount desc, plan_key
+            ) as ending_number
+        from {{ ref('int_value__renewals') }}
+        where is_decided and not is_renewed
+    ) as endings
+    where ending_number = 1
+),
+
 -- The latest word per channel; a no beats a yes of the same moment.
 consents as (
     select
@@ -70,10 +89,18 @@ select
     ltv.historic_value,
     ltv.probability_alive,
     ltv.predicted_value_365d,
+    ended_contracts.plan_name as ended_contract_name,
+    ended_contracts.due_on as contract_ended_date,
     -- What happened around the last purchase: a guess at the reason, not a proof.
     coalesce(
         nullif(
             {{ sentences([
+                ("ended_contracts.due_on >= signals.last_purchase_date - 30",
+                 "'Let ' || ended_contracts.plan_name || ' end on '"
+                 ~ " || cast(ended_contracts.due_on as varchar) || ' after '"
+                 ~ " || cast(ended_contracts.count_payments as varchar)"
+                 ~ " || case when ended_contracts.count_payments = 1"
+                 ~ " then ' payment.' else ' payments.' end"),
                 ("signals.last_complaint_date >= signals.last_purchase_date - 30",
                  "'Complained on ' || cast(signals.last_complaint_date as varchar)"
                  ~ " || coalesce(' (' || signals.last_complaint_reason || ')', '') || '.'"),
@@ -102,6 +129,7 @@ inner join ltv on signals.customer_key = ltv.customer_key -- every buyer has a v
 inner join segments on signals.customer_key = segments.customer_key -- and a segment
 inner join last_years on signals.customer_key = last_years.customer_key -- and a last purchase
 left join lost_accounts on signals.customer_key = lost_accounts.customer_key
+left join ended_contracts on signals.customer_key = ended_contracts.customer_key
 left join consents on signals.customer_key = consents.customer_key
 -- Who was never worth much is left alone.
 where segments.value_tier = 'core' or lost_accounts.customer_key is not null

@@ -192,7 +192,11 @@ contracts as (
                     as revenue_{{ horizon }}{{ end }},
             {%- endfor %}
         {%- endfor %}
-        max(forecasts.model_name) as model_name,
+        case
+            when min(forecasts.model_name) = max(forecasts.model_name)
+                then max(forecasts.model_name)
+            else min(forecasts.model_name) || '+' || max(forecasts.model_name)
+        end as model_name,
         max(forecasts.model_status) as model_status
     from running_contracts as running
     -- every running contract is in the lookup, which was made from them (checked by the gate)
