@@ -139,6 +139,8 @@ customer_months as (
 borders as (
     select
         calendar_month,
+        count(*) as count_buyers,
+        max(last_order_date) as newest_order_date,
         {{ quintile_borders('last_order_date') }},
         {{ quintile_borders('frequency') }},
         {{ quintile_borders('monetary') }}
@@ -159,6 +161,13 @@ scored as (
     select
         ranked.*,
         case
+            -- The newest day is the best there is, also where more than a fifth share it: of a
+            -- company of contracts all who have just paid, who would be "at risk" with a 2.
+            when
+                ranked.frequency > 0
+                and borders.count_buyers >= 5 -- fewer have no fifths
+                and ranked.last_order_date = borders.newest_order_date
+                then 5
             when ranked.frequency > 0
                 then {{ quintile_score('ranked.last_order_date', 'borders.last_order_date') }}
         end as recency_score,
