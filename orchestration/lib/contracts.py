@@ -46,11 +46,15 @@ PROVENANCE = {
     ),
 }
 
+# The column of a landed file that says what is wrong with a row that was set aside; views leave
+# such rows out.
+ASIDE_MARK = "_aside"
+
 # The C loader reads the canonical contract in a tenth of the time; not every platform has it.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Raised whenever the reader would write a different Parquet file from the same export.
-READER_VERSION = 5
+READER_VERSION = 6
 
 
 class ContractError(ValueError):
@@ -102,6 +106,8 @@ class ExportObject(_Strict):
     `quote: ""` says that cells are never quoted. Of several `header_rows` the first holds the names
     (Qualtrics has 3). `footer` lists glob patterns of the first filled cell of lines behind the
     last row ("Grand Totals*"). `timezone` is that of times without an offset.
+    `usual_date_order` is what the system writes as a rule: taken, with a warning, where neither a
+    file nor the others of its object tell days from months.
     """
 
     name: Name
@@ -118,6 +124,7 @@ class ExportObject(_Strict):
     decimal: Literal[".", ","] | None = None
     thousands: OneCharacter | None = None
     date_order: DateOrder | None = None
+    usual_date_order: DateOrder | None = None
     timezone: str = "UTC"
     null_values: tuple[str, ...] = ()
     mode: Literal["full", "delta"]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from orchestration.lib.contracts import Column, DateOrder, ExportObject
-from orchestration.lib.reading.records import RefusedError
+from orchestration.lib.reading.records import OpenDatesError
 from orchestration.lib.reading.shapes import Shape
 from orchestration.lib.reading.spellings import (
     BLANKS,
@@ -63,17 +63,18 @@ def decide(exported: ExportObject, shapes: Mapping[str, Sequence[Shape]]) -> dic
 
 
 def refuse_open_dates(readings: Mapping[str, Reading], exported: ExportObject) -> None:
-    """Refuse a file in which days and months cannot be told apart."""
+    """Refuse a file in which days and months cannot be told apart, by an OpenDatesError."""
     unsettled = [
         r for r in readings.values() if r.is_open and r.column.type in ("date", "timestamp")
     ]
     if unsettled:
         names = ", ".join(reading.column.name for reading in unsettled)
-        raise RefusedError(
+        raise OpenDatesError(
             f"day and month of {names} cannot be told apart: "
             f"{' and '.join(dict.fromkeys(r.how for r in unsettled))}, and no other column of the "
             "file says which comes first",
             f"declare `date_order: dmy` or `date_order: mdy` for {exported.name} in the contract",
+            tuple(reading.column.name for reading in unsettled),
         )
 
 
@@ -331,7 +332,9 @@ def _decide_order(reading: Reading, numeric: Sequence[Shape], exported: ExportOb
     if any(shape.open for shape in numeric):
         how = "no value has a number above 12"
         return ordered("dmy", how, confidence="likely", is_open=True)
-    return ordered("dmy", "day and month are the same number in every value")
+    # whichever is taken: nothing that another column may follow
+    how = "day and month are the same number in every value"
+    return ordered("dmy", how, confidence="likely")
 
 
 # --- columns that say nothing themselves
@@ -344,7 +347,7 @@ def _settled_by_neighbours(
     orders = {
         r.date_order: name
         for name, r in readings.items()
-        if r.date_order in ("dmy", "mdy") and not r.is_open and not r.strict
+        if r.date_order in ("dmy", "mdy") and not r.is_open and r.confidence != "likely"
     }
     decimals = {
         r.decimal: name

@@ -7,7 +7,6 @@ decision on delimiter, quote, escape, header, preamble and footer. Does not: the
 """
 
 import fnmatch
-import mmap
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -127,28 +126,6 @@ class TextLayout:
     def is_row(self, record: TextRecord) -> bool:
         """Tell whether a record is a row: an empty line is one only where a row has one cell."""
         return (record.cells != [] or self.width == 1) and record.raw != _END_OF_TEXT
-
-    def may_have_empty_lines(self) -> bool:
-        """Tell whether lines may be empty, within quoted cells or between records."""
-        if self.path.stat().st_size == 0:
-            return False
-        with (
-            self.path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            starts = data[:1] in (b"\n", b"\r")
-            return starts or data.find(b"\n\n") >= 0 or data.find(b"\n\r") >= 0
-
-    def line_numbers(self, rows: Sequence[int]) -> dict[int, int]:
-        """Return the lines of the export on which records begin, by their numbers from 1."""
-        wanted = set(rows)
-        found: dict[int, int] = {}
-        for number, record in enumerate(self.records(), 1):
-            if number in wanted:
-                found[number] = record.line_number
-                if len(found) == len(wanted):
-                    break
-        return found
 
 
 def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path) -> TextLayout:

@@ -9,11 +9,11 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import duckdb
-import numpy as np
 
 from orchestration.lib.contracts import ExportObject, FileFormat
 from orchestration.lib.reading.decisions import decide, refuse_open_dates
@@ -21,7 +21,7 @@ from orchestration.lib.reading.delimited import LONE_QUOTE
 from orchestration.lib.reading.dialect import TextLayout, decide_layout
 from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encoding
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
-from orchestration.lib.reading.plain import Mended, TextFacts, look_at_text, mend
+from orchestration.lib.reading.plain import TextFacts, line_numbers, look_at_text, mend
 from orchestration.lib.reading.records import (
     NO_EXPORT_TIME,
     FileRecord,
@@ -32,20 +32,21 @@ from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import decide_sheet
 from orchestration.lib.reading.sorting import (
     NO_METADATA,
-    UNUSABLE_ROW,
     Provenance,
     Readings,
     Relation,
-    copy_clean,
-    copy_sorted,
-    has_conflicting_keys,
+    are_all_bad,
+    bad_columns,
+    copy_rows,
     latest_watermark,
-    sort_rows,
+    set_conflicts_aside,
+    write_aside,
 )
 from orchestration.lib.reading.sources import Source, export_time, unpacked
 from orchestration.lib.reading.sql import literal, quoted, sql_strings, text_list
 from orchestration.lib.reading.staging import (
-    stage_delimited,
+    MARKED,
+    read_malformed,
     stage_json,
     stage_sheet,
 )
@@ -71,7 +72,7 @@ CLEAN, ASIDE = "clean.parquet", "aside.parquet"
 _STAGED = "staged.parquet"
 
 # Rows from which the reading of a column is decided at first. All other rows are checked against
-# the decision; the first that does not fit has it decided again from all rows.
+# the decision; where one does not fit it is decided again from all rows.
 _SAMPLE_ROWS = 5000
 
 
@@ -198,53 +199,26 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
     )
     relation = delimited_relation(layout, columns, facts, nulls, exported)
     if not damaged and not facts.may_be_misread:
+        noted = _noting_gaps(record, facts.empty_lines)
         try:
-            return _read_plain(
-                job, relation, columns, _noting_gaps(record, facts.empty_lines), layout
-            )
+            return _sort(job, relation, columns, noted, partial(line_numbers, layout))
         except duckdb.InvalidInputException:
             pass  # malformed text, which is mended
     for everything in (False, True):
         mended = mend(layout, job.work / "mended", everything=everything)
         right = dataclasses.replace(layout, path=mended.path, dialect=mended.dialect, skip=1)
         relation = delimited_relation(right, columns, facts, nulls, exported)
+        if mended.count_malformed:
+            read_malformed(job.con, mended)
+            relation = dataclasses.replace(relation, reason=MARKED)
         noted = _noting_gaps(record, mended.empty_lines)
         if mended.lone_quotes:
             noted = _noting(noted, [f"{LONE_QUOTE}: in {mended.lone_quotes:,} rows"])
         try:
-            return _read_plain(job, relation, columns, noted, right, mended)
+            return _sort(job, relation, columns, noted, mended.line_numbers)
         except duckdb.InvalidInputException as error:
             objection = str(error).splitlines()[0]
     raise RefusedError(f"the text cannot be read: {objection}", "export it again as plain CSV")
-
-
-def _read_plain(
-    job: Job,
-    relation: Relation,
-    columns: Layout,
-    record: FileRecord,
-    layout: TextLayout,
-    mended: Mended | None = None,
-) -> FileRecord:
-    """Read a text with DuckDB; raises duckdb.InvalidInputException where it has an objection."""
-    con = job.con
-    if mended is None or not mended.count_malformed:
-        try:
-            clean = _copy_if_clean(job, relation, columns, record)
-            if clean is not None:
-                return clean
-        except duckdb.InvalidInputException as error:  # what both bad text and bad rows raise
-            if UNUSABLE_ROW not in str(error):
-                raise
-    staged = stage_delimited(con, relation.source, layout.width, job.work / _STAGED, mended)
-    relation = dataclasses.replace(relation, source=staged)
-
-    def lines_of(rows: list[int]) -> Mapping[int, int]:
-        if mended is not None:
-            return mended.line_numbers(rows)
-        return _lines_of(con, layout, staged, rows)
-
-    return _sort(job, relation, columns, record, lines_of)
 
 
 def _noting_gaps(record: FileRecord, empty_lines: int) -> FileRecord:
@@ -252,31 +226,6 @@ def _noting_gaps(record: FileRecord, empty_lines: int) -> FileRecord:
         return record
     gaps = f"{empty_lines:,} empty lines stand between rows: the file may hold several tables"
     return _noting(record, [gaps])
-
-
-def _lines_of(
-    con: duckdb.DuckDBPyConnection, layout: TextLayout, staged: str, rows: list[int]
-) -> Mapping[int, int]:
-    """Return the lines on which rows begin, of a file that DuckDB has read.
-
-    Where no line is empty, a row begins as many lines behind the first as there are rows before it
-    and line breaks within them. Else the records are read again one by one.
-    """
-    if layout.line_end not in ("LF", "CRLF") or layout.may_have_empty_lines():
-        return layout.line_numbers(rows)
-    texts = [f"c{position}" for position in range(layout.width)]
-    breaks = " + ".join(
-        f"coalesce(length({c}) - length(replace({c}, chr(10), '')), 0)" for c in texts
-    )
-    has_breaks = " or ".join(f"contains({c}, chr(10))" for c in texts)
-    found = con.execute(
-        f"select _row_number, {breaks} as breaks from {staged} "
-        f"where coalesce({has_breaks}, false) order by _row_number"
-    ).fetchnumpy()
-    before = np.concatenate(([0], np.cumsum(found["breaks"])))
-    start = layout.first_line + layout.skip - 1
-    places = np.searchsorted(found["_row_number"], rows)
-    return {row: start + row + int(before[at]) for row, at in zip(rows, places, strict=True)}
 
 
 def delimited_relation(
@@ -312,7 +261,8 @@ def delimited_relation(
         )""",
         {name: cell(position) for name, position in columns.matched.items()},
         _metadata({name: cell(position) for name, position in columns.unknown.items()}),
-        _headers(layout.headers, columns) if exported.header else {},
+        raw_row=_raw_row(layout.width),
+        headers=_headers(layout.headers, columns) if exported.header else {},
     )
 
 
@@ -359,16 +309,18 @@ def _read_sheet(job: Job, content: Path, record: FileRecord) -> FileRecord:
         staged,
         {name: cell(position) for name, position in columns.matched.items()},
         _metadata({name: cell(position) for name, position in columns.unknown.items()}),
-        _headers(sheet.headers, columns),
+        raw_row=_raw_row(width),
+        headers=_headers(sheet.headers, columns),
+        line_number="_line_number",
     )
     return _sort(job, relation, columns, record, None)
 
 
 def _read_parquet(job: Job, content: Path, record: FileRecord) -> FileRecord:
     exported = job.exported
-    source = f"read_parquet({literal(str(content))}, file_row_number = true)"
+    source = f"read_parquet({literal(str(content))})"
     try:
-        described = job.con.execute(f"describe select * exclude (file_row_number) from {source}")
+        described = job.con.execute(f"describe from {source}")
     except duckdb.Error as error:
         raise RefusedError(
             f"not a readable Parquet file: {str(error).splitlines()[0]}",
@@ -389,52 +341,15 @@ def _read_parquet(job: Job, content: Path, record: FileRecord) -> FileRecord:
     cells = {name: cell(position) for name, position in columns.matched.items()}
     everything = ", ".join(cell(position) for position in range(len(headers)))
     relation = Relation(
-        f"""(
-            select
-                *, file_row_number + 1 as _row_number, null::bigint as _line_number,
-                null::varchar as _reason, null::varchar as _message,
-                to_json([{everything}])::varchar as _raw_row
-            from {source}
-        )""",
+        source,
         cells,
         _metadata({name: cell(position) for name, position in columns.unknown.items()}),
+        raw_row=f"to_json([{everything}])::varchar",
     )
-    record = _with_columns(record, columns, exported)
-    try:
-        clean = _copy_if_clean(job, relation, columns, record)
-    except duckdb.InvalidInputException as error:
-        if UNUSABLE_ROW not in str(error):
-            raise
-        clean = None
-    return clean or _sort(job, relation, columns, record, None)
+    return _sort(job, relation, columns, _with_columns(record, columns, exported), None)
 
 
-# --- the two ways of rows
-
-
-def _copy_if_clean(
-    job: Job, relation: Relation, columns: Layout, record: FileRecord
-) -> FileRecord | None:
-    """Write all rows in one pass; None when the values have to be looked at more closely.
-
-    That is when a sample does not say how a column is read, or two rows of one key differ. Raises
-    duckdb.InvalidInputException when a row is not as the contract says.
-    """
-    con, exported, target = job.con, job.exported, job.work / CLEAN
-    con.execute(
-        f"create or replace temp table sample as select * from {relation.source} "
-        f"limit {_SAMPLE_ROWS}"
-    )
-    readings = decide(exported, shapes_of(con, "sample", relation.cells, exported))
-    if any(r.is_open or r.strict for r in readings.values()) or columns.repeated:
-        return None
-    named = export_time(record.file_name)
-    rows = copy_clean(con, relation, readings, exported, job.provenance, named, target)
-    if has_conflicting_keys(con, target, rows, relation, exported):
-        return None
-    latest = latest_watermark(con, target, exported)
-    record = _timed(_noting_values(record, readings), named, latest)
-    return dataclasses.replace(record, rows_in_file=rows, rows_loaded=rows)
+# --- the way of rows
 
 
 def _sort(
@@ -442,59 +357,71 @@ def _sort(
     relation: Relation,
     columns: Layout,
     record: FileRecord,
-    lines_of: Callable[[list[int]], Mapping[int, int]] | None,
+    lines_of: Callable[[list[int], int], Mapping[int, int]] | None,
 ) -> FileRecord:
-    """Write the right rows and the others to two files."""
+    """Write the rows, and those that are not as the contract says a second time, with the reasons.
+
+    `lines_of` gives the lines of some rows of all, where the format does not know them. Raises
+    duckdb.InvalidInputException where DuckDB objects to the text.
+    """
     con, exported, target = job.con, job.exported, job.work / CLEAN
     record = _noting(record, _repeated_columns(con, relation, columns, exported))
-    readings = _readings(con, relation, exported)
-    refuse_open_dates(readings, exported)
-    aside, empty = sort_rows(
-        con, relation, readings, exported, job.provenance, lines_of, job.work / ASIDE
-    )
     named = export_time(record.file_name)
-    rows = copy_sorted(con, relation, readings, exported, job.provenance, named, target)
+    readings, rows = _copy_as_decided(job, relation)
+    set_conflicts_aside(con, target, rows, relation, exported)
+    aside, empty = write_aside(
+        con,
+        exported,
+        job.provenance,
+        None if lines_of is None else lambda wanted: lines_of(wanted, rows),
+        job.work / ASIDE,
+    )
     latest = latest_watermark(con, target, exported)
     record = _timed(_noting_values(record, readings), named, latest)
     if empty:
         record = _noting(record, (), rows_without_text=empty)
     return dataclasses.replace(
         record,
-        rows_in_file=rows + aside,
-        rows_loaded=rows,
+        rows_in_file=rows - empty,
+        rows_loaded=rows - empty - aside,
         rows_quarantined=aside,
     )
 
 
-def _readings(
-    con: duckdb.DuckDBPyConnection, relation: Relation, exported: ExportObject
-) -> Readings:
-    """Decide how the columns are read from all rows.
+def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int]:
+    """Write the rows as their columns are decided to be read; return that and their number.
 
-    Columns whose sample decides it, and of which no row contradicts, are not looked at again.
+    A column is decided from the first rows, which nearly always do. Where they do not, or a later
+    row contradicts them, it is decided again from all rows, and the rows are written again if that
+    changes anything.
     """
+    con, exported = job.con, job.exported
     con.execute(
         f"create or replace temp table sample as select * from {relation.source} "
         f"limit {_SAMPLE_ROWS}"
     )
     shapes = shapes_of(con, "sample", relation.cells, exported)
     readings = decide(exported, shapes)
-    counts = {
-        name: f"count(*) filter ({r.is_filled(str(relation.cells[name]))} "
-        f"and {r.sql(str(relation.cells[name]))} is null)"
-        for name, r in readings.items()
-        if name in shapes
-    }
-    if not counts:
-        return readings
-    row = con.execute(f"select {', '.join(counts.values())} from {relation.source}").fetchone()
-    assert row is not None  # an aggregate has a row
-    contradicted = {name for name, count in zip(counts, row, strict=True) if count}
-    contradicted |= {name for name, r in readings.items() if r.is_open or r.strict}
-    if not contradicted:
-        return readings
-    cells = {name: relation.cells[name] for name in contradicted}
-    return decide(exported, {**shapes, **shapes_of(con, relation.source, cells, exported)})
+    sampled = set(shapes)
+    doubtful = {name for name, r in readings.items() if r.is_open or r.strict}
+    rows: int | None = None
+    while True:
+        if doubtful := doubtful & sampled:
+            cells = {name: relation.cells[name] for name in doubtful}
+            shapes |= shapes_of(con, relation.source, cells, exported)
+            sampled -= doubtful
+            before, readings = readings, decide(exported, shapes)
+            if rows is not None and all(
+                readings[name].reads_alike(before[name])
+                and (name not in doubtful or are_all_bad(con, readings[name]))
+                for name in readings
+            ):
+                return readings, rows
+        elif rows is not None:
+            return readings, rows
+        refuse_open_dates(readings, exported)
+        rows = copy_rows(con, relation, readings, exported, job.work / CLEAN)
+        doubtful = bad_columns(con)
 
 
 def _repeated_columns(
@@ -560,6 +487,11 @@ def _with_columns(record: FileRecord, columns: Layout, exported: ExportObject) -
 
 def _headers(headers: Sequence[str], columns: Layout) -> dict[str, str]:
     return {name: headers[position] for name, position in columns.matched.items()}
+
+
+def _raw_row(width: int) -> str:
+    """Write the expression for a row as a JSON array of its cells."""
+    return f"to_json([{', '.join(f'c{position}' for position in range(width))}])::varchar"
 
 
 def _metadata(cells: Mapping[str, str]) -> str:

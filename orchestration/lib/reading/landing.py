@@ -27,12 +27,21 @@ from orchestration.lib.reading.json_text import json_records
 from orchestration.lib.reading.records import (
     NO_EXPORT_TIME,
     FileRecord,
+    OpenDatesError,
     RefusedError,
     in_order,
     read_sidecar,
     write_sidecar,
 )
 from orchestration.lib.reading.sheets import decide_sheet
+from orchestration.lib.reading.siblings import (
+    Taken,
+    following,
+    follows,
+    is_still_taken,
+    noted,
+    taken_order,
+)
 from orchestration.lib.reading.sources import (
     Source,
     digest,
@@ -86,28 +95,41 @@ def land_system(
     for record in records:
         report(f"{contract.system}: {record.file_name} {record.status}: {record.message}")
 
-    with _workspace(raw / contract.system) as (con, work):
-        for (name, sha256), copies in present.items():
-            exported = contract.object(name)
-            (source, size), *others = sorted(copies, key=lambda copy: _rank(copy[0].name))
-            known = earlier.get((name, sha256))
-            if known is not None and _still_good(known, exported, source):
-                record = known
-            else:
-                record = _land(con, contract, exported, source, sha256, size, work / name, raw)
-                report(f"{contract.system}: {_outcome(record)}")
-            if others and record.status == "loaded":
-                also = ", ".join(other.name for other, _ in others)
-                message = f"the same content also lies in {also}"
-                record = dataclasses.replace(
-                    record, message="; ".join(filter(None, [record.message, message]))
-                )
-            records.append(record)
     records += (
         record
         for key, record in earlier.items()
         if key not in present and record.sha256 in published_hashes
     )
+    undecided: list[tuple[_New, tuple[str, ...], FileRecord | None]] = []
+    with _workspace(raw / contract.system) as (con, work):
+        for (name, sha256), copies in present.items():
+            exported = contract.object(name)
+            (source, size), *others = sorted(copies, key=lambda copy: _rank(copy[0].name))
+            new = _New(exported, source, sha256, size, tuple(other.name for other, _ in others))
+            known = earlier.get((name, sha256))
+            if known is not None and _still_good(known, exported, source):
+                if columns := follows(known):
+                    undecided.append((new, columns, known))
+                else:
+                    records.append(_also_named(known, new))
+                continue
+            try:
+                record = _land(con, contract, new, work / name, raw)
+            except OpenDatesError as error:
+                undecided.append((new, error.columns, None))
+            else:
+                report(f"{contract.system}: {_outcome(record)}")
+                records.append(_also_named(record, new))
+        # after all others, so that it does not matter which came first
+        for new, columns, landed in undecided:
+            taken = taken_order(records, new.exported, columns)
+            if landed is None or not is_still_taken(landed, taken):
+                try:
+                    landed = _land(con, contract, new, work / new.exported.name, raw, taken)
+                except OpenDatesError as error:
+                    landed = _refused(contract, new, error)
+                report(f"{contract.system}: {_outcome(landed)}")
+            records.append(_also_named(landed, new))
     return in_order(records)
 
 
@@ -281,26 +303,55 @@ def _unrecognised(contract: ExportContract, source: Source, sha256: str, size: i
     return dataclasses.replace(record, status="unrecognised")
 
 
+@dataclasses.dataclass(frozen=True)
+class _New:
+    """A file that is to be landed, and the other names under which its content lies there."""
+
+    exported: ExportObject
+    source: Source
+    sha256: str
+    size: int
+    others: tuple[str, ...]
+
+
+def _also_named(record: FileRecord, new: _New) -> FileRecord:
+    if not new.others or record.status != "loaded":
+        return record
+    message = f"the same content also lies in {', '.join(new.others)}"
+    return dataclasses.replace(record, message="; ".join(filter(None, [record.message, message])))
+
+
 def _land(
     con: duckdb.DuckDBPyConnection,
     contract: ExportContract,
-    exported: ExportObject,
-    source: Source,
-    sha256: str,
-    size: int,
+    new: _New,
     work: Path,
     raw: Path,
+    taken: Taken | None = None,
 ) -> FileRecord:
-    """Land one file, or say why it is refused."""
+    """Land one file, or say why it is refused.
+
+    `taken` is the order of days and months where the file does not tell it. Raises OpenDatesError
+    where it is needed and missing.
+    """
+    exported = following(new.exported, taken) if taken else new.exported
     work.mkdir()
     try:
-        record = read_file(con, contract.system, exported, source, sha256, size, work)
+        record = read_file(con, contract.system, exported, new.source, new.sha256, new.size, work)
         require_rows(record, exported)
-        return _commit(record, work, raw)
+        return _commit(noted(record, new.exported, taken) if taken else record, work, raw)
     except RefusedError as error:
-        return _not_loaded(contract, exported, source, sha256, size, error.message, error.remedy)
+        if isinstance(error, OpenDatesError) and not taken:
+            raise
+        return _refused(contract, new, error)
     finally:
         shutil.rmtree(work)
+
+
+def _refused(contract: ExportContract, new: _New, error: RefusedError) -> FileRecord:
+    return _not_loaded(
+        contract, new.exported, new.source, new.sha256, new.size, error.message, error.remedy
+    )
 
 
 def _commit(record: FileRecord, work: Path, raw: Path) -> FileRecord:

@@ -10,7 +10,6 @@ grammar, how a file is laid out (`dialect`).
 import codecs
 import io
 import json
-import mmap
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -64,54 +63,50 @@ class TextFacts:
 
 
 def look_at_text(layout: TextLayout) -> TextFacts:
-    """Look at every quote of a file with its neighbours, and for what else may be misread."""
-    if layout.path.stat().st_size == 0:
-        return TextFacts(False, ())
-    dialect = layout.dialect
-    quote, delimiter = dialect.quote.encode(), dialect.delimiter.encode()
-    path = layout.path
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        nulls = [text for text in TEXT_NULLS if _occurs(data, text)]
-        written = [t for t in nulls if quote and data.find(quote + t.encode() + quote) >= 0]
-        has_formulas = _occurs(data, '="')
-        misread = layout.line_end in ("CR", "mixed") or data.find(b"\0") >= 0
-        misread = misread or _occurs(data, "\ufeff", start=1)
-        has_quotes = bool(quote) and data.find(quote) >= 0
-        if dialect.escape != dialect.quote:
-            misread = misread or data[-1:] == dialect.escape.encode()
-    empty_lines = 0
-    if len(delimiter) > 1 or layout.not_rows:
-        misread = True
-    elif not misread:
-        misread, empty_lines = _scanned(layout, has_quotes=has_quotes)
-    kept = tuple(text for text in nulls if text not in written)
-    return TextFacts(misread, kept, has_formulas, empty_lines)
-
-
-def _occurs(data: mmap.mmap, text: str, start: int = 0) -> bool:
-    code = text.encode()
-    # its first byte alone, which is much faster to look for, is rare in most cases
-    return data.find(code[:1], start) >= 0 and data.find(code, start) >= 0
-
-
-def _scanned(layout: TextLayout, *, has_quotes: bool) -> tuple[bool, int]:
-    """Tell whether quotes are out of place or rows end with surplus cells; count empty lines.
+    """Look at every quote of a file with its neighbours, and for what else may be misread.
 
     Only blocks in which a line is empty or ends with a delimiter are taken apart into records.
     """
+    size = layout.path.stat().st_size
+    dialect = layout.dialect
+    is_simple = layout.line_end not in ("CR", "mixed") and not layout.not_rows
+    is_simple = is_simple and len(dialect.delimiter.encode()) == 1
+    quote = dialect.quote.encode()
+    spelt = {text: text.encode() for text in TEXT_NULLS}
+    occurring: set[str] = set()
+    in_quotes: set[str] = set()
+    has_formulas = False
+    may_be_misread = not is_simple
     empty_lines = 0
     with layout.path.open("rb") as file:
-        size = layout.path.stat().st_size
+        # every look is at a block that is still in the cache of the processor
         while block := _next_block(file, layout):
-            if has_quotes and not _quotes_in_place(block, layout.dialect):
-                return True, empty_lines
-            if _has_odd_line_ends(block, layout.dialect):
-                is_last = file.tell() == size
+            has_quotes = bool(quote) and quote in block
+            for text, code in spelt.items():
+                if _holds(block, code):
+                    occurring.add(text)
+                    if has_quotes and quote + code + quote in block:
+                        in_quotes.add(text)
+            has_formulas = has_formulas or _holds(block, b'="')
+            if may_be_misread:
+                continue
+            is_last = file.tell() == size
+            may_be_misread = b"\0" in block or _holds(block, codecs.BOM_UTF8)
+            if dialect.escape != dialect.quote and is_last:
+                may_be_misread = may_be_misread or block.endswith(dialect.escape.encode())
+            if has_quotes and not _quotes_in_place(block, dialect):
+                may_be_misread = True
+            elif _has_odd_line_ends(block, dialect):
                 records = _records_of(block.rstrip(b"\r\n") if is_last else block, layout)
-                if (records.delimiters >= layout.width).any():
-                    return True, empty_lines
+                may_be_misread = may_be_misread or bool((records.delimiters >= layout.width).any())
                 empty_lines += records.empty_lines if layout.width > 1 else 0
-    return False, empty_lines
+    nulls = tuple(text for text in TEXT_NULLS if text in occurring - in_quotes)
+    return TextFacts(may_be_misread, nulls, has_formulas, empty_lines)
+
+
+def _holds(block: bytes, text: bytes) -> bool:
+    """Tell whether a text occurs; to look for its bytes one by one is much faster."""
+    return all(bytes([byte]) in block for byte in set(text)) and text in block
 
 
 def _has_odd_line_ends(block: bytes, dialect: Dialect) -> bool:
@@ -274,21 +269,64 @@ class Mended:
         dialect = self.layout.dialect
         return dialect if len(dialect.delimiter.encode()) == 1 else Dialect(",", '"', '"')
 
-    def line_numbers(self, rows: Sequence[int]) -> dict[int, int]:
+    def line_numbers(self, rows: Sequence[int], _total: int) -> dict[int, int]:
         """Return the lines of the export on which records begin, by their numbers from 1."""
-        found: dict[int, int] = {}
-        wanted = sorted(rows)
-        while wanted:
-            anchor = self.anchors[bisect_right(self.anchors, (wanted[0], 1 << 62, 0)) - 1]
-            following = self.anchors[bisect_right(self.anchors, anchor) :][:1]
-            last = following[0].row - 1 if following else wanted[-1]
-            here = {row for row in wanted if row <= last}
-            records = (r for r, _ in _parsed(self.layout, anchor) if self.layout.is_row(r))
-            for row, record in enumerate(islice(records, max(here) - anchor.row + 1), anchor.row):
-                if row in here:
-                    found[row] = record.line_number
-            wanted = [row for row in wanted if row > last]
-        return found
+        return _located(self.layout, self.anchors, rows)
+
+
+def line_numbers(layout: TextLayout, rows: Sequence[int], total: int) -> dict[int, int]:
+    """Return the lines on which some of all rows begin, of a text that DuckDB reads as it is.
+
+    Where there are as many lines as rows, a row is a line. Else blocks are counted up to the row.
+    """
+    if not rows:
+        return {}
+    first = layout.first_line + layout.skip
+    anchors: list[_Anchor] = []
+    with layout.path.open("rb") as source:
+        if layout.line_end in ("LF", "CRLF"):
+            last = b""
+            lines = 0
+            while chunk := source.read(_BLOCK):
+                lines, last = lines + chunk.count(b"\n"), chunk
+            if lines + (not last.endswith(b"\n")) == total + layout.skip:
+                return {row: first + row - 1 for row in rows}
+            source.seek(0)
+        bom = len(codecs.BOM_UTF8) * source.read(3).startswith(codecs.BOM_UTF8)
+        at = _Anchor(1, first, bom + _header_length(layout))
+        while at.row <= max(rows):
+            source.seek(at.offset)
+            if not (block := _next_block(source, layout)):
+                break
+            anchors.append(at)
+            count = _plain_rows(block, layout)
+            end = at.offset + len(block)
+            if count is not None:
+                at = _Anchor(at.row + count, at.line + _lines(block), end)
+                continue
+            for record, offset in _parsed(layout, at):
+                row = at.row + layout.is_row(record)
+                at = _Anchor(row, record.line_number + line_count(record.raw), offset)
+                if offset >= end:
+                    break
+    return _located(layout, anchors, rows)
+
+
+def _located(layout: TextLayout, anchors: Sequence[_Anchor], rows: Sequence[int]) -> dict[int, int]:
+    """Return the lines on which rows begin, from places whose row and line are known."""
+    found: dict[int, int] = {}
+    wanted = sorted(rows)
+    while wanted:
+        anchor = anchors[bisect_right(anchors, (wanted[0], 1 << 62, 0)) - 1]
+        following = anchors[bisect_right(anchors, anchor) :][:1]
+        last = following[0].row - 1 if following else wanted[-1]
+        here = {row for row in wanted if row <= last}
+        records = (r for r, _ in _parsed(layout, anchor) if layout.is_row(r))
+        for row, record in enumerate(islice(records, max(here) - anchor.row + 1), anchor.row):
+            if row in here:
+                found[row] = record.line_number
+        wanted = [row for row in wanted if row > last]
+    return found
 
 
 def mend(layout: TextLayout, path: Path, *, everything: bool = False) -> Mended:

@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.lib.contracts import CellType, Column, ExportObject
+from orchestration.lib.contracts import ASIDE_MARK, CellType, Column, ExportObject
 from orchestration.lib.reading.decisions import decide
 from orchestration.lib.reading.dialect import sniff_headers
 from orchestration.lib.reading.draft import completed
@@ -30,9 +30,10 @@ from orchestration.lib.reading.file_reader import (
     require_rows,
 )
 from orchestration.lib.reading.json_text import json_records
-from orchestration.lib.reading.records import FileRecord, RefusedError
+from orchestration.lib.reading.records import FileRecord, OpenDatesError, RefusedError
 from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import sniff_sheet
+from orchestration.lib.reading.siblings import following, noted, taken_order
 from orchestration.lib.reading.sources import Source, digest, unpacked
 from orchestration.lib.reading.sql import literal, quoted
 
@@ -93,7 +94,17 @@ def recognise(source: Source, exported: ExportObject | None, system: str = "") -
                 exported = _drafted(con, source, Path(folder) / "draft")
             (Path(folder) / "read").mkdir()
             work = Path(folder) / "read"
-            record = read_file(con, system, exported, source, sha256, size, work)
+            try:
+                record = read_file(con, system, exported, source, sha256, size, work)
+            except OpenDatesError as error:
+                taken = taken_order((), exported, error.columns)
+                if taken is None:
+                    raise
+                work = Path(folder) / "again"
+                work.mkdir()
+                ordered = following(exported, taken)
+                record = read_file(con, system, ordered, source, sha256, size, work)
+                record = noted(record, exported, taken)
             require_rows(record, exported)
             if record.rows_quarantined:
                 reasons, bad_rows = _reasons(con, work), _bad_rows(con, work)
@@ -157,7 +168,7 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
     record = read_file(con, "", as_text, source, "", 1, work)
     if record.rows_quarantined > record.rows_loaded:
         raise _no_table()
-    landed = f"read_parquet({literal(str(work / CLEAN))})"
+    landed = f"(from read_parquet({literal(str(work / CLEAN))}) where {ASIDE_MARK} is null)"
     cells: dict[str, str | None] = {c.name: quoted(c.name) for c in as_text.columns}
     kinds: dict[str, CellType] = {}
     for kind in _KINDS:

@@ -28,6 +28,14 @@ class RefusedError(Exception):
         self.remedy = remedy
 
 
+class OpenDatesError(RefusedError):
+    """A file in which nothing tells days and months of some columns apart; others may."""
+
+    def __init__(self, message: str, remedy: str, columns: tuple[str, ...]) -> None:
+        super().__init__(message, remedy)
+        self.columns = columns
+
+
 @dataclass(frozen=True)
 class FileRecord:
     """One export file: how it was read and what became of its rows.
@@ -70,6 +78,11 @@ class FileRecord:
     parquet_path: str | None = None
     size_bytes: int = 0
     contract_hash: str | None = None
+
+    @property
+    def has_marks(self) -> bool:
+        """Tell whether some rows of the landed file were set aside or left out, and are marked."""
+        return self.rows_quarantined > 0 or "rows_without_text" in self.decisions
 
     def known_by(self, as_of: date | None) -> bool:
         """Tell whether the file had been exported by the end of that day.

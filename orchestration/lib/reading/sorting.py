@@ -1,17 +1,21 @@
 """Sorts the rows of one file: those as the contract says into Parquet, the others aside.
 
-Belongs here: what makes a row unusable, written once in SQL for every format and for both paths.
-Does not: parsing text, rules across files (those are gates).
+All rows of a file go through one query into one Parquet file. A row that is not as the contract
+says keeps its place there, so that all keep their numbers, with a mark that says what is wrong with
+it; views leave marked rows out. Belongs here: what makes a row unusable, written once in SQL for
+every format. Does not: parsing text, rules across files (those are gates).
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
-from orchestration.lib.contracts import SOURCE_METADATA, Column, ExportObject
+from orchestration.lib.contracts import ASIDE_MARK, SOURCE_METADATA, Column, ExportObject
 from orchestration.lib.reading.records import QuarantinedRow
 from orchestration.lib.reading.sql import literal, quoted
 from orchestration.lib.reading.values import Reading, article
@@ -28,9 +32,16 @@ _SORTED_HASHES = 20_000_000
 # The reason of rows of which the temporary table `malformed` has more.
 MALFORMED = "malformed"
 NO_METADATA = "null::varchar"
-UNUSABLE_ROW = "unusable row"
-_NO_TEXT = (
-    "{'column_name': null::varchar, 'value': null::varchar, 'reason': 'empty_row', 'message': ''}"
+_EMPTY_ROW = "empty_row"
+# What a mark says, as JSON.
+_MARK = json.dumps(
+    {
+        "line_number": "BIGINT",
+        "problem": dict.fromkeys(("column_name", "value", "reason", "message"), "VARCHAR"),
+        "raw_row": "VARCHAR",
+        "key_values": "VARCHAR",
+        "bad_cells": [{"name": "VARCHAR", "cell": "VARCHAR"}],
+    }
 )
 
 
@@ -39,16 +50,19 @@ class Relation:
     """The rows of a file as DuckDB sees them, before anything was decided.
 
     `source` is what follows FROM, `cells` a SQL expression per contract column (None: the file does
-    not have it), `metadata` one for the other columns as a JSON object, `headers` the text of the
-    header by contract column. A relation that can be sorted, not only copied, also has the columns
-    _row_number, _line_number, _reason, _message (set where the text itself was malformed) and
-    _raw_row.
+    not have it), `metadata` one for the other columns as a JSON object, `raw_row` one for the whole
+    row, `headers` the text of the header by contract column. `reason` and `message` are set where
+    the text of a row was malformed, `line_number` where a format knows the lines of its rows.
     """
 
     source: str
     cells: Mapping[str, str | None]
     metadata: str
+    raw_row: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    reason: str = "null::varchar"
+    message: str = "null::varchar"
+    line_number: str = "null::bigint"
 
     def is_empty(self, exported: ExportObject) -> str | None:
         """Write the condition under which a row says nothing; None where such a row may be right.
@@ -68,37 +82,77 @@ class Relation:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where rows come from: the columns that every row of a file shares."""
+    """Where rows come from: what all rows of a file share."""
 
     system: str
     file_name: str
     sha256: str
 
 
-def copy_clean(
+def copy_rows(
     con: duckdb.DuckDBPyConnection,
     relation: Relation,
     readings: Readings,
     exported: ExportObject,
-    provenance: Provenance,
-    exported_at: datetime | None,
     target: Path,
 ) -> int:
-    """Write all rows to Parquet in one pass and return their number.
+    """Write all rows to Parquet in one pass, those that are unusable with a mark.
 
-    Raises duckdb.InvalidInputException with UNUSABLE_ROW in it at the first row that is not as the
-    contract says; which row, and why, is `sort_rows`' to find out.
+    Returns their number. Leaves what is wrong with the marked rows in the temporary table
+    `quarantined`, where a row is listed once, with the first thing that is wrong with it.
     """
-    cells = {
-        column.name: _checked(relation, readings[column.name], exported)
-        for column in exported.columns
+    values = {
+        name: quoted(f"value of {name}") if readings[name].is_checked else str(cell)
+        for name, cell in relation.cells.items()
+        if cell
     }
-    return _copy(
+    checked = "".join(
+        f", {_landing(readings[name], str(relation.cells[name]))} as {value}"
+        for name, value in values.items()
+        if readings[name].is_checked
+    )
+    rows = _copy(
         con,
-        f"select {_columns(cells, relation, exported, provenance, exported_at)} "
-        f"from {relation.source}",
+        f"select {_columns(values, relation, exported)}, "
+        f"{_mark(relation, readings, values, exported)} as {ASIDE_MARK} "
+        f"from (select *{checked} from {relation.source})",
         target,
     )
+    con.execute(
+        f"""
+        create or replace temp table quarantined as
+        select row_number, mark.line_number, unnest(mark.problem), mark.raw_row, mark.key_values,
+            mark.bad_cells
+        from (
+            select file_row_number + 1 as row_number, from_json({ASIDE_MARK}, '{_MARK}') as mark
+            from read_parquet({literal(str(target))}, file_row_number = true)
+            where {ASIDE_MARK} is not null
+        )
+        """
+    )
+    return rows
+
+
+def bad_columns(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the columns in which `copy_rows` found cells that are not of their type."""
+    found = con.execute(
+        "select distinct unnest(list_transform(bad_cells, lambda bad: bad.name)) from quarantined"
+    )
+    return {name for (name,) in found.fetchall()}
+
+
+def are_all_bad(con: duckdb.DuckDBPyConnection, reading: Reading) -> bool:
+    """Tell whether the cells that `copy_rows` found bad in a column are bad in a reading, too."""
+    good = con.execute(
+        f"""
+        select 1
+        from (select unnest(bad_cells) as bad from quarantined)
+        where bad.name = {literal(reading.column.name)}
+            and not ({reading.is_filled("bad.cell")} and {reading.sql("bad.cell")} is null)
+        limit 1
+        """
+    )
+    return good.fetchone() is None
 
 
 def latest_watermark(
@@ -109,29 +163,76 @@ def latest_watermark(
         return None
     row = con.execute(
         f"select try_cast(max({quoted(exported.watermark)}) as timestamp) "
-        f"from read_parquet({literal(str(parquet))})"
+        f"from read_parquet({literal(str(parquet))}) where {ASIDE_MARK} is null"
     ).fetchone()
     value = row[0] if row else None
     return value if isinstance(value, datetime) else None
 
 
-def has_conflicting_keys(
+def set_conflicts_aside(
     con: duckdb.DuckDBPyConnection,
     parquet: Path,
     rows: int,
     relation: Relation,
     exported: ExportObject,
-) -> bool:
-    """Tell whether two rows of one key differ in what was landed of a relation."""
+) -> None:
+    """Mark the rows of which another row of the file has the key but other values.
+
+    They are added to the temporary table `quarantined`.
+    """
     if not exported.key:
-        return False
-    found = _landed(parquet, relation, exported)
-    keys = ", ".join(quoted(name) for name in exported.key)
-    repeated = _repeated(con, found, keys, rows)
+        return
+    landed = _landed(parquet, relation, exported)
+    version = _version(landed.cells, exported)
+    key = ", ".join(quoted(name) for name in exported.key)
+    repeated = _repeated(con, landed, key, rows)
     if repeated is None:
-        return False
-    conflicts = _conflicting_keys(repeated, repeated.cells, exported)
-    return con.execute(f"select 1 from ({conflicts}) limit 1").fetchone() is not None
+        return
+    conflicts = _conflicting_keys(repeated, landed.cells, exported)
+    found = con.execute(
+        f"select file_row_number from {repeated.source} where ({version}) in ({conflicts})"
+    ).fetchnumpy()["file_row_number"]
+    if len(found) == 0:
+        return
+    names = ", ".join(exported.key)
+    keys = [f"landed.{quoted(name)}" for name in exported.key]
+    con.execute(
+        "create or replace temp table conflicts as select unnest(?::bigint[]) as place",
+        [found.tolist()],
+    )
+    # The file is read again for what these rows said: a window without an order numbers rows as
+    # they come.
+    con.execute(
+        f"""
+        insert into quarantined by name
+        select
+            place + 1 as row_number, line_number, {literal(names)} as column_name,
+            concat_ws(', ', {", ".join(keys)}) as value, 'duplicate_key' as reason,
+            'another row of this file has the same {names} but other values' as message,
+            whole.raw_row, to_json([{", ".join(keys)}])::varchar as key_values
+        from conflicts
+        join (
+            select
+                {relation.raw_row} as raw_row, {relation.line_number} as line_number,
+                row_number() over () - 1 as place
+            from {relation.source}
+        ) as whole using (place)
+        join read_parquet({literal(str(parquet))}, file_row_number = true) as landed
+            on landed.file_row_number = place
+        """
+    )
+    bits = np.zeros(rows, dtype=np.uint8)
+    bits[found] = 1
+    is_conflict = f"get_bit({literal(''.join(map(str, bits)))}::bit, file_row_number::int) = 1"
+    copy = parquet.with_suffix(".marked")
+    _copy(
+        con,
+        f"select * exclude (file_row_number) replace (case when {is_conflict} then 'duplicate_key' "
+        f"else {ASIDE_MARK} end as {ASIDE_MARK}) "
+        f"from read_parquet({literal(str(parquet))}, file_row_number = true)",
+        copy,
+    )
+    copy.replace(parquet)
 
 
 def _repeated(
@@ -144,10 +245,10 @@ def _repeated(
     """
     hashed = f"hash({key})"
     if rows > _SORTED_HASHES:
-        row = con.execute(f"select count(distinct {hashed}) from {relation.source}").fetchone()
-        return None if row is not None and row[0] == rows else relation
-    import numpy as np
-
+        row = con.execute(
+            f"select count(distinct {hashed}), count(*) from {relation.source}"
+        ).fetchone()
+        return None if row is not None and row[0] == row[1] else relation
     found = con.execute(f"select {hashed} as h from {relation.source}").fetchnumpy()["h"]
     ordered = np.sort(np.asarray(found))
     repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
@@ -162,54 +263,23 @@ def _repeated(
     )
 
 
-def sort_rows(
+def write_aside(
     con: duckdb.DuckDBPyConnection,
-    relation: Relation,
-    readings: Readings,
     exported: ExportObject,
     provenance: Provenance,
     lines_of: Callable[[list[int]], Mapping[int, int]] | None,
     quarantine: Path,
 ) -> tuple[int, int]:
-    """Write the rows that are not as the contract says to `quarantine`.
+    """Write the rows of the temporary table `quarantined` to a file of their own.
 
-    Returns the number of these rows and of rows without any text, which are left out. A row is
-    listed once, with the first thing that is wrong with it. `lines_of` gives the lines of rows
-    where the relation does not have them. Leaves the row numbers of both in the temporary table
-    `quarantined`, which `copy_sorted` leaves out.
+    Returns their number and that of rows without any text, which are left out; there is no file
+    where there are none of both. `lines_of` gives the
+    lines of rows where the format does not know them.
     """
-    whens = " ".join(
-        f"when {condition} then {{'column_name': {literal(column.name)}, 'value': {cell}, "
-        f"'reason': '{reason}', 'message': {literal(message)}}}"
-        for condition, column, cell, reason, message in _problems(relation, readings, exported)
-    )
-    keys = [str(relation.cells[name]) for name in exported.key if relation.cells.get(name)]
-    key_values = f"to_json([{', '.join(keys)}])::varchar" if keys else "null::varchar"
-    complete = " and ".join(f"{key} is not null" for key in keys) or "false"
-    empty = relation.is_empty(exported)
-    con.execute(
-        f"""
-        create or replace temp table quarantined as
-        select
-            _row_number as row_number, _line_number as line_number, unnest(problem),
-            _raw_row as raw_row, key_values
-        from (
-            select
-                *,
-                case when {complete} then {key_values} end as key_values,
-                case
-                    when _reason is not null then {{
-                        'column_name': null::varchar, 'value': null::varchar,
-                        'reason': _reason, 'message': _message
-                    }}
-                    {f"when {empty} then {_NO_TEXT}" if empty else ""}
-                    {whens}
-                end as problem
-            from {relation.source}
-        )
-        where problem is not null
-        """
-    )
+    marked = con.execute("select count(*) from quarantined").fetchone()
+    assert marked is not None  # an aggregate has a row
+    if not marked[0]:
+        return 0, 0
     con.execute(
         "create temp table if not exists malformed (_row_number bigint, _line_number bigint, "
         "_reason varchar, _message varchar, _raw_row varchar)"
@@ -222,9 +292,9 @@ def sort_rows(
         where row_number = _row_number and reason = {literal(MALFORMED)}
         """
     )
-    _set_conflicts_aside(con, relation, readings, exported, key_values)
     if lines_of is not None:
         unknown = "select row_number from quarantined where line_number is null"
+        unknown += f" and reason <> {literal(_EMPTY_ROW)} order by row_number"
         lines = lines_of([number for (number,) in con.execute(unknown).fetchall()])
         con.execute(
             "update quarantined set line_number = lines.b "
@@ -246,93 +316,62 @@ def sort_rows(
     )
     aside = _copy(
         con,
-        f"select {columns} from quarantined where reason <> 'empty_row' order by row_number",
+        f"select {columns} from quarantined where reason <> {literal(_EMPTY_ROW)} "
+        "order by row_number",
         quarantine,
     )
-    empty_rows = con.execute("select count(*) from quarantined").fetchone()
-    assert empty_rows is not None  # an aggregate has a row
-    return aside, int(empty_rows[0]) - aside
+    return aside, int(marked[0]) - aside
 
 
-def _set_conflicts_aside(
-    con: duckdb.DuckDBPyConnection,
-    relation: Relation,
-    readings: Readings,
-    exported: ExportObject,
-    key_values: str,
-) -> None:
-    """Add the rows to `quarantined` of which another row has the key but other values."""
-    if not exported.key:
-        return
-    cells = {name: _landing(readings[name], cell) for name, cell in relation.cells.items() if cell}
-    version = _version(cells, exported)
-    good = _usable(relation, readings, exported)
-    total = con.execute(f"select count(*) from {relation.source}").fetchone()
-    assert total is not None  # an aggregate has a row
-    repeated = _repeated(con, good, version, total[0])
-    if repeated is None:
-        return
-    keys_text = ", ".join(cells[name] for name in exported.key)
-    names = ", ".join(exported.key)
-    con.execute(
-        f"""
-        insert into quarantined
-        select
-            _row_number, _line_number, {literal(names)}, concat_ws(', ', {keys_text}),
-            'duplicate_key',
-            'another row of this file has the same {names} but other values', _raw_row,
-            {key_values}
-        from {repeated.source}
-        where ({version}) in ({_conflicting_keys(repeated, cells, exported)})
-        """
+def _mark(
+    relation: Relation, readings: Readings, values: Mapping[str, str], exported: ExportObject
+) -> str:
+    """Write what is wrong with a row, as JSON; NULL where nothing is."""
+    problems = list(_problems(relation, readings, values, exported))
+    conditions = [f"{relation.reason} is not null"]
+    whens = [
+        "when " + conditions[0] + " then {'column_name': null::varchar, 'value': null::varchar, "
+        f"'reason': {relation.reason}, 'message': {relation.message}}}"
+    ]
+    if empty := relation.is_empty(exported):
+        conditions.append(empty)
+        whens.append(
+            f"when {empty} then {{'column_name': null::varchar, 'value': null::varchar, "
+            f"'reason': {literal(_EMPTY_ROW)}, 'message': ''}}"
+        )
+    for p in problems:
+        conditions.append(p.condition)
+        whens.append(
+            f"when {p.condition} then {{'column_name': {literal(p.column.name)}, "
+            f"'value': {p.cell}, 'reason': '{p.reason}', 'message': {literal(p.message)}}}"
+        )
+    bad_cells = ", ".join(
+        f"if({p.condition}, {{'name': {literal(p.column.name)}, 'cell': {p.cell}}}, null)"
+        for p in problems
+        if p.is_type
     )
-
-
-def copy_sorted(
-    con: duckdb.DuckDBPyConnection,
-    relation: Relation,
-    readings: Readings,
-    exported: ExportObject,
-    provenance: Provenance,
-    exported_at: datetime | None,
-    target: Path,
-) -> int:
-    """Write the rows that `sort_rows` left, in their order and under their numbers in the file.
-
-    Rows are picked by what they say, not by their numbers: that keeps their order, which a join
-    does not, and sorting a file takes memory of its size. Only conflicts are known by number.
-    """
-    cells = {name: _landing(readings[name], cell) for name, cell in relation.cells.items() if cell}
-    source = _usable(relation, readings, exported).source
-    conflicts = "select row_number from quarantined where reason = 'duplicate_key'"
-    order = ""
-    if con.execute(f"{conflicts} limit 1").fetchone():
-        source = f"(from {source} where _row_number not in ({conflicts}))"
-        order = "order by _row_number"
-    return _copy(
-        con,
-        f"select {_columns(cells, relation, exported, provenance, exported_at)}, _row_number "
-        f"from {source} {order}",
-        target,
-    )
-
-
-def _usable(relation: Relation, readings: Readings, exported: ExportObject) -> Relation:
-    """Leave out the rows with which anything is wrong by themselves."""
-    wrong = [condition for condition, *_ in _problems(relation, readings, exported)]
-    wrong = ["_reason is not null", *filter(None, [relation.is_empty(exported)]), *wrong]
-    is_wrong = " or ".join(f"({condition})" for condition in wrong)
-    return replace(
-        relation, source=f"(from {relation.source} where not coalesce({is_wrong}, false))"
-    )
+    keys = [values[name] for name in exported.key if name in values]
+    key_values = "null::varchar"
+    if keys:
+        complete = " and ".join(f"{key} is not null" for key in keys)
+        complete += f" and {relation.reason} is null"  # else the cells are no cells
+        key_values = f"case when {complete} then to_json([{', '.join(keys)}])::varchar end"
+    mark = f"""to_json({{
+        'line_number': {relation.line_number}, 'problem': case {" ".join(whens)} end,
+        'raw_row': {relation.raw_row}, 'key_values': {key_values},
+        'bad_cells': list_filter([{bad_cells}], lambda bad: bad is not null)
+    }})::varchar"""
+    return f"case when {' or '.join(f'({c})' for c in conditions)} then {mark} end"
 
 
 def _landed(parquet: Path, relation: Relation, exported: ExportObject) -> Relation:
     """Describe what was landed of a relation as a relation."""
     return Relation(
-        f"read_parquet({literal(str(parquet))})",
+        f"(from read_parquet({literal(str(parquet))}, file_row_number = true) "
+        f"where {ASIDE_MARK} is null)",
         {column.name: quoted(column.name) for column in exported.columns},
         relation.metadata if relation.metadata == NO_METADATA else SOURCE_METADATA,
+        raw_row=NO_METADATA,
     )
 
 
@@ -344,71 +383,28 @@ def _copy(con: duckdb.DuckDBPyConnection, select: str, target: Path) -> int:
     return int(row[0])
 
 
-def _columns(
-    cells: Mapping[str, str],
-    relation: Relation,
-    exported: ExportObject,
-    provenance: Provenance,
-    exported_at: datetime | None,
-) -> str:
-    """List the columns of a raw file up to the row number.
+def _columns(cells: Mapping[str, str], relation: Relation, exported: ExportObject) -> str:
+    """List the columns of a landed file.
 
-    Columns without any value are left to the view: each costs a fortieth of the whole.
+    What all its rows share is left to the view: each column costs a fortieth of the whole.
     """
     columns = [
         f"{cells.get(c.name, 'null::varchar')} as {quoted(c.name)}" for c in exported.columns
     ]
     if relation.metadata != NO_METADATA:
         columns.append(f"{relation.metadata} as {SOURCE_METADATA}")
-    columns.append(f"{literal(provenance.file_name)} as _file_name")
-    columns.append(f"{literal(provenance.sha256)} as _content_hash")
-    if exported_at is not None:
-        columns.append(f"timestamp {literal(exported_at.isoformat(' '))} as _exported_at")
     return ", ".join(columns)
 
 
 def _landing(reading: Reading, cell: str) -> str:
-    """Write the text with which a cell lands."""
-    if not reading.is_checked:
-        return cell
+    """Write the text with which a cell of a typed column lands."""
     return f"(case when {reading.is_filled(cell)} then {reading.sql(cell)} end)"
 
 
-def _checked(relation: Relation, reading: Reading, exported: ExportObject) -> str:
-    """Write the text with which a cell lands; an error where the row is unusable."""
-    column = reading.column
-    cell = relation.cells.get(column.name)
-    if cell is None:
-        return "null::varchar"
-    failure = f"error('{UNUSABLE_ROW}')"
-    value = reading.sql(cell) if reading.is_checked else cell
-    if column.name in exported.key and column.name in relation.headers:
-        value = f"nullif({value}, {literal(relation.headers[column.name])})"
-    again = None if exported.key else _header_again(relation, exported)
-    if again and again[0] == column.name:
-        value = f"(case when {again[1]} then {failure} else {value} end)"
-    if exported.must_be_filled(column):
-        deleted = _is_deleted(relation, None, exported)
-        if deleted is None or column.name in exported.key:
-            return f"coalesce({value}, {failure})"
-        return (
-            f"(case when {cell} is null and {deleted} then null else coalesce({value}, {failure}) "
-            "end)"
-        )
-    if not reading.is_checked:
-        return value
-    return f"(case when {reading.is_filled(cell)} then coalesce({value}, {failure}) end)"
-
-
-def _is_deleted(
-    relation: Relation, readings: Readings | None, exported: ExportObject
-) -> str | None:
+def _is_deleted(values: Mapping[str, str], exported: ExportObject) -> str | None:
     """Write the condition under which a row says that its record is deleted."""
-    flag = relation.cells.get(exported.deleted_flag or "")
-    if not flag or exported.deleted_flag is None:
-        return None
-    value = readings[exported.deleted_flag].sql(flag) if readings else flag
-    return f"coalesce(try_cast({value} as boolean), false)"
+    flag = values.get(exported.deleted_flag or "")
+    return f"coalesce(try_cast({flag} as boolean), false)" if flag else None
 
 
 def _header_again(relation: Relation, exported: ExportObject) -> tuple[str, str] | None:
@@ -424,10 +420,25 @@ def _header_again(relation: Relation, exported: ExportObject) -> tuple[str, str]
     return names[0], " and ".join(same)
 
 
+@dataclass(frozen=True)
+class _Problem:
+    """What can be wrong with a cell: under which condition, and what is said then.
+
+    `is_type` where the cell is not of the type of its column, which another reading might mend.
+    """
+
+    condition: str
+    column: Column
+    cell: str
+    reason: str
+    message: str
+    is_type: bool = False
+
+
 def _problems(
-    relation: Relation, readings: Readings, exported: ExportObject
-) -> Iterable[tuple[str, Column, str, str, str]]:
-    """Yield, column by column, what can be wrong: condition, column, cell, reason, message.
+    relation: Relation, readings: Readings, values: Mapping[str, str], exported: ExportObject
+) -> Iterable[_Problem]:
+    """Yield, column by column, what can be wrong.
 
     Messages carry no value, so that personal data stays in the one column that is masked.
     """
@@ -435,32 +446,34 @@ def _problems(
     if again:
         name, same = again
         message = "the header occurs again: the file holds several exports"
-        yield same, exported.column(name), str(relation.cells[name]), "repeated_header", message
+        cell = str(relation.cells[name])
+        yield _Problem(same, exported.column(name), cell, "repeated_header", message)
     # A row that says "deleted" needs nothing but its key: systems leave the other cells empty.
-    deleted = _is_deleted(relation, readings, exported)
+    deleted = _is_deleted(values, exported)
     for column in exported.columns:
-        cell = relation.cells.get(column.name)
-        if cell is None:
+        cell = relation.cells.get(column.name) or ""
+        if not cell:
             continue
         reading = readings[column.name]
         if exported.must_be_filled(column):
-            empty = f"not ({reading.is_filled(cell)})"
+            empty = f"not {reading.is_filled(cell)}"
             if column.name not in exported.key and deleted:
                 empty += f" and not {deleted}"
-            yield empty, column, cell, "empty_cell", f"{column.name} is empty"
+            yield _Problem(empty, column, cell, "empty_cell", f"{column.name} is empty")
         if reading.is_checked:
-            wrong = f"{reading.is_filled(cell)} and {reading.sql(cell)} is null"
+            wrong = f"{reading.is_filled(cell)} and {values[column.name]} is null"
             if column.type in ("text", "identifier"):
                 message = f"{column.name} has lost digits: expected {reading.expected()}"
-                yield wrong, column, cell, "digits_lost", message
+                yield _Problem(wrong, column, cell, "digits_lost", message)
             else:
                 message = f"{column.name} is not {article(column.type)}: expected "
-                yield wrong, column, cell, "bad_type", message + reading.expected()
+                message += reading.expected()
+                yield _Problem(wrong, column, cell, "bad_type", message, is_type=True)
 
 
-def _version(cells: Mapping[str, str], exported: ExportObject) -> str:
+def _version(cells: Mapping[str, str | None], exported: ExportObject) -> str:
     """List what tells versions of a record apart: its key, and its watermark where it has one."""
-    version = [cells[name] for name in exported.key]
+    version = [str(cells[name]) for name in exported.key]
     if exported.watermark and cells.get(exported.watermark):
         version.append(f"coalesce({cells[exported.watermark]}, '')")
     return ", ".join(version)

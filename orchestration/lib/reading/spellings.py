@@ -6,6 +6,7 @@ they become (`values`).
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 # Whole cells that say "nothing here" in a column where they cannot be a value.
@@ -36,11 +37,46 @@ SCIENTIFIC = "[+-]?[0-9]([.,][0-9]+)?[eE][+][0-9]+"
 # What programs write with all its digits. With a plus and more than nine it is what Excel shows.
 EXPONENT = "[+-]?[0-9]{1,18}(?:[.,][0-9]{1,30})?[eE](?:[+]?0?[0-9]|1[0-8]|-[0-9]{1,2})"
 
-_MONTH = (
-    "Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|"
-    "Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?"
+# The months in English, German, French, Spanish, Portuguese, Italian and Dutch, in full and as they
+# are abbreviated. No spelling is another month elsewhere, so the language need not be known.
+_MONTHS = (
+    "jan january januar jänner janvier janv enero ene janeiro gennaio gen januari",
+    "feb february februar feber février févr fév febrero fevereiro fev febbraio februari",
+    "mar march märz mär mrz maerz mars marzo março maart mrt",
+    "apr april avril avr abril abr aprile",
+    "may mai mayo maio maggio mag mei",
+    "jun june juni juin junio junho giugno giu",
+    "jul july juli juillet juil julio julho luglio lug",
+    "aug august août agosto ago augustus",
+    "sep sept september septembre septiembre setiembre setembro set settembre sett",
+    "oct october oktober okt octobre octubre outubro out ottobre ott",
+    "nov november novembre noviembre novembro",
+    "dec december dezember dez décembre déc diciembre dic dezembro dicembre",
 )
-_WEEKDAY = "(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? +)?"
+
+
+def without_accents(text: str) -> str:
+    """Leave letters without their accents."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+# Name of a month in lower case and without accents → its number.
+MONTHS: Mapping[str, int] = {
+    without_accents(name): number
+    for number, names in enumerate(_MONTHS, 1)
+    for name in names.split()
+}
+_MONTH = "|".join(
+    sorted({*MONTHS, *" ".join(_MONTHS).split()}, key=lambda name: (-len(name), name))
+)
+_DAYS = (
+    "(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|"
+    "sonnabend|mo|di|mi|do|fr|sa|so|(?:lun|mar|mercre|jeu|vendre|same)di|dimanche|"
+    "lunes|martes|mi[eé]rcoles|jueves|viernes|s[aá]bado|domingo|(?:segunda|ter[cç]a|quarta|quinta|"
+    "sexta)(?:-feira)?|(?:lune|marte|mercole|giove|vener)d[iì]|sabato|domenica|"
+    "(?:maan|dins|woens|donder|vrij|zater|zon)dag"
+)
+_WEEKDAY = f"(?:(?:{_DAYS})[.]?,? +)?"
 _DAY_MONTH = "([0-9]{1,2})"
 _YEAR = "([0-9]{4}|[0-9]{2})"
 _CLOCK = (
@@ -74,7 +110,8 @@ TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("y", "m", "d", *_CLOCK_PARTS),
     ),
     "day month-name year": (
-        f"(?i){_WEEKDAY}{_DAY_MONTH}(?:st|nd|rd|th)?[ -]+({_MONTH})[.,]?[ -]+{_YEAR}{_CLOCK}",
+        f"(?i){_WEEKDAY}{_DAY_MONTH}(?:st|nd|rd|th|er|[.ºª°])?[ /-]*(?:de +|d[’'])?({_MONTH})"
+        f"[.,]?[ /-]*(?:del? +)?{_YEAR}{_CLOCK}(?: +Uhr)?",
         ("d", "m", "y", *_CLOCK_PARTS),
     ),
     "month-name day year": (

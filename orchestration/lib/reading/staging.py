@@ -34,39 +34,20 @@ class _Row(NamedTuple):
     cells: Sequence[str | None]
 
 
-def stage_delimited(
-    con: duckdb.DuckDBPyConnection,
-    source: str,
-    width: int,
-    staged: Path,
-    mended: Mended | None = None,
-) -> str:
-    """Stage a text file that DuckDB reads without an objection; return what to select from.
+# The condition under which the text of a row was malformed and left a mark in the mended file.
+MARKED = f"if(c0 = {literal(MARK)}, {literal(MALFORMED)}, null)"
 
-    Of malformed rows, which `mended` has marked, the rows only say that they are; the temporary
-    table `malformed` has what they were. The lines of the others are not known to DuckDB.
-    """
-    con.execute(f"copy (from {source}) to {literal(str(staged))} (format parquet, compression lz4)")
-    is_marked = mended is not None and mended.count_malformed > 0
-    if mended is not None and is_marked:
-        names = ("_row_number", "_line_number", "_reason", "_message", "_raw_row")
-        select = ", ".join(
-            f"cell[{position}]{'::bigint' if position <= 2 else ''} as {name}"
-            for position, name in enumerate(names, 1)
-        )
-        con.execute(
-            f"create or replace temp table malformed as select {select} from "
-            + _json_lines(mended.malformed, mended.longest)
-        )
-    mark = literal(MARK)
-    rows = f"* exclude (file_row_number) replace (nullif(c0, {mark}) as c0)"
-    rows = rows if is_marked else "* exclude (file_row_number)"
-    return (
-        f"(select {rows}, file_row_number + 1 as _row_number, "
-        "null::bigint as _line_number, "
-        f"{f'if(c0 = {mark}, {literal(MALFORMED)}, null)' if is_marked else 'null'}::varchar "
-        f"as _reason, null::varchar as _message, to_json([{_cells(width)}])::varchar as _raw_row "
-        f"from read_parquet({literal(str(staged))}, file_row_number = true))"
+
+def read_malformed(con: duckdb.DuckDBPyConnection, mended: Mended) -> None:
+    """Read what the malformed rows of a mended file were into the temporary table `malformed`."""
+    names = ("_row_number", "_line_number", "_reason", "_message", "_raw_row")
+    select = ", ".join(
+        f"cell[{position}]{'::bigint' if position <= 2 else ''} as {name}"
+        for position, name in enumerate(names, 1)
+    )
+    con.execute(
+        f"create or replace temp table malformed as select {select} from "
+        + _json_lines(mended.malformed, mended.longest)
     )
 
 
@@ -86,7 +67,7 @@ def stage_sheet(
         width,
         staged,
     )
-    return _with_raw_rows(staged, width)
+    return f"read_parquet({literal(str(staged))})"
 
 
 def stage_json(
@@ -108,19 +89,12 @@ def stage_json(
         f"read_parquet({literal(str(staged))})",
         {column.name: f"c{position}" for position, column in enumerate(exported.columns)},
         f"c{width - 1}",
+        raw_row="_raw_row",
+        reason="_reason",
+        message="_message",
+        line_number="_line_number",
     )
     return relation, layout
-
-
-def _cells(width: int) -> str:
-    return ", ".join(f"c{position}" for position in range(width))
-
-
-def _with_raw_rows(staged: Path, width: int) -> str:
-    return (
-        f"(select * replace (coalesce(_raw_row, to_json([{_cells(width)}])::varchar) as _raw_row) "
-        f"from read_parquet({literal(str(staged))}))"
-    )
 
 
 def _json_rows(

@@ -8,7 +8,7 @@ converts its cells. Does not: deciding it (`decisions`), which rows are set asid
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from orchestration.lib.contracts import Column, DateOrder, ExportObject
@@ -18,6 +18,7 @@ from orchestration.lib.reading.spellings import (
     EXPONENT,
     FALSE,
     ISO_FORM,
+    MONTHS,
     NARROW,
     PLAIN,
     SCIENTIFIC,
@@ -70,6 +71,25 @@ class Reading:
     def is_checked(self) -> bool:
         """Tell whether not every text is a value of the column."""
         return self.is_key or self.column.type != "text"
+
+    def reads_alike(self, other: "Reading") -> bool:
+        """Tell whether all that the other one reads means the same in this one.
+
+        It may read more: other spellings, in other forms.
+        """
+        if other.plain and not self.plain:
+            canonical = self.decimal != "," and not self.percent and not self.strict
+            return canonical and self.timezone == other.timezone
+        same = replace(
+            self,
+            spellings=other.spellings,
+            nulls=other.nulls,
+            forms=other.forms,
+            how=other.how,
+            confidence=other.confidence,
+            warning=other.warning,
+        )
+        return set(other.spellings) <= set(self.spellings) and same == other
 
     def expected(self) -> str:
         """Say what a cell that is not of its type should have been."""
@@ -199,12 +219,8 @@ class Reading:
     def _assembled(self, spelling: str, parts: Sequence[str]) -> str:
         """Write the date or time of the parts that a pattern captured in `p`."""
         year = "case when length(p.y) = 2 then if(p.y >= '69', '19', '20') || p.y else p.y end"
-        months = text_list(
-            ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-        )
-        month = (
-            f"coalesce(try_cast(p.m as int), list_position({months}, lower(left(p.m, 3))))::varchar"
-        )
+        named = f"list_position({text_list(MONTHS)}, strip_accents(lower(p.m)))"
+        month = f"coalesce(try_cast(p.m as int), {[*MONTHS.values()]}[{named}])::varchar"
         day = f"{year} || '-' || {month} || '-' || p.d"
         if self.strict and self.date_order and "name" not in spelling and spelling != "ymd":
             # Days and months are mixed up: only what cannot be read the other way round.

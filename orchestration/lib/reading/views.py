@@ -5,21 +5,24 @@ Does not: deciding what is landed.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from orchestration.lib.contracts import PROVENANCE, SOURCE_METADATA, ExportContract, ExportObject
+from orchestration.lib.contracts import (
+    ASIDE_MARK,
+    PROVENANCE,
+    SOURCE_METADATA,
+    ExportContract,
+    ExportObject,
+)
 from orchestration.lib.reading.landing import quarantine_path
 from orchestration.lib.reading.records import FileRecord
 from orchestration.lib.reading.sources import name_without_time
 from orchestration.lib.reading.sql import literal, quoted, text_list
-
-# What the landed files do not say themselves.
-_OF_THE_VIEW = ("_exported_at", "_row_number", "_is_deleted")
 
 
 def create_raw_views(
@@ -91,14 +94,10 @@ def read_input_files(con: duckdb.DuckDBPyConnection, system: str) -> list[FileRe
     return [FileRecord(*map(_as_tuple, row)) for row in found.fetchall()]
 
 
-def _exported_at(files: Sequence[FileRecord]) -> str:
-    """Write the export time; one that the file's rows tell was not known before they were read."""
-    whens = "".join(
-        f" when {literal(r.sha256)} then timestamp {literal(r.exported_at.isoformat(' '))}"
-        for r in files
-        if r.exported_at_source != "file_name"
-    )
-    return f"coalesce(_exported_at, case _content_hash{whens} end)" if whens else "_exported_at"
+def _of_file(of_paths: Mapping[str, str]) -> str:
+    """Write what a row's file says of it, of the values of all files by their paths."""
+    whens = "".join(f" when {literal(path)} then {value}" for path, value in of_paths.items())
+    return f"(case _path{whens} end)"
 
 
 def _as_tuple(value: Any) -> Any:
@@ -240,34 +239,38 @@ def _release_by_name(
 
 def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> str:
     names = [*(column.name for column in exported.columns), SOURCE_METADATA]
-    empty = ", ".join(
-        [
-            *(f"null::varchar as {quoted(name)}" for name in names),
-            *(f"null::{kind} as {name}" for name, (kind, _) in PROVENANCE.items()),
-        ]
-    )
+    empty = ", ".join(f"null::varchar as {quoted(name)}" for name in names)
     if not files:
-        return f"select {empty} where false"
-    paths = text_list(str((raw / str(r.parquet_path)).resolve()) for r in files)
+        provenance = ", ".join(f"null::{kind} as {name}" for name, (kind, _) in PROVENANCE.items())
+        return f"select {empty}, {provenance} where false"
+    of_paths = {str((raw / str(r.parquet_path)).resolve()): r for r in files}
+
+    def of_file(value: Callable[[FileRecord], str]) -> str:
+        return _of_file({path: value(record) for path, record in of_paths.items()})
+
+    exported_at = of_file(lambda r: f"timestamp {literal(r.exported_at.isoformat(' '))}")
     columns = ", ".join(
         [
             *(quoted(name) for name in names),
-            *(name for name in PROVENANCE if name not in _OF_THE_VIEW),
-            f"{_exported_at(files)} as _exported_at",
-            "coalesce(_row_number, file_row_number + 1) as _row_number",
-            f"{_is_deleted(exported, files)} as _is_deleted",
+            f"{of_file(lambda r: literal(r.file_name))} as _file_name",
+            f"{of_file(lambda r: literal(r.sha256))} as _content_hash",
+            f"{exported_at} as _exported_at",
+            "file_row_number + 1 as _row_number",
+            f"{_is_deleted(exported, files, exported_at)} as _is_deleted",
         ]
     )
+    good = f" where {ASIDE_MARK} is null" if any(r.has_marks for r in files) else ""
     # Files lack the columns that are empty in all their rows, and those that the contract did not
     # have when they were landed.
     return (
-        f"select {columns} from (select {empty}, null::bigint as file_row_number where false "
-        "union all by name select * from "
-        f"read_parquet({paths}, union_by_name = true, file_row_number = true))"
+        f"select {columns} from (select {empty}, null::bigint as file_row_number, "
+        "null::varchar as _path where false union all by name select * from "
+        f"read_parquet({text_list(of_paths)}, union_by_name = true, file_row_number = true, "
+        f"filename = '_path'){good})"
     )
 
 
-def _is_deleted(exported: ExportObject, files: Sequence[FileRecord]) -> str:
+def _is_deleted(exported: ExportObject, files: Sequence[FileRecord], exported_at: str) -> str:
     """Write the condition under which a row speaks of a record that is no longer there.
 
     Its own flag says so, or it was exported before the last full export: had that one held the
@@ -283,7 +286,7 @@ def _is_deleted(exported: ExportObject, files: Sequence[FileRecord]) -> str:
         if r.exported_at_source == "file_name" and exported.is_full(r.file_name)
     ]
     if full:
-        conditions.append(f"{_exported_at(files)} < timestamp '{max(full)}'")
+        conditions.append(f"{exported_at} < timestamp '{max(full)}'")
     return " or ".join(conditions) or "false"
 
 
