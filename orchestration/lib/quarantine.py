@@ -30,6 +30,7 @@ _REMEDIES = {
     "malformed_json": "the line is no JSON object",
     "undecodable": "the bytes are not text in the encoding of the file: export it as UTF-8",
     "duplicate_column": "one column occurs twice with different values: rename or drop one",
+    "not_a_record": "export the records without totals, page numbers and notes",
     "repeated_header": "export them one by one, or declare `header_rows`",
     "empty_cell": "fill the cell at the source, or take `not_null` from the column in the contract",
     "bad_type": "correct the value at the source, or the column's type in the contract",

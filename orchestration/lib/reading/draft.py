@@ -15,6 +15,7 @@ import duckdb
 import yaml
 
 from orchestration.lib.contracts import CellType, Column, ExportObject
+from orchestration.lib.reading.spellings import without_accents
 from orchestration.lib.reading.sql import quoted
 
 _KEY_COLUMNS = 8  # that are tried in pairs
@@ -23,14 +24,24 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _IDENTIFYING = {"id", "key", "uuid", "guid", "code", "number", "no", "nr", "sku", "handle"}
 _PART_OF_A_KEY = {"line", "item", "position", "sequence", "version", "date", "day", "month"}
 _CHANGED = {"updated", "update", "modified", "changed", "modstamp", "modification"}
+_CHANGED |= {"geandert", "anderung", "aktualisiert", "modifie", "modificado", "actualizado"}
+_CHANGED |= {"atualizado", "modificato", "aggiornato", "gewijzigd", "更新时间", "修改时间"}
 
 _PERSONAL = {"email", "mail", "phone", "mobile", "cell", "tel", "telephone", "fax", "street"}
 _PERSONAL |= {"address", "ip", "iban", "passport", "ssn", "surname", "firstname", "lastname"}
+_PERSONAL |= {"vorname", "nachname", "telefon", "telefonnummer", "handy", "strasse", "straße"}
+_PERSONAL |= {"anschrift", "adresse", "prenom", "correo", "telefono", "direccion", "apellido"}
+_PERSONAL |= {"apellidos", "cognome", "indirizzo", "sobrenome", "telefone", "endereco"}
+_PERSONAL |= {"voornaam", "achternaam", "telefoon", "adres"}
 _PERSONAL |= {"姓名", "手机", "电话", "邮箱", "地址"}
 _NAME_OF_A_PERSON = {"first", "last", "full", "middle", "given", "family", "maiden"}
 _NAME_OF_A_PERSON |= {"customer", "contact", "person", "member", "user"}
 _DESCRIBING = {"birth", "birthday", "birthdate", "dob", "gender", "sex", "zip", "postcode"}
 _DESCRIBING |= {"postal", "city", "age", "company", "生日", "性别", "城市", "邮编"}
+_DESCRIBING |= {"plz", "ort", "stadt", "geschlecht", "firma", "ville", "ciudad", "cidade", "citta"}
+_DESCRIBING |= {"sexe", "sexo", "postleitzahl", "woonplaats"}
+_BIRTH = {"birth", "birthday", "birthdate", "dob", "生日", "geburtsdatum", "geburtstag"}
+_BIRTH |= {"naissance", "nacimiento", "nascimento", "nascita", "geboortedatum"}
 
 # Of two types of one column, the one that holds the values of both.
 _WIDER: dict[frozenset[CellType], CellType] = {
@@ -102,7 +113,8 @@ def contract_yaml(system: str, objects: Sequence[ExportObject]) -> str:
     return (
         f"# Drafted by crm-warehouse inspect; save as orchestration/defs/raw/{system}/defs.yaml.\n"
         "# Check every key, type and watermark, what is personal (pii), and the mode: `full`\n"
-        "# where each file holds all records, so that absence means deletion.\n"
+        "# where each file holds all records, so that absence means deletion. Times without an\n"
+        "# offset are UTC unless an object names its `timezone`.\n"
         + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
     )
 
@@ -158,7 +170,7 @@ def _name_and_pattern(file_name: str) -> tuple[str, str]:
 def _words(column: Column) -> list[str]:
     """Split the header of a column into words, camel case as well."""
     header = column.aliases[0] if column.aliases else column.name
-    return [word.lower() for word in _WORD.findall(header)]
+    return [word.lower() for word in _WORD.findall(without_accents(header))]
 
 
 def _flags(
@@ -226,7 +238,7 @@ def _personal(column: Column, *, has_people: bool) -> str | None:
     A flag or a time is about a person's mailbox or name, not it.
     """
     words = set(_words(column))
-    if words & {"birth", "birthday", "birthdate", "dob", "生日"}:
+    if words & _BIRTH:
         return "quasi"
     if column.type in ("boolean", "date", "timestamp", "decimal"):
         return None

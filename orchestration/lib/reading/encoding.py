@@ -108,6 +108,7 @@ _SWITCHES = {b"\x1b$)C": "iso2022_kr", b"\x1b$B": "iso2022_jp_ext", b"\x1b$@": "
 # What UTF-7 makes of the plus sign, of characters beyond ASCII and of some signs. A plus sign in a
 # number never stands before what decodes to one of these, in a mailbox (`me+shop@`) hardly ever.
 _SHIFTED = re.compile(rb"\+([A-Za-z0-9+/]*)-?")
+_LONE_PLUS = re.compile(rb"\+(?!-)")
 _SHIFTED_LETTERS = frozenset("".join(_SINGLE_BYTE.values()) + _SIGNS)
 _SHIFTED_SIGNS = frozenset('!"#$%&*;<=>@[\\]^_`{|}~')
 _FEW_SHIFTED = 3  # letters, below which it may be chance
@@ -151,7 +152,7 @@ def decide_encoding(path: Path, exported: ExportObject) -> Encoding:
     valid, bad = _utf8_sequences(path)
     if bad == 0:
         switched = _by_switches(path) if valid == 0 else None
-        return switched or Encoding("utf-8", "all bytes are valid UTF-8", "certain")
+        return switched or _plain_utf8(path, valid)
     if valid >= _VALID_PER_BAD * bad:
         return _damaged_utf8(path, f"{bad:,} bytes are not, {valid:,} sequences beyond ASCII are")
     return _by_likelihood(path, exported)
@@ -233,6 +234,19 @@ def _by_zero_bytes(head: bytes) -> str | None:
             if text.count("\ufffd") * 100 <= len(text):
                 return name
     return None
+
+
+def _plain_utf8(path: Path, valid: int) -> Encoding:
+    """Return UTF-8, with a warning where every plus sign stands as UTF-7 would write it."""
+    warning = None
+    if valid == 0 and path.stat().st_size:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            if data.find(b"+-") >= 0 and not _LONE_PLUS.search(data):
+                warning = (
+                    "a minus follows every plus sign, as UTF-7 writes a plus sign: declare "
+                    "`encoding: utf-7` if these are to be one sign"
+                )
+    return Encoding("utf-8", "all bytes are valid UTF-8", "certain", warning=warning)
 
 
 def _by_switches(path: Path) -> Encoding | None:

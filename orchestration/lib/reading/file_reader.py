@@ -262,6 +262,7 @@ def delimited_relation(
         {name: cell(position) for name, position in columns.matched.items()},
         _metadata({name: cell(position) for name, position in columns.unknown.items()}),
         raw_row=_raw_row(layout.width),
+        texts=_texts(layout.width),
         headers=_headers(layout.headers, columns) if exported.header else {},
     )
 
@@ -310,6 +311,7 @@ def _read_sheet(job: Job, content: Path, record: FileRecord) -> FileRecord:
         {name: cell(position) for name, position in columns.matched.items()},
         _metadata({name: cell(position) for name, position in columns.unknown.items()}),
         raw_row=_raw_row(width),
+        texts=_texts(width),
         headers=_headers(sheet.headers, columns),
         line_number="_line_number",
     )
@@ -489,9 +491,13 @@ def _headers(headers: Sequence[str], columns: Layout) -> dict[str, str]:
     return {name: headers[position] for name, position in columns.matched.items()}
 
 
+def _texts(width: int) -> list[str]:
+    return [f"c{position}" for position in range(width)]
+
+
 def _raw_row(width: int) -> str:
     """Write the expression for a row as a JSON array of its cells."""
-    return f"to_json([{', '.join(f'c{position}' for position in range(width))}])::varchar"
+    return f"to_json([{', '.join(_texts(width))}])::varchar"
 
 
 def _metadata(cells: Mapping[str, str]) -> str:

@@ -206,7 +206,12 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
     columns = tuple(
         c.model_copy(update={"type": kinds.get(c.name, "text")}) for c in as_text.columns
     )
-    return completed(con, landed, as_text.model_copy(update={"columns": columns}))
+    typed = as_text.model_copy(update={"columns": columns})
+    readings = decide(typed, shapes_of(con, landed, cells, typed))
+    orders = {r.date_order for r in readings.values() if r.date_order in ("dmy", "mdy")}
+    is_certain = all(r.confidence == "certain" for r in readings.values() if r.date_order)
+    usual = orders.pop() if len(orders) == 1 and is_certain else None
+    return completed(con, landed, typed.model_copy(update={"usual_date_order": usual}))
 
 
 def _no_table() -> RefusedError:

@@ -7,7 +7,7 @@ every format. Does not: parsing text, rules across files (those are gates).
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 
 from orchestration.lib.contracts import ASIDE_MARK, SOURCE_METADATA, Column, ExportObject
 from orchestration.lib.reading.records import QuarantinedRow
+from orchestration.lib.reading.spellings import GROUP_TOTAL, PAGE, TOTAL
 from orchestration.lib.reading.sql import literal, quoted
 from orchestration.lib.reading.values import Reading, article
 
@@ -33,6 +34,8 @@ _SORTED_HASHES = 20_000_000
 MALFORMED = "malformed"
 NO_METADATA = "null::varchar"
 _EMPTY_ROW = "empty_row"
+_NO_RECORD = "reads like a total, a page number or a note of a report, not like a record"
+_FEW_CELLS = 3  # a row of fewer may be whatever it likes
 # What a mark says, as JSON.
 _MARK = json.dumps(
     {
@@ -51,7 +54,8 @@ class Relation:
 
     `source` is what follows FROM, `cells` a SQL expression per contract column (None: the file does
     not have it), `metadata` one for the other columns as a JSON object, `raw_row` one for the whole
-    row, `headers` the text of the header by contract column. `reason` and `message` are set where
+    row, `headers` the text of the header by contract column, `texts` all cells in the order of the
+    file where people may have laid it out. `reason` and `message` are set where
     the text of a row was malformed, `line_number` where a format knows the lines of its rows.
     """
 
@@ -60,6 +64,7 @@ class Relation:
     metadata: str
     raw_row: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    texts: Sequence[str] = ()
     reason: str = "null::varchar"
     message: str = "null::varchar"
     line_number: str = "null::bigint"
@@ -73,6 +78,23 @@ class Relation:
         if not cells or not any(exported.must_be_filled(column) for column in exported.columns):
             return None
         return f"(coalesce({', '.join(cells)}) is null and {self.metadata_is_empty})"
+
+    def is_no_record(self) -> str | None:
+        """Write the condition under which a row reads like a total, a page number or a note."""
+        if len(self.texts) < _FEW_CELLS:
+            return None
+        has_gaps = " or ".join(f"{text} is null" for text in self.texts)
+        filled = " + ".join(f"({text} is not null)::int" for text in self.texts)
+        first = f"trim(coalesce({', '.join(self.texts)}))"
+
+        def reads_like(pattern: str) -> str:
+            return f"regexp_full_match({first}, {literal(pattern)}, 'i')"
+
+        return (
+            f"(({has_gaps}) and {reads_like(f'{TOTAL}|{GROUP_TOTAL}|{PAGE}')} "
+            f"and ({reads_like(TOTAL)} or {filled} = 1 "
+            f"or ({reads_like(GROUP_TOTAL)} and 2 * ({filled}) <= {len(self.texts)})))"
+        )
 
     @property
     def metadata_is_empty(self) -> str:
@@ -338,6 +360,12 @@ def _mark(
         whens.append(
             f"when {empty} then {{'column_name': null::varchar, 'value': null::varchar, "
             f"'reason': {literal(_EMPTY_ROW)}, 'message': ''}}"
+        )
+    if no_record := relation.is_no_record():
+        conditions.append(no_record)
+        whens.append(
+            f"when {no_record} then {{'column_name': null::varchar, 'value': null::varchar, "
+            f"'reason': 'not_a_record', 'message': {literal(_NO_RECORD)}}}"
         )
     for p in problems:
         conditions.append(p.condition)

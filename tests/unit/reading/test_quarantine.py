@@ -238,3 +238,35 @@ def test_two_versions_of_a_record_in_one_file_both_land_when_their_times_differ(
         (3, "duplicate_key"),
         (4, "duplicate_key"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("row", "is_set_aside"),
+    [
+        ("Subtotal,,30", True),
+        ("North Total,,30", True),
+        ("Page 1 of 2,,", True),
+        ("第 3 页,,", True),
+        ("Zwischensumme,,30", True),
+        ("© 2026 Company,,", True),
+        ("Total,x,30", False),  # every cell is filled: a name like any other
+        ("Totally,,30", False),
+        ("North Total,x,30", False),
+        ("Page 1 of 2,x,", False),
+        ("x,,", False),
+    ],
+)
+def test_totals_and_page_numbers_within_a_table_are_no_records(
+    shop: Shop, row: str, is_set_aside: bool
+) -> None:
+    """A table without a key has nothing else to tell them by."""
+    columns = [{"name": "region"}, {"name": "note"}, {"name": "amount", "type": "decimal"}]
+    shop.put("orders.csv", f"region,note,amount\nNorth,a,10\n{row}\nSouth,b,20\n")
+    (record,) = shop.land(columns=columns, key=[], watermark=None)
+    assert (record.rows_loaded, record.rows_quarantined) == ((2, 1) if is_set_aside else (3, 0))
+    rows = shop.rows([record], "region, _row_number", columns=columns, key=[], watermark=None)
+    assert rows[0] == ("North", 1)
+    assert rows[-1] == ("South", 3)
+    if is_set_aside:
+        (aside,) = shop.quarantine([record])
+        assert (aside["reason"], aside["line_number"]) == ("not_a_record", 3)
