@@ -93,7 +93,7 @@ class Relation:
         return (
             f"(({has_gaps}) and {reads_like(f'{TOTAL}|{GROUP_TOTAL}|{PAGE}')} "
             f"and ({reads_like(TOTAL)} or {filled} = 1 "
-            f"or ({reads_like(GROUP_TOTAL)} and 2 * ({filled}) <= {len(self.texts)})))"
+            f"or ({reads_like(GROUP_TOTAL)} and 2 * ({filled}) <= {len(self.texts) + 1})))"
         )
 
     @property

@@ -5,7 +5,7 @@ Does not: deciding what is landed.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -92,12 +92,6 @@ def read_input_files(con: duckdb.DuckDBPyConnection, system: str) -> list[FileRe
         [system],
     )
     return [FileRecord(*map(_as_tuple, row)) for row in found.fetchall()]
-
-
-def _of_file(of_paths: Mapping[str, str]) -> str:
-    """Write what a row's file says of it, of the values of all files by their paths."""
-    whens = "".join(f" when {literal(path)} then {value}" for path, value in of_paths.items())
-    return f"(case _path{whens} end)"
 
 
 def _as_tuple(value: Any) -> Any:
@@ -243,34 +237,35 @@ def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> s
     if not files:
         provenance = ", ".join(f"null::{kind} as {name}" for name, (kind, _) in PROVENANCE.items())
         return f"select {empty}, {provenance} where false"
-    of_paths = {str((raw / str(r.parquet_path)).resolve()): r for r in files}
-
-    def of_file(value: Callable[[FileRecord], str]) -> str:
-        return _of_file({path: value(record) for path, record in of_paths.items()})
-
-    exported_at = of_file(lambda r: f"timestamp {literal(r.exported_at.isoformat(' '))}")
+    paths = {str((raw / str(r.parquet_path)).resolve()): r for r in files}
+    whens = "".join(
+        f" when {literal(path)} then {{'name': {literal(r.file_name)}, "
+        f"'hash': {literal(r.sha256)}, "
+        f"'exported_at': timestamp {literal(r.exported_at.isoformat(' '))}}}"
+        for path, r in paths.items()
+    )
     columns = ", ".join(
         [
             *(quoted(name) for name in names),
-            f"{of_file(lambda r: literal(r.file_name))} as _file_name",
-            f"{of_file(lambda r: literal(r.sha256))} as _content_hash",
-            f"{exported_at} as _exported_at",
+            "(_file).name as _file_name",
+            "(_file).hash as _content_hash",
+            "(_file).exported_at as _exported_at",
             "file_row_number + 1 as _row_number",
-            f"{_is_deleted(exported, files, exported_at)} as _is_deleted",
+            f"{_is_deleted(exported, files)} as _is_deleted",
         ]
     )
     good = f" where {ASIDE_MARK} is null" if any(r.has_marks for r in files) else ""
     # Files lack the columns that are empty in all their rows, and those that the contract did not
     # have when they were landed.
     return (
-        f"select {columns} from (select {empty}, null::bigint as file_row_number, "
-        "null::varchar as _path where false union all by name select * from "
-        f"read_parquet({text_list(of_paths)}, union_by_name = true, file_row_number = true, "
-        f"filename = '_path'){good})"
+        f"select {columns} from (select *, case _path{whens} end as _file from "
+        f"(select {empty}, null::bigint as file_row_number, null::varchar as _path where false "
+        f"union all by name select * from read_parquet({text_list(paths)}, "
+        f"union_by_name = true, file_row_number = true, filename = '_path')){good})"
     )
 
 
-def _is_deleted(exported: ExportObject, files: Sequence[FileRecord], exported_at: str) -> str:
+def _is_deleted(exported: ExportObject, files: Sequence[FileRecord]) -> str:
     """Write the condition under which a row speaks of a record that is no longer there.
 
     Its own flag says so, or it was exported before the last full export: had that one held the
@@ -286,7 +281,7 @@ def _is_deleted(exported: ExportObject, files: Sequence[FileRecord], exported_at
         if r.exported_at_source == "file_name" and exported.is_full(r.file_name)
     ]
     if full:
-        conditions.append(f"{exported_at} < timestamp '{max(full)}'")
+        conditions.append(f"(_file).exported_at < timestamp '{max(full)}'")
     return " or ".join(conditions) or "false"
 
 
