@@ -149,10 +149,17 @@ def _invoke(
     failed = [result for result in results if result.status in ("error", "fail")]
     if failed or not outcome.success:
         raise DbtError(
-            "\n".join(f"dbt: {result.node.name}: {result.message}" for result in failed)
+            "\n".join(f"dbt: {result.node.name}: {_told(result.message)}" for result in failed)
             or f"dbt {arguments[0]} failed without naming a model"
         )
     return results
+
+
+def _told(message: str | None) -> str:
+    """Leave out of a message of dbt by which macros it came about."""
+    lines = str(message).splitlines()
+    calls = ("> in macro ", "> called by ")
+    return "\n".join(line for line in lines if not line.strip().startswith(calls)).rstrip()
 
 
 @contextmanager

@@ -46,7 +46,7 @@ _MOST = 0.8  # of the cells of a sample
 _FEW_ENDS = 3
 _HABIT = 0.95
 # Rows from which on a column of numbers is known to be one.
-_FEW_NUMBERS = 5
+_FEW_NUMBERS = 3
 _FEW_MISFITS = 8  # rows of the sample; fewer that do not fit are set aside one by one
 PREAMBLE = 60  # records among which a header is looked for
 _TAIL = 1 << 16
@@ -299,6 +299,10 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
         and c.dialect.delimiter != best.dialect.delimiter
         and best.matches > 1
     ]
+    kept = re.compile(f'(?:^|{re.escape(best.dialect.delimiter)})"')
+    is_kept = exported.quote is None and best.dialect.quote != '"'
+    if is_kept and any(kept.search(line) for line in sample):
+        warnings.append("cells that begin with a double quote keep it: no quoting by it fits")
     return replace(best, how=how, warnings=tuple(dict.fromkeys(warnings)))
 
 

@@ -305,3 +305,19 @@ def test_a_file_without_rows_says_so(shop: Shop) -> None:
     record, rows = read(shop, ",".join(str(name) for name in HEADER) + "\n")
     assert not rows
     assert record.message == "the file holds no row"
+
+
+def test_a_quote_that_is_kept_is_told(shop: Shop) -> None:
+    """Incident to prevent: `"d"x` landed with its quotes, without a word."""
+    shop.put("orders.csv", 'order_id,amount,note\n1,2,"d"x\n2,3,e\n3,4,f\n')
+    (record,) = shop.land()
+    assert record.quote != '"'
+    assert "cells that begin with a double quote keep it" in str(record.message)
+
+
+def test_units_are_told_from_rows_in_a_small_file(shop: Shop) -> None:
+    text = "order_id,amount,quantity\nno,kg,pcs\n1,2,3\n4,5,6\n7,8,9\n2,3,4\n5,6,7\n"
+    columns = [{"name": name} for name in ("order_id", "amount", "quantity")]
+    shop.put("orders.csv", text)
+    (record,) = shop.land(columns=columns, key=[], watermark=None)
+    assert (record.rows_loaded, record.rows_quarantined) == (5, 1)
