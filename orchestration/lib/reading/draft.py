@@ -29,7 +29,7 @@ _CHANGED |= {"atualizado", "modificato", "aggiornato", "gewijzigd", "更新时�
 
 _PERSONAL = {"email", "mail", "phone", "mobile", "cell", "tel", "telephone", "fax", "street"}
 _PERSONAL |= {"address", "ip", "iban", "passport", "ssn", "surname", "firstname", "lastname"}
-_PERSONAL |= {"vorname", "nachname", "telefon", "telefonnummer", "handy", "strasse", "straße"}
+_PERSONAL |= {"vorname", "nachname", "telefon", "telefonnummer", "handy", "strasse"}
 _PERSONAL |= {"anschrift", "adresse", "prenom", "correo", "telefono", "direccion", "apellido"}
 _PERSONAL |= {"apellidos", "cognome", "indirizzo", "sobrenome", "telefone", "endereco"}
 _PERSONAL |= {"voornaam", "achternaam", "telefoon", "adres"}

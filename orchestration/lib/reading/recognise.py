@@ -8,7 +8,6 @@ values have. Belongs here: the dry run, the draft. Does not: how files are read,
 import json
 import re
 import tempfile
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -35,6 +34,7 @@ from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import sniff_sheet
 from orchestration.lib.reading.siblings import following, noted, taken_order
 from orchestration.lib.reading.sources import Source, digest, unpacked
+from orchestration.lib.reading.spellings import without_accents
 from orchestration.lib.reading.sql import literal, quoted
 
 _JSON_RECORDS = 200  # from which the keys of a JSON file are collected
@@ -264,6 +264,6 @@ def _object(name: str, source: Source, headers: Sequence[str]) -> ExportObject:
 
 
 def _slug(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = without_accents(text).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
     return slug if re.match("[a-z]", slug) else ""

@@ -56,8 +56,9 @@ _MONTHS = (
 
 
 def without_accents(text: str) -> str:
-    """Leave letters without their accents."""
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    """Leave letters without their accents, and ß as ss."""
+    letters = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
+    return "".join(c for c in letters if not unicodedata.combining(c))
 
 
 # Name of a month in lower case and without accents → its number.

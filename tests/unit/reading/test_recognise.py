@@ -141,3 +141,23 @@ def test_a_real_file_written_otherwise_lands_alike(
     expected = [(row[0], row[won], row[revenue]) for row in rows]
     assert [(key, time) for key, time, _ in landed] == [(key, time) for key, time, _ in expected]
     assert [float(money) for *_, money in landed] == [float(money) for *_, money in expected]
+
+
+def test_a_draft_knows_words_of_other_languages(shop: Shop) -> None:
+    text = (
+        "Kartennummer;Vorname;Geburtsdatum;PLZ;Straße;Geändert am\n"
+        "K100;Anna;12.03.1985;01067;Am Markt 1;03.10.2026\n"
+        "K101;Jörg;28.11.1990;04109;Gasse 2;14.10.2026\n"
+    )
+    path = shop.put("Kunden_2026-10-31.csv", text)
+    found = recognise(Source(path, path.name), None)
+    drafted = found.exported
+    assert drafted is not None
+    assert {c.name: c.pii for c in drafted.columns if c.pii} == {
+        "vorname": "direct",
+        "strasse": "direct",
+        "geburtsdatum": "quasi",
+        "plz": "quasi",
+    }
+    assert (drafted.key, drafted.watermark) == (("kartennummer",), "geandert_am")
+    assert (drafted.name, drafted.usual_date_order) == ("kunden", "dmy")
