@@ -27,7 +27,8 @@ SCALED_AGE = 10.0
 
 _BLOCK = 1 << 15  # rows per block: the working arrays of a block stay in the processor's cache
 _LARGEST_STEP = 1.5  # in log-parameters; a full step from far away would overshoot into overflow
-_MOST_STEPS = 200
+_MOST_STEPS = 100  # made-up and real companies need five to thirty
+_MOST_HALVINGS = 20  # a step of a millionth that still does not gain is none
 _GAIN_AT_END = 1e-9  # expected gain of log-posterior below which the optimum is reached
 
 
@@ -96,7 +97,7 @@ def maximise(
         step *= min(1.0, _LARGEST_STEP / float(np.abs(step).max()))
         # Rounding of a sum over all customers, below which "worse" means nothing.
         noise = 1e-13 * abs(posterior)
-        for _ in range(40):
+        for _ in range(_MOST_HALVINGS):
             candidate = _log_scale(log_likelihood(np.exp(point + step)), point + step, precision)
             if candidate[0] >= posterior - noise:
                 break

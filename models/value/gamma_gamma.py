@@ -119,7 +119,8 @@ def expected_mean_spend(
     x = np.atleast_1d(np.asarray(frequency, dtype=np.float64))
     spend = np.atleast_1d(np.asarray(mean_spend, dtype=np.float64))
     usable = usable_spend(x, spend)
-    count, total = np.where(usable, x, 0.0), np.where(usable, x * spend, 0.0)
+    count = np.where(usable, x, 0.0)
+    total = count * np.where(usable, spend, 0.0)  # spend that is not usable may be infinite
     if not fit.usable:
         return (fit.observed_mean + total) / (1.0 + count)
     p, q, gamma = fit.fit.parameters.values()

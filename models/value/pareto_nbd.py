@@ -118,7 +118,10 @@ def draw_purchases(
 ) -> Array:
     """Draw the number of purchases in (T, T + horizon], given that there is at least one.
 
-    The first one comes from the NBD, kept with the probability of surviving to it (rejection).
+    The density of the first one, u days from now, is that of the NBD times that of still being
+    active, (alpha+T+u)^-(r+x+1) (beta+T+u)^-s up to a factor. It is drawn from either of both and
+    kept with the probability of the other (rejection): from the one that falls off first, as most
+    of what the other gives would be thrown away.
     """
     r, alpha, s, beta = fit.parameters.values()
     frequency, age = np.broadcast_arrays(frequency, age)
@@ -126,8 +129,19 @@ def draw_purchases(
     open_rows = np.ones(frequency.shape, dtype=np.bool_)
     while open_rows.any():
         x, T = frequency[open_rows], age[open_rows]
-        proposal = draw_first_purchase(r, alpha, x, T, horizon, generator)
-        kept = generator.random(len(x)) < np.exp(-s * np.log1p(proposal / (beta + T)))
+        soon = np.minimum((alpha + T) / (r + x), horizon)
+        gone = np.minimum((beta + T) / max(s - 1.0, 1e-9), horizon)
+        buys_first = s * np.log1p(soon / (beta + T)) <= (r + x + 1) * np.log1p(gone / (alpha + T))
+        proposal = np.where(
+            buys_first,
+            draw_first_purchase(r, alpha, x, T, horizon, generator),
+            _draw_while_active(s, beta + T, horizon, generator),
+        )
+        kept = np.log(generator.random(len(x))) < np.where(
+            buys_first,
+            -s * np.log1p(proposal / (beta + T)),
+            -(r + x + 1) * np.log1p(proposal / (alpha + T)),
+        )
         chosen = np.flatnonzero(open_rows)[kept]
         first.flat[chosen] = proposal[kept]
         open_rows.flat[chosen] = False
@@ -137,6 +151,21 @@ def draw_purchases(
     drawn: Array = 1.0 + generator.poisson(rate * np.minimum(lifetime, horizon - first)).astype(
         np.float64
     )
+    return drawn
+
+
+def _draw_while_active(
+    s: float, scale: Array, horizon: float, generator: np.random.Generator
+) -> Array:
+    """Draw a time in (0, horizon] with density proportional to (scale + u)^-s, by inversion."""
+    growth = np.log1p(horizon / scale)
+    share = generator.random(len(scale))
+    power = (1.0 - s) * growth
+    # log((scale + u) / scale), the fraction of growth that has passed; s = 1 is no special case
+    near = np.abs(power) < 1e-9
+    bounded = np.where(near, 1.0, np.minimum(power, 700.0))
+    passed = np.where(near, share, np.log1p(share * np.expm1(bounded)) / bounded)
+    drawn: Array = np.minimum(scale * np.expm1(passed * growth), horizon)
     return drawn
 
 
@@ -201,7 +230,8 @@ def _log_integrand(
     decay = (c + d - 1)[:, None]
     ratio = ((alpha + start) / (beta + start))[:, None]
     alpha_growth = nodes / decay
-    beta_growth = alpha_growth + np.log1p((ratio - 1) * -np.expm1(-alpha_growth))
+    # a sum of positive terms: nothing cancels where alpha and beta are many orders apart
+    beta_growth = alpha_growth + np.log(np.exp(-alpha_growth) - ratio * np.expm1(-alpha_growth))
     logs = (1 - c)[:, None] * alpha_growth - d[:, None] * beta_growth + log_weights - np.log(decay)
     return logs, logs.max(axis=1, keepdims=True), alpha_growth, beta_growth
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.value import gamma_gamma, transactions
+from models.value.fitting import Fit
 from models.value.scoring import CustomerScores, score_customers
 from models.value.status import Status
 from tests.unit.models.value_model_data import Array, MadeUp, simulate
@@ -113,6 +114,87 @@ def test_trap_ends_in_finite_scores(name: str, model: str) -> None:
     assert (scores.predicted_value_90d <= scores.predicted_value_365d * (1 + 1e-12)).all()
     assert all(np.isfinite(list(scores.fit.parameters.values())))
     assert all(np.isfinite(list(scores.fit.standard_errors.values())))
+
+
+def extremes(seed: int) -> Trap:
+    """Draw customers as nobody has met them: ages of minutes and decades, whales, broken rows."""
+    generator = np.random.default_rng(seed)
+    n = int(generator.choice([1, 2, 7, 49, 51, 300]))
+    age = np.exp(generator.uniform(-3, 9, n))
+    if generator.random() < 0.5:
+        age = np.floor(age)
+    x = np.minimum(generator.geometric(generator.choice([0.9, 0.3, 0.01]), n) - 1, 2000).astype(
+        float
+    )
+    x[(generator.random(n) < generator.choice([0.0, 0.5, 0.99])) | (age == 0)] = 0.0
+    t = np.where(x > 0, age * generator.beta(*generator.choice([0.05, 1.0, 20.0], 2), n), 0.0)
+    spend = np.exp(
+        generator.normal(generator.choice([-12, 3, 15]), generator.choice([1e-9, 1, 6]), n)
+    )
+    broken = np.where(
+        generator.random(n) < generator.choice([0.0, 0.05, 0.5]), generator.integers(1, 7, n), 0
+    )
+    x = np.where(broken == 1, np.nan, x)
+    x = np.where(broken == 2, x + 0.5, x)
+    t = np.where(broken == 3, age + 1, t)
+    age = np.where(broken == 4, -age - 1, age)
+    spend = np.where(broken == 5, -spend, spend)
+    return Trap(x, t, age, np.where(broken == 6, np.inf, spend), {str(each) for each in Status})
+
+
+@pytest.mark.parametrize("model", transactions.MODELS)
+@pytest.mark.parametrize("seed", range(5))
+def test_extremes_end_in_finite_scores(seed: int, model: str) -> None:
+    """Infinite spend once warned, and alpha and beta many orders apart once ended in NaN."""
+    trap = extremes(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = score(trap, model)
+    for field in fields(CustomerScores):
+        values = getattr(scores, field.name)
+        if isinstance(values, np.ndarray) and values.dtype == np.float64:
+            assert np.isfinite(values).all() and (values >= 0).all(), field.name
+    assert (scores.probability_alive <= 1).all()
+    for horizon in ("90d", "365d", "lifetime"):
+        low, value, high = (
+            getattr(scores, f"predicted_value_{horizon}{end}") for end in ("_low", "", "_high")
+        )
+        assert (low <= value).all() and (value <= high).all()
+    assert set(scores.model_status.tolist()) <= trap.expected
+    assert all(np.isfinite(list(scores.fit.standard_errors.values())))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        (0.55, 10.6, 0.6, 11.7),
+        (0.55, 1000.0, 3.0, 1.0),
+        (2.0, 500.0, 1.0, 0.01),
+        (0.3, 1.0, 5.0, 2.0),
+        (1.0, 1e4, 0.5, 1e-3),
+        (1.0, 0.1, 40.0, 0.01),
+    ],
+)
+def test_drawn_purchases_have_the_expected_mean(parameters: tuple[float, ...]) -> None:
+    """Where nearly everybody leaves first, drawing from purchases alone never came to an end."""
+    names = transactions.MODELS["pareto_nbd"].NAMES
+    fit = Fit(
+        "pareto_nbd",
+        dict(zip(names, parameters, strict=True)),
+        {},
+        np.zeros((0, 0)),
+        0.0,
+        0.0,
+        Status.OK,
+    )
+    for x, age in ((0.0, 5.0), (3.0, 20.0)):
+        one, n = (np.array([x]), np.array([age])), 40_000
+        drawn = transactions.draw_purchases(
+            fit, np.full(n, x), np.full(n, age), 39.0, np.random.default_rng(1)
+        )
+        mean = transactions.expected_purchases_if_alive(fit, *one, 39.0)[0]
+        mean /= transactions.probability_of_purchase_if_alive(fit, *one, 39.0)[0]
+        assert drawn.mean() == pytest.approx(mean, abs=4 * drawn.std() / np.sqrt(n) + 1e-9)
 
 
 @pytest.mark.parametrize("name", TRAPS)
