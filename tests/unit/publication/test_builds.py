@@ -48,10 +48,12 @@ def build_and_promote(home: Home, build_id: str, value: int) -> None:
     promote(home, build_id)
 
 
-def test_the_first_build_starts_without_a_database(home: Home) -> None:
+def test_the_first_build_starts_with_an_empty_database(home: Home) -> None:
     folder = begin_build(home, "b1")
     assert folder == home.builds / "b1"
-    assert list(folder.iterdir()) == []
+    assert [path.name for path in folder.iterdir()] == ["warehouse.duckdb"]
+    with duckdb.connect(folder / "warehouse.duckdb", read_only=True) as con:
+        assert con.execute("from duckdb_tables()").fetchall() == []
 
 
 def test_promotion_makes_the_build_the_last_good_warehouse(home: Home) -> None:
