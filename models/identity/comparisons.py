@@ -57,10 +57,18 @@ def _misprinted(column: str, most: int) -> str:
     return f"damerau_levenshtein({column}_l, {column}_r) <= {most}"
 
 
-_SWAPPED = (
-    "coalesce((given_name_l = family_name_r and family_name_l = given_name_r)"
+def _holds(condition: str) -> str:
+    """Return SQL that is false where the condition is unknown.
+
+    Not `coalesce`: DuckDB skips what `and` and `or` need no more only in the condition of a case.
+    """
+    return f"(case when {condition} then true else false end)"
+
+
+_SWAPPED = _holds(
+    "(given_name_l = family_name_r and family_name_l = given_name_r)"
     " or (jaro_winkler_similarity(given_name_l, family_name_r) >= 0.88"
-    " and jaro_winkler_similarity(family_name_l, given_name_r) >= 0.88), false)"
+    " and jaro_winkler_similarity(family_name_l, given_name_r) >= 0.88)"
 )
 _SAME_PLACE = (  # New York is New York City
     "(postal_code_l = postal_code_r or city_l = city_r or starts_with(city_l, city_r || ' ')"
@@ -124,8 +132,11 @@ _EMAIL = Attribute(
     "email",
     ("email", "work_domain"),
     f"{_either_null('email')} and coalesce(work_domain_l != work_domain_r, true) "
-    f"or coalesce(email_name_l != email_name_r and {_alike('email_name', 0.90)} "
-    f"and not {_MISPRINTED_MAILBOX} and {_IS_NAMED_ALIKE}, false)",
+    "or "
+    + _holds(
+        f"email_name_l != email_name_r and {_alike('email_name', 0.90)} "
+        f"and not {_MISPRINTED_MAILBOX} and {_IS_NAMED_ALIKE}"
+    ),
     (
         Level("same", "email_l = email_r", 0.60),
         Level("misprint in the mailbox", _MISPRINTED_MAILBOX, 0.05),
