@@ -20,6 +20,7 @@ class Level:
     least_frequency: float = 0.0005  # a name that occurs once may be a misprint of two people's
     needs: str | None = None  # column without which the level cannot occur
     bits: float | None = None  # weight where random pairs would count what another attribute counts
+    at_most: str | None = None  # level that says more: random pairs hardly ever show this one
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,13 @@ PERSON = Grain(
             (
                 Level("same", "given_name_l = given_name_r", 0.70, "given_name"),
                 Level("swapped with the family name", _SWAPPED, 0.02),
-                Level("nickname", "list_has_any(name_forms_l, name_forms_r)", 0.05),
+                Level(
+                    "nickname",
+                    "list_has_any(name_forms_l, name_forms_r)",
+                    0.05,
+                    frequency_of="given_name",
+                    at_most="same",
+                ),
                 Level("similar", _alike("given_name", 0.88), 0.12),
                 Level(
                     "distantly similar",
@@ -373,8 +380,8 @@ ORGANISATION = Grain(
     least_attributes=1,  # a firm's name alone tells much
 )
 
-# People of one household agree in nearly all but the given name. Twins agree in the birth date
-# too, which is why a similar mailbox or the same id must speak for the pair.
+# People of one household agree in nearly all but the given name. Twins agree in the birth date too:
+# several records that bear each of the two names tell them; a single one may be a misprint.
 HOUSEHOLD = """
     a.given_name is not null and b.given_name is not null
     and a.given_name != coalesce(b.family_name, '') and b.given_name != coalesce(a.family_name, '')
@@ -382,7 +389,8 @@ HOUSEHOLD = """
     and jaro_winkler_similarity(a.given_name, b.given_name) < 0.75
     and least(length(a.given_name), length(b.given_name)) > 1
     and (a.birth_date is null or b.birth_date is null
-         or damerau_levenshtein(a.birth_date, b.birth_date) > 1)
+         or damerau_levenshtein(a.birth_date, b.birth_date) > 1
+         or least(a.count_born_alike, b.count_born_alike) > 1)
     and (a.national_id is null or b.national_id is null or a.national_id != b.national_id)
 """
 
@@ -406,6 +414,12 @@ NAMES_ONLY = """
     and not coalesce(a.postal_code = b.postal_code, false)
     and not coalesce(a.phone = b.phone, false)
 """
+# Each has a mailbox, or a phone, of their own.
+REACHED_ELSEWHERE = "coalesce(a.email != b.email, false) or coalesce(a.phone != b.phone, false)"
+SAYS_MORE = (
+    "(coalesce({0}.email, {0}.phone, {0}.birth_date, {0}.street, {0}.postal_code, {0}.national_id)"
+    " is not null)"
+)
 BEYOND_NAMES = ("birth_date", "email", "national_id")
 
 # What these refuse, no third record brings together: of 1,438 such pairs in samples and in made-up

@@ -28,6 +28,8 @@ from models.identity.comparisons import (
     NAMESAKES,
     ORGANISATION,
     PERSON,
+    REACHED_ELSEWHERE,
+    SAYS_MORE,
     STREET_WORDS,
     TENANTS,
     Attribute,
@@ -52,9 +54,11 @@ LARGEST_FIRM = 0.01  # share of the mailboxes; a domain of more is a mail provid
 UNSEEN = 1e-9  # u before sampling; what no random pair shows keeps it
 DIGITS = 6
 LEAST_PROBABILITY = 0.01  # pairs below it count for nothing when the prior is corrected
-# Bits from which names alone will do. Given and family name go together by culture, which the model
-# does not know: of pairs with 0 to 3 bits 31 to 70 in 100 were one person, with 3 to 5 bits 82.
-RARE_NAMES = 3.5
+# Bits from which names alone will do, where nothing else can be held against them: of such pairs 88
+# to 100 in 100 were one person. Where the two are reached in different ways it was every tenth.
+RARE_NAMES = 3.0
+# Where one is nothing but a name it would bring together all who bear it: half of those pairs.
+VERY_RARE_NAMES = 6.0
 PRIOR_ITERATIONS = 20  # later ones move it by less than a thousandth of a bit
 
 
@@ -169,6 +173,9 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pd.Dat
                 ) as mailboxes using (record_number)
             )
             select *,
+                   count(*) over (
+                       partition by given_name, family_name, birth_date
+                   ) as count_born_alike,
                    regexp_replace(email_name, '[^0-9]', '', 'g') as mailbox_digits,
                    contains(regexp_replace(email_name, '[^a-z]', '', 'g'), family_name)
                        as is_mailbox_name,
@@ -320,13 +327,7 @@ def _train(
     sampled = min(count, SAMPLE_RECORDS)
     random_pairs = sampled * (sampled - 1) / 2
     observed = _observed(sampler)
-    known = {
-        (attribute.name, level.name): level.bits
-        for attribute in attributes
-        for level in attribute.levels
-        if level.bits is not None
-    }
-    start = _without_matches(expected, observed, prior, random_pairs, known)
+    start = _without_matches(expected, observed, prior, random_pairs, attributes)
     counts = {key: PRIOR_PAIRS * m for key, (m, _) in expected.items()}
     for columns in grain.training:
         if filled.issuperset(columns):
@@ -337,7 +338,7 @@ def _train(
     for (attribute, _), pairs in counts.items():
         totals[attribute] += pairs
     learnt = {key: (pairs / totals[key[0]], UNSEEN) for key, pairs in counts.items()}
-    return _without_matches(learnt, observed, prior, random_pairs, known), prior
+    return _without_matches(learnt, observed, prior, random_pairs, attributes), prior
 
 
 def _trained_on(
@@ -404,24 +405,30 @@ def _without_matches(
     observed: Mapping[tuple[str, str], float],
     prior: float,
     random_pairs: float,
-    known: Mapping[tuple[str, str], float],
+    attributes: Sequence[Attribute],
 ) -> _Parameters:
-    """Return the parameters with u of pairs of two customers; `known` are weights in bits.
+    """Return the parameters with u of pairs of two customers.
 
     Random pairs hold a share `prior` of matches, which is most of the agreement on a birth date
     in small data: observed = prior * m + (1 - prior) * u. What was never observed counts as half
-    an observation.
+    an observation. Levels whose weight is known, or bounded by another's, take u from that.
     """
     least = 0.5 / random_pairs
-    corrected = {}
-    for key, (m, _) in parameters.items():
-        u = max((observed[key] - prior * m) / (1 - prior), 0.02 * observed[key], least)
-        if key in known:
-            u = m / 2 ** known[key]
-        corrected[key] = (
-            min(max(round(m, DIGITS), 10**-DIGITS), 1 - 10**-DIGITS),
-            min(float(f"{u:.{DIGITS}g}"), 1 - 10**-DIGITS),
-        )
+    corrected: _Parameters = {}
+    for attribute in attributes:
+        for level in attribute.levels:
+            key = (attribute.name, level.name)
+            m, seen = parameters[key][0], observed[key]
+            u = max((seen - prior * m) / (1 - prior), 0.02 * seen, least)
+            if level.bits is not None:
+                u = m / 2**level.bits
+            if level.at_most is not None:
+                most_m, most_u = corrected[(attribute.name, level.at_most)]
+                u = max(u, m * most_u / most_m)
+            corrected[key] = (
+                min(max(round(m, DIGITS), 10**-DIGITS), 1 - 10**-DIGITS),
+                min(float(f"{u:.{DIGITS}g}"), 1 - 10**-DIGITS),
+            )
     return corrected
 
 
@@ -521,7 +528,8 @@ def _score(
         f"when {TENANTS} then 'names_differ'"
         if grain is ORGANISATION
         else f"when {HOUSEHOLD} then 'household' when {NAMESAKES} then 'birth_dates_differ' "
-        f"when {NAMES_ONLY} {nothing_else} then 'names_only'"
+        f"when {NAMES_ONLY} {nothing_else} then "
+        f"case when {REACHED_ELSEWHERE} then 'reached_elsewhere' else 'names_only' end"
     )
     pairs = con.execute(
         f"""
@@ -531,7 +539,8 @@ def _score(
             match_probability,
             round(match_weight, {DIGITS}) as match_weight,
             {evidence} as evidence,
-            case {guards} end as guard
+            case {guards} end as guard,
+            {SAYS_MORE.format("a")} = {SAYS_MORE.format("b")} as is_balanced
         from {scored.physical_name}
         inner join records as a on record_number_l = a.record_number
         inner join records as b on record_number_r = b.record_number
@@ -544,9 +553,10 @@ def _score(
         pairs["match_weight"] + _prior_error(unguarded, prior, count * (count - 1) / 2)
     ).round(DIGITS)
     pairs["match_probability"] = (1 / (1 + np.exp2(-pairs["match_weight"]))).round(DIGITS)
-    rare = (pairs["guard"] == "names_only") & (pairs["match_weight"] >= RARE_NAMES)
-    pairs.loc[rare, "guard"] = None
-    return pairs[pairs["match_probability"] >= threshold].reset_index(drop=True)
+    least = np.where(pairs["is_balanced"], RARE_NAMES, VERY_RARE_NAMES)
+    pairs.loc[(pairs["guard"] == "names_only") & (pairs["match_weight"] >= least), "guard"] = None
+    likely = pairs["match_probability"] >= threshold
+    return pairs.loc[likely, list(_NO_PAIRS.columns)].reset_index(drop=True)
 
 
 def _prior_error(weights: Floats, prior: float, count_pairs: float) -> float:

@@ -85,6 +85,12 @@ class NameAndAddress(_Strict):
     reliability: Share = 0.95
 
 
+class OnlyOfName(_Strict):
+    """A person's name, for a record that says nothing else, where one customer alone bears it."""
+
+    reliability: Share = 0.9
+
+
 class PersonalIdentifier(SharedIdentifier):
     """An id given to one person; where it is `unique`, two different ones never meet in a customer.
 
@@ -128,6 +134,7 @@ class Identity(_Strict):
     phone: Phone = Phone()
     domain: Domain = Domain()
     name_and_address: NameAndAddress = NameAndAddress()
+    only_of_name: OnlyOfName = OnlyOfName()
     matching: Matching = Matching()
     trusted_systems: tuple[str, ...] = ()
 

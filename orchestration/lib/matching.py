@@ -14,6 +14,7 @@ from orchestration.lib.statistics import Statistics
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
     from models.identity.matching import Matches
 
@@ -65,6 +66,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
 
     from models.identity.clusters import JOINED, Links, cluster_records
     from models.identity.comparisons import TWO_PEOPLE
+    from models.identity.names_alone import ONLY_OF_NAME, only_bearers
 
     settings = company.identity.matching
     found = con.execute("select count(*) from intermediate.int_identity__records").fetchone()
@@ -92,31 +94,31 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
 
     sure = _sure_links(con)
     senior, _ = clusters_of(sure, {})
-    matches = _likeness(con, senior, company)
-    likely = matches.pairs[
-        (matches.pairs["match_probability"] >= settings.match_threshold)
-        & matches.pairs["guard"].isna()
+    records = _records(con, senior, company)
+    matches = _likeness(records, company)
+    likeness = matches.pairs.assign(link_rule="likeness")
+    two_people = {
+        str(guard): (
+            pairs["record_number_a"].to_numpy(np.int64) - 1,
+            pairs["record_number_b"].to_numpy(np.int64) - 1,
+        )
+        for guard, pairs in likeness[likeness["guard"].isin(TWO_PEOPLE)].groupby("guard")
+    }
+    likely = likeness[
+        (likeness["match_probability"] >= settings.match_threshold) & likeness["guard"].isna()
     ]
-    links = pd.concat(
-        [
-            sure,
-            likely[["record_number_a", "record_number_b"]].assign(
-                strength=likely["match_probability"], is_likeness=True
-            ),
-        ],
-        ignore_index=True,
-    )
-    two_people = matches.pairs[matches.pairs["guard"].isin(TWO_PEOPLE)]
-    senior, refused = clusters_of(
-        links,
-        {
-            str(guard): (
-                pairs["record_number_a"].to_numpy(np.int64) - 1,
-                pairs["record_number_b"].to_numpy(np.int64) - 1,
-            )
-            for guard, pairs in two_people.groupby("guard")
-        },
-    )
+    links = pd.concat([sure, _links_by_likeness(likely)], ignore_index=True)
+    senior, refused = clusters_of(links, two_people)
+    names_only = likeness[likeness["guard"] == "names_only"]
+    tied = names_only[only_bearers(records, senior, names_only)]
+    if not tied.empty:
+        likeness.loc[tied.index, "guard"] = None
+        likeness.loc[tied.index, "link_rule"] = ONLY_OF_NAME
+        likeness.loc[tied.index, "match_probability"] = company.identity.only_of_name.reliability
+        # After all other links, which say who the customers are that may bear the name.
+        last = _links_by_likeness(tied).assign(strength=0.0)
+        links = pd.concat([links, last], ignore_index=True)
+        senior, refused = clusters_of(links, two_people)
     vetoed = links.assign(guard=refused).loc[
         refused != JOINED, ["record_number_a", "record_number_b", "is_likeness", "guard"]
     ]
@@ -125,7 +127,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
             "clusters": pd.DataFrame(
                 {"record_number": np.arange(1, count + 1), "senior_record_number": senior}
             ),
-            "likeness": matches.pairs,
+            "likeness": likeness,
             "vetoes": vetoed.drop_duplicates(ignore_index=True),
             "model": matches.parameters,
             "patterns": matches.patterns,
@@ -138,6 +140,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
         {
             "customers": len(np.unique(senior)),
             "pairs_by_likeness": len(likely),
+            "pairs_by_only_name": len(tied),
             "pairs_below_threshold": int(
                 (matches.pairs["match_probability"] < settings.match_threshold).sum()
             ),
@@ -244,16 +247,17 @@ def _unique_ids(con: duckdb.DuckDBPyConnection, company: Company) -> "dict[str, 
     }
 
 
-def _likeness(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company: Company) -> "Matches":
-    """Score what the rules leave open; nothing where company.yml says so."""
+def _links_by_likeness(pairs: "pd.DataFrame") -> "pd.DataFrame":
+    return pairs[["record_number_a", "record_number_b"]].assign(
+        strength=pairs["match_probability"], is_likeness=True
+    )
+
+
+def _records(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company: Company) -> "pa.Table":
+    """Return what the records say that is to be trusted, with the cluster that rules made."""
     import numpy as np
     import pandas as pd
 
-    from models.identity.matching import Options, match_records, no_matches
-
-    settings = company.identity.matching
-    if not settings.enabled:
-        return no_matches("switched_off")
     con.register(
         "senior",
         pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
@@ -262,6 +266,16 @@ def _likeness(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company: Com
         _RECORDS.format(phone_limit=company.identity.phone.limit)
     ).to_arrow_table()
     con.unregister("senior")
+    return records
+
+
+def _likeness(records: "pa.Table", company: Company) -> "Matches":
+    """Score what the rules leave open; nothing where company.yml says so."""
+    from models.identity.matching import Options, match_records, no_matches
+
+    settings = company.identity.matching
+    if not settings.enabled:
+        return no_matches("switched_off")
     return match_records(
         records,
         Options(

@@ -142,6 +142,43 @@ def test_a_household_is_alike_and_guarded(matches: Matches, register: pd.DataFra
     assert pairs.loc[(900, 902), "guard"] == "birth_dates_differ"
 
 
+def test_twins_are_told_by_the_records_that_bear_their_names(register: pd.DataFrame) -> None:
+    """One birth date and home, two names on two records each; one on one record says nothing."""
+    home = register.iloc[8].to_dict() | {"family_name": "moretti", "email": None}
+    anna, paul, stray = (
+        home | {"person": person, "given_name": name}
+        for person, name in ((910, "anna"), (911, "paul"), (910, "gwen"))
+    )
+    grown = pd.concat([register, pd.DataFrame([anna, anna, paul, paul, stray])], ignore_index=True)
+    grown["record_number"] = np.arange(1, len(grown) + 1)
+    found = match_records(as_records(grown), OPTIONS)
+    guards = found.pairs.set_index(["record_number_a", "record_number_b"])["guard"]
+    first = len(register) + 1
+    assert set(guards.loc[[(first + a, first + b) for a in (0, 1) for b in (2, 3)]]) == {
+        "household"
+    }
+    assert guards.loc[[(first + a, first + 4) for a in range(4)]].isna().all()
+
+
+def test_names_alone_say_less_where_the_two_are_reached_elsewhere(register: pd.DataFrame) -> None:
+    name = {"given_name": "ottilie", "family_name": "xanthos", "person": 920}
+    mailbox, phone, another = (
+        name | contact
+        for contact in (
+            {"email": "otti@inbox.example"},
+            {"phone": "+12125550000"},
+            {"email": "x99@other.example"},
+        )
+    )
+    grown = pd.concat([register, pd.DataFrame([mailbox, phone, another])], ignore_index=True)
+    grown["record_number"] = np.arange(1, len(grown) + 1)
+    found = match_records(as_records(grown), dataclasses.replace(OPTIONS, review_threshold=0.01))
+    guards = found.pairs.set_index(["record_number_a", "record_number_b"])["guard"]
+    first = len(register) + 1
+    assert guards[(first, first + 1)] == guards[(first + 1, first + 2)] == "names_only"
+    assert guards[(first, first + 2)] == "reached_elsewhere"
+
+
 def test_a_nickname_is_the_name(matches: Matches, register: pd.DataFrame) -> None:
     pairs = pairs_of(matches, register)
     assert len(pairs[(pairs["one"] == 903) & (pairs["other"] == 903)]) == 1

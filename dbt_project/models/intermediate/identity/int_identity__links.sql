@@ -45,7 +45,7 @@ stated as (
     select
         likeness.record_number_a,
         likeness.record_number_b,
-        'likeness' as link_rule,
+        likeness.link_rule,
         likeness.match_probability as link_score,
         likeness.evidence,
         coalesce(likeness.guard, vetoes.guard) as guard

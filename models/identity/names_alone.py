@@ -1,0 +1,67 @@
+"""Records that say nothing but a name: whose they are, where one customer alone bears it.
+
+Belongs here: what the customers found so far tell of such records, which no pair of two records
+can. Does not: likeness of pairs (`matching`), making clusters (`clusters`).
+"""
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+ONLY_OF_NAME = "only_of_name"
+
+
+def only_bearers(
+    records: pa.Table, senior: npt.NDArray[np.int64], pairs: pd.DataFrame
+) -> npt.NDArray[np.bool_]:
+    """Return which of the pairs tie somebody who is nothing but a name to the only one of it.
+
+    Two records that agree in their names alone may be anybody's; but whoever left a name and
+    nothing else with a company is mostly the customer whom it knows by that name, if it knows one
+    only. Where it knows two, nothing tells whose the record is. Two customers who each say more
+    than a name are never joined by it.
+
+    `records` as for `matching.match_records`; `senior` holds for every record number, from 1, the
+    cluster found so far; `pairs` those that the guard `names_only` refused, with record_number_a
+    and record_number_b.
+    """
+    with duckdb.connect() as con:
+        con.register("records", records)
+        con.register(
+            "clusters",
+            pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
+        )
+        con.register("pairs", pairs.reset_index(drop=True).rename_axis("position").reset_index())
+        found = con.execute(
+            """
+            with named as (
+                select clusters.record_number, clusters.cluster,
+                       given_name || ' ' || family_name as name,
+                       bool_or(
+                           coalesce(email, phone, birth_date, street, postal_code, national_id)
+                           is not null
+                       ) over (partition by clusters.cluster) as says_more
+                from records
+                inner join clusters using (record_number)
+                where not is_organisation
+            ),
+            only_ones as (
+                select name, min(cluster) as cluster
+                from named
+                where says_more and name is not null
+                group by name
+                having count(distinct cluster) = 1
+            )
+            select pairs.position
+            from pairs
+            inner join named as a on pairs.record_number_a = a.record_number
+            inner join named as b on pairs.record_number_b = b.record_number
+            inner join only_ones on a.name = only_ones.name
+            where a.name = b.name
+              and a.says_more != b.says_more
+              and only_ones.cluster in (a.cluster, b.cluster)
+            """
+        ).fetchall()
+    return np.isin(np.arange(len(pairs)), [position for (position,) in found])
