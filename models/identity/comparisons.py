@@ -20,7 +20,6 @@ class Level:
     least_frequency: float = 0.0005  # a name that occurs once may be a misprint of two people's
     needs: str | None = None  # column without which the level cannot occur
     bits: float | None = None  # weight where random pairs would count what another attribute counts
-    at_most: str | None = None  # level that says more: random pairs hardly ever show this one
 
 
 @dataclass(frozen=True)
@@ -222,13 +221,7 @@ PERSON = Grain(
             (
                 Level("same", "given_name_l = given_name_r", 0.70, "given_name"),
                 Level("swapped with the family name", _SWAPPED, 0.02),
-                Level(
-                    "nickname",
-                    "list_has_any(name_forms_l, name_forms_r)",
-                    0.05,
-                    frequency_of="given_name",
-                    at_most="same",
-                ),
+                Level("nickname", "list_has_any(name_forms_l, name_forms_r)", 0.05),
                 Level("similar", _alike("given_name", 0.88), 0.12),
                 Level(
                     "distantly similar",

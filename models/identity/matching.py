@@ -327,7 +327,13 @@ def _train(
     sampled = min(count, SAMPLE_RECORDS)
     random_pairs = sampled * (sampled - 1) / 2
     observed = _observed(sampler)
-    start = _without_matches(expected, observed, prior, random_pairs, attributes)
+    known = {
+        (attribute.name, level.name): level.bits
+        for attribute in attributes
+        for level in attribute.levels
+        if level.bits is not None
+    }
+    start = _without_matches(expected, observed, prior, random_pairs, known)
     counts = {key: PRIOR_PAIRS * m for key, (m, _) in expected.items()}
     for columns in grain.training:
         if filled.issuperset(columns):
@@ -338,7 +344,7 @@ def _train(
     for (attribute, _), pairs in counts.items():
         totals[attribute] += pairs
     learnt = {key: (pairs / totals[key[0]], UNSEEN) for key, pairs in counts.items()}
-    return _without_matches(learnt, observed, prior, random_pairs, attributes), prior
+    return _without_matches(learnt, observed, prior, random_pairs, known), prior
 
 
 def _trained_on(
@@ -405,30 +411,24 @@ def _without_matches(
     observed: Mapping[tuple[str, str], float],
     prior: float,
     random_pairs: float,
-    attributes: Sequence[Attribute],
+    known: Mapping[tuple[str, str], float],
 ) -> _Parameters:
-    """Return the parameters with u of pairs of two customers.
+    """Return the parameters with u of pairs of two customers; `known` are weights in bits.
 
     Random pairs hold a share `prior` of matches, which is most of the agreement on a birth date
     in small data: observed = prior * m + (1 - prior) * u. What was never observed counts as half
-    an observation. Levels whose weight is known, or bounded by another's, take u from that.
+    an observation.
     """
     least = 0.5 / random_pairs
-    corrected: _Parameters = {}
-    for attribute in attributes:
-        for level in attribute.levels:
-            key = (attribute.name, level.name)
-            m, seen = parameters[key][0], observed[key]
-            u = max((seen - prior * m) / (1 - prior), 0.02 * seen, least)
-            if level.bits is not None:
-                u = m / 2**level.bits
-            if level.at_most is not None:
-                most_m, most_u = corrected[(attribute.name, level.at_most)]
-                u = max(u, m * most_u / most_m)
-            corrected[key] = (
-                min(max(round(m, DIGITS), 10**-DIGITS), 1 - 10**-DIGITS),
-                min(float(f"{u:.{DIGITS}g}"), 1 - 10**-DIGITS),
-            )
+    corrected = {}
+    for key, (m, _) in parameters.items():
+        u = max((observed[key] - prior * m) / (1 - prior), 0.02 * observed[key], least)
+        if key in known:
+            u = m / 2 ** known[key]
+        corrected[key] = (
+            min(max(round(m, DIGITS), 10**-DIGITS), 1 - 10**-DIGITS),
+            min(float(f"{u:.{DIGITS}g}"), 1 - 10**-DIGITS),
+        )
     return corrected
 
 

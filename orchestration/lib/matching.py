@@ -95,7 +95,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     sure = _sure_links(con)
     senior, _ = clusters_of(sure, {})
     records = _records(con, senior, company)
-    matches = _likeness(records, company)
+    matches = _likeness(con, records, company)
     likeness = matches.pairs.assign(link_rule="likeness")
     two_people = {
         str(guard): (
@@ -269,7 +269,7 @@ def _records(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company: Comp
     return records
 
 
-def _likeness(records: "pa.Table", company: Company) -> "Matches":
+def _likeness(con: duckdb.DuckDBPyConnection, records: "pa.Table", company: Company) -> "Matches":
     """Score what the rules leave open; nothing where company.yml says so."""
     from models.identity.matching import Options, match_records, no_matches
 
