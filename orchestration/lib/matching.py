@@ -136,6 +136,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
                 columns=["grain", "status"],
             ).assign(seed=settings.seed),
             "previous": _previous_keys(con),
+            "earlier_changes": _earlier_changes(con),
         },
         {
             "customers": len(np.unique(senior)),
@@ -160,6 +161,23 @@ def _previous_keys(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
     import pandas as pd
 
     return pd.DataFrame(columns=columns.split(", "), dtype="str")
+
+
+def _earlier_changes(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
+    """Return the log of keys that changed, which this build goes on with.
+
+    No file tells it: a key is known to those who read the version that held it.
+    """
+    columns = "former_key, customer_key, change_kind, count_records, changed_on, current_key"
+    is_there = con.execute(
+        "select count(*) from duckdb_columns() where schema_name = 'audit' "
+        "and table_name = 'identity_changes' and column_name = 'current_key'"
+    ).fetchone() != (0,)
+    if is_there:
+        return con.execute(f"select {columns} from audit.identity_changes").df()
+    import pandas as pd
+
+    return pd.DataFrame(columns=columns.split(", "))
 
 
 def _sure_links(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":

@@ -29,6 +29,17 @@ counted as (
         count(*) over (partition by former_key) as count_keys_now,
         count(*) over (partition by customer_key) as count_keys_before
     from known
+),
+
+-- Keys of which no record is exported any more.
+gone as (
+    select
+        before.customer_key as former_key,
+        count(*) as count_records
+    from before
+    left join known on before.customer_key = known.former_key
+    where known.former_key is null
+    group by before.customer_key
 )
 
 select
@@ -42,3 +53,10 @@ select
     count_records
 from counted
 where former_key != customer_key
+union all
+select
+    former_key,
+    cast(null as varchar) as customer_key,
+    'gone' as change_kind,
+    count_records
+from gone
