@@ -58,6 +58,17 @@
 {%- endmacro %}
 
 
+{# Two cities, of which none is the other with a word behind it: New York is New York City. #}
+{% macro cities_differ(a, b) -%}
+    coalesce(
+        {{ similarity(a ~ '.city', b ~ '.city') }} < 0.88
+        and not starts_with({{ a }}.city, {{ b }}.city || ' ')
+        and not starts_with({{ b }}.city, {{ a }}.city || ' '),
+        false
+    )
+{%- endmacro %}
+
+
 {# Two birth dates that neither one misprint nor swapped day and month make of each other. #}
 {% macro birth_dates_differ(a, b) -%}
     coalesce(

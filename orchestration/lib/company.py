@@ -85,6 +85,12 @@ class NameAndAddress(_Strict):
     reliability: Share = 0.95
 
 
+class OrganisationName(SharedIdentifier):
+    """The name of an organisation, where place and website do not speak against it."""
+
+    reliability: Share = 0.93
+
+
 class OnlyOfName(_Strict):
     """A person's name, for a record that says nothing else, where one customer alone bears it."""
 
@@ -134,6 +140,7 @@ class Identity(_Strict):
     phone: Phone = Phone()
     domain: Domain = Domain()
     name_and_address: NameAndAddress = NameAndAddress()
+    organisation_name: OrganisationName = OrganisationName()
     only_of_name: OnlyOfName = OnlyOfName()
     matching: Matching = Matching()
     trusted_systems: tuple[str, ...] = ()

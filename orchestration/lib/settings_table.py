@@ -99,7 +99,7 @@ def _identifier_settings(identity: Identity) -> dict[str, tuple[str, Any]]:
         f"{kind}_{kinds[name][1]}": (kinds[name][0], value)
         for kind in (
             *("external_id", "national_id", "loyalty_number"),
-            *("email", "phone", "domain", "name_and_address"),
+            *("email", "phone", "domain", "name_and_address", "organisation_name"),
         )
         for name, value in getattr(identity, kind)
     }

@@ -43,6 +43,7 @@ stated as (
         ('phone', 'phone_e164'),
         ('domain', 'web_domain'),
         ('name_and_address', "organisation_name || '|' || street || '|' || coalesce(postal_code, city)"),
+        ('organisation_name', 'organisation_name'),
     ] %}
         union all
         select
@@ -69,6 +70,9 @@ shared as (
         identifiers.identifier_value,
         count(*) as count_records,
         min(identifiers.record_number) as first_record_number,
+        count(distinct case
+            when identifiers.identifier_kind = 'organisation_name' then records.city
+        end) as count_cities,
         count(distinct coalesce(
             -- Branches of a chain are told by their city.
             records.organisation_name || case
@@ -84,7 +88,7 @@ shared as (
 ),
 
 limits as (
-    {%- for kind in ['national_id', 'loyalty_number', 'email', 'phone', 'domain'] %}
+    {%- for kind in ['national_id', 'loyalty_number', 'email', 'phone', 'domain', 'organisation_name'] %}
         select
             '{{ kind }}' as identifier_kind,
             {{ setting(kind ~ '_limit') }} as count_names_allowed
@@ -107,7 +111,7 @@ judged as (
                     right(shared.identifier_value, 7), right(shared.identifier_value, 1), ''
                 )) = 0
                 then 'placeholder'
-            when shared.count_names > limits.count_names_allowed
+            when greatest(shared.count_names, shared.count_cities) > limits.count_names_allowed
                 then 'more people than company.yml allows'
         end as distrust_reason
     from shared

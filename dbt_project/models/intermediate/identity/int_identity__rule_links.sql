@@ -20,6 +20,8 @@ trusted as (
         -- What one system says of another's records, and ids that an authority gives, need no name.
         case
             when identifiers.identifier_kind in ('email', 'phone', 'domain') then records.variant
+            when identifiers.identifier_kind = 'organisation_name'
+                then records.variant || coalesce(records.web_domain, '')
             else ''
         end as variant
     from {{ ref('int_identity__identifiers') }} as identifiers
@@ -85,6 +87,15 @@ compared as (
                 and a.organisation_name != b.organisation_name
                 and a.city != b.city
                 then 'branches'
+            -- Two firms took one name: in two cities, or under two websites.
+            when
+                pairs.identifier_kind = 'organisation_name'
+                and {{ cities_differ('a', 'b') }}
+                then 'branches'
+            when
+                pairs.identifier_kind = 'organisation_name'
+                and split_part(a.web_domain, '.', 1) != split_part(b.web_domain, '.', 1)
+                then 'websites_differ'
             when {{ given_names_differ('a', 'b') }} then 'names_differ'
             when {{ birth_dates_differ('a', 'b') }} then 'birth_dates_differ'
             when
@@ -92,13 +103,14 @@ compared as (
                 and {{ family_names_differ('a', 'b') }}
                 then 'names_differ'
         end as guard,
-        a.is_organisation
+        a.is_organisation,
+        coalesce(a.city = b.city, false) as is_city_same
     from pairs
     inner join records as a on pairs.record_number_a = a.record_number
     inner join records as b on pairs.record_number_b = b.record_number
 ),
 
--- A mailbox or phone that two people turn out to share.
+-- A mailbox or phone that two people turn out to share, a name that two firms do.
 shared_by_people as (
     select distinct -- however many they are
         identifier_kind,
@@ -114,6 +126,12 @@ select
     compared.identifier_value,
     case
         when compared.guard is not null then compared.guard
+        -- Acme of Boston and Acme of Chicago: which of them is the Acme of no place?
+        when
+            compared.identifier_kind = 'organisation_name'
+            and shared_by_people.identifier_value is not null
+            and not compared.is_city_same
+            then 'several_of_the_name'
         when compared.identifier_kind not in ('email', 'phone') then null
         when compared.is_organisation or compared.is_name_alike then null
         -- A household or an office shares its phone: only with the name does it mean one person.
@@ -123,7 +141,7 @@ select
     cast(case compared.identifier_kind
         {%- for kind in [
             'external_id', 'national_id', 'loyalty_number', 'email', 'phone', 'domain',
-            'name_and_address'
+            'name_and_address', 'organisation_name'
         ] %}
             when '{{ kind }}' then {{ setting(kind ~ '_reliability') }}
         {%- endfor %}
