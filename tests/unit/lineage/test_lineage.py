@@ -186,8 +186,6 @@ def test_every_published_column_that_is_not_set_by_sql_has_a_beginning(
         # names of cuts, rules and kinds, which SQL sets
         "customer_attribute_sources.attribute",
         "identity_guards.guard_level",
-        "identity_guards.link_rule",
-        "identity_links.link_rule",
         "mart_acquisition.dimension_name",
         "mart_care_calendar.care_type",
         "mart_care_calendar.channel",
