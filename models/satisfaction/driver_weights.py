@@ -12,7 +12,8 @@ Sources: J. W. Johnson (2000), A heuristic method for estimating the relative we
 variables in multiple regression, Multivariate Behavioral Research 35; R. H. Lindeman, P. F.
 Merenda, R. Z. Gold (1980), Introduction to Bivariate and Multivariate Analysis, p. 120 (LMG);
 S. Tonidandel, J. M. LeBreton, J. W. Johnson (2009), Determining the statistical significance of
-relative weights, Psychological Methods 14.
+relative weights, Psychological Methods 14; T. C. Hesterberg (2015), What teachers should know about
+the bootstrap, The American Statistician 69 (expanded percentile intervals).
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from math import comb
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import norm
+from scipy.stats import t as student
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -120,13 +123,18 @@ def driver_weights(
         full[varying] = values
         return full
 
-    def interval(values: Floats, fill: float) -> tuple[Floats, Floats]:
-        low, high = np.quantile(values, [tail, 1 - tail], axis=0)
-        return placed(low, fill), placed(high, fill)
+    # Resampled answers spread as if the model had cost none of them (expanded percentile interval).
+    free = count - len(relative) - 1
+    stretch = np.sqrt(count / free) * student.ppf(1 - tail, free) / norm.ppf(1 - tail)
 
-    relative_low, relative_high = interval(relative_drawn, 0.0)
-    lmg_low, lmg_high = interval(lmg_drawn, 0.0)
-    effect_low, effect_high = interval(drawn.effects(), np.nan)
+    def interval(at: Floats, values: Floats, fill: float) -> tuple[Floats, Floats]:
+        ends = at + stretch * (np.quantile(values, [tail, 1 - tail], axis=0) - at)
+        return placed(ends[0], fill), placed(ends[1], fill)
+
+    # A share of R-squared is never negative.
+    relative_low, relative_high = np.maximum(interval(relative, relative_drawn, 0.0), 0)
+    lmg_low, lmg_high = np.maximum(interval(lmg, lmg_drawn, 0.0), 0)
+    effect_low, effect_high = interval(point.effects()[0], drawn.effects(), np.nan)
     return DriverWeights(
         status=Status.OK,
         count_answers=count,

@@ -33,6 +33,8 @@ ORDER_FACTS = (
     "discount_share",
 )
 CASE_FACTS = ("first_response_doublings", "resolution_doublings")
+# Survey types whose overall question is an outcome.
+SURVEYS_OF = {"satisfaction": ("csat", "review"), "nps": ("nps",)}
 YES_OR_NO = frozenset({"late_delivery", "trouble_with_order"})
 
 LEAST_KNOWN = 0.5  # a driver that fewer answers know would cost too many of the others
@@ -60,13 +62,14 @@ def weigh_all_drivers(
     `questionnaires` has one row per answered questionnaire, in a fixed order: `survey_type`,
     `overall_0_100`, the seven dimensions as `<name>_0_100`, the facts of ORDER_FACTS and
     CASE_FACTS; NaN where unknown. Outcomes: `nps` (likelihood to recommend) and `satisfaction`
-    (every other overall question), both 0-100. A driver that less than half of the answers know is
-    left out (status `too_few_known`); the others are weighed on the answers that know all of them.
+    (surveys and reviews about it, not about effort or leaving), both 0-100. A driver that less than
+    half of the answers know is left out (status `too_few_known`); the others are weighed on the
+    answers that know all of them. One that never varies has no weight (`constant`).
     """
     rows = [
         row
         for analysis in _ANALYSES
-        for outcome in ("satisfaction", "nps")
+        for outcome in SURVEYS_OF
         for row in _weigh(questionnaires, analysis, outcome, generator)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -110,14 +113,14 @@ def _weigh(
     outcome_name: str,
     generator: np.random.Generator,
 ) -> Iterator[dict[str, object]]:
-    is_nps = (questionnaires["survey_type"] == "nps").to_numpy()
+    asks = questionnaires["survey_type"].isin(SURVEYS_OF[outcome_name]).to_numpy()
     outcome = questionnaires["overall_0_100"].to_numpy(dtype=float)
     values = questionnaires[[f"{name}{analysis.suffix}" for name in analysis.drivers]].to_numpy(
         dtype=float
     )
     known = ~np.isnan(values)
     # Only answers that could know: a survey without dimensions says nothing about dimensions.
-    asked = (is_nps == (outcome_name == "nps")) & ~np.isnan(outcome) & known.any(axis=1)
+    asked = asks & ~np.isnan(outcome) & known.any(axis=1)
     if not asked.any():
         return
     enough = known[asked].mean(axis=0) >= LEAST_KNOWN
@@ -141,7 +144,10 @@ def _weigh(
         if enough[position]:
             at = int(np.searchsorted(chosen, position))
             row |= {
-                "status": str(found.status),
+                # What was the same for all has no weight, and nothing to say about why.
+                "status": "constant"
+                if found.status is Status.OK and np.isnan(found.correlation[at])
+                else str(found.status),
                 "count_answers": found.count_answers,
                 "r_squared": found.r_squared,
                 "relative_weight": found.relative_weight[at],
@@ -177,7 +183,8 @@ def _difference(outcome: Floats, happened: Floats) -> dict[str, object]:
         difference = means[0] - means[1]
         errors = [group.var(ddof=1) / len(group) for group in groups]
         apart = sum(e**2 / (n - 1) for e, n in zip(errors, counts, strict=True))
-        reach = float(student.ppf(0.975, sum(errors) ** 2 / apart)) if apart else 0.0
+        # Where no answer differs from another, nothing tells how sure the difference is.
+        reach = float(student.ppf(0.975, sum(errors) ** 2 / apart)) if apart else float("nan")
         low, high = (difference + sign * reach * np.sqrt(sum(errors)) for sign in (-1, 1))
     return {
         "count_with": counts[0],

@@ -31,28 +31,50 @@ def read(folder: Path, name: str, *times: str) -> pd.DataFrame:
     return pd.read_csv(file, dtype=texts, parse_dates=list(times))
 
 
-def skewed_interval(mean: float, error: float, skewness: float, degrees: float) -> list[float]:
-    """Invert Hall's transformation by root finding; `skewness` is that of the mean."""
-    t = Z * (1 + 1.2104 / degrees)
+def student_95(degrees: float) -> float:
+    """Return Student's quantile by four terms of its expansion (Abramowitz & Stegun, 26.7.5)."""
+    if not degrees > 0:
+        return float("nan")
+    terms = (
+        (Z**3 + Z) / 4,
+        (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96,
+        (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384,
+    )
+    return float(Z + sum(term / degrees**power for power, term in enumerate(terms, start=1)))
+
+
+def leaning_interval(value: float, error: float, leaning: float, quantile: float) -> list[float]:
+    """Invert Hall's transformation by root finding (decision 0050)."""
 
     def transformed(x: float) -> float:
-        return x + skewness * x**2 / 3 + skewness**2 * x**3 / 27 + skewness / 6
+        return x + leaning * x**2 / 3 + leaning**2 * x**3 / 27 + leaning / 6
 
     return [
-        mean - error * float(brentq(lambda x, q=q: transformed(x) - q, -1e6, 1e6, xtol=1e-12))
-        for q in (t, -t)
+        value - error * float(brentq(lambda x, q=q: transformed(x) - q, -1e6, 1e6, xtol=1e-12))
+        for q in (quantile, -quantile)
     ]
 
 
+def skewed_interval(
+    mean: float, error: float, skewness: float, degrees: float, whole: float | None = None
+) -> list[float]:
+    """Return the interval of a mean of this skewness; `whole` is that of both groups compared."""
+    whole = skewness if whole is None else whole
+    quantile = Z * (1 + 1.2104 / degrees) * (1 + whole**2)
+    return leaning_interval(mean, error, 0.7 * skewness, quantile)
+
+
 def skewed_interval_of(values: "pd.Series[float]") -> list[float]:
-    """Return the interval of the mean of these values; NaN for one."""
+    """Return the interval of the mean of these values; NaN of fewer than ten or of equal ones."""
     n = len(values)
-    if n < 2:
+    deviation = float(values.std())
+    if n < 10 or not deviation > 0:
         return [float("nan")] * 2
-    deviation = values.std()
     mean = float(values.mean())
-    leans = (((values - mean) / deviation) ** 3).mean() if deviation > 0 else 0.0
-    return skewed_interval(mean, deviation / np.sqrt(n), leans / np.sqrt(n), n - 1)
+    leans = (((values - mean) / deviation) ** 3).mean()
+    floor = min(float(values.min()), 0.0)
+    bounds = skewed_interval(mean, deviation / np.sqrt(n), leans / np.sqrt(n), n - 1)
+    return [max(floor, bound) for bound in bounds]
 
 
 def matched_by_tables(rows: pd.DataFrame) -> dict[str, float]:
@@ -78,15 +100,20 @@ def matched_by_tables(rows: pd.DataFrame) -> dict[str, float]:
     squares = errors.groupby([rows["stratum"], rows["is_compared"], rows["customer"]]).sum() ** 2
     cells = squares.groupby(level=[0, 1]).agg(["sum", "size"])
     spread = (cells["sum"] ** 2 / (cells["size"] - 1).clip(lower=1)).sum()
-    error = np.sqrt((errors.groupby(rows["customer"]).sum() ** 2).sum())
-    enough = min(part["customer"].nunique() for part in (ours, others)) >= 10 and error > 0
-    reach = error * student.ppf(0.975, cells["sum"].sum() ** 2 / spread) if enough else float("nan")
+    by_customer = errors.groupby(rows["customer"]).sum()
+    error = np.sqrt((by_customer**2).sum())
+    low = high = float("nan")
+    if min(part["customer"].nunique() for part in (ours, others)) >= 10 and error > 0:
+        quantile = student.ppf(0.975, cells["sum"].sum() ** 2 / spread)
+        skewness = (by_customer**3).sum() / error**3
+        quantile *= 1 + skewness**2
+        low, high = leaning_interval(effect, error, 0.7 * skewness, quantile)
     return {
         "count_compared": len(ours),
         "count_reference": len(others),
         "mean_compared": ours["value"].mean(),
         "mean_reference": (share * of_others).sum() if len(ours) else float("nan"),
         "effect": effect if len(ours) else float("nan"),
-        "low": effect - reach,
-        "high": effect + reach,
+        "low": low,
+        "high": high,
     }

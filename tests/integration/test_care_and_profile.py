@@ -73,6 +73,13 @@ def test_solved_cases_are_followed_up_until_the_customer_speaks(
     assert set(missing["customer_key"]).isdisjoint(reachable[reachable].index)
 
 
+def test_who_complains_is_told_to_the_one_who_calls(marts: duckdb.DuckDBPyConnection) -> None:
+    cases = table(marts, "fct_cases").query("is_complaint == True and not is_resolved")
+    calendar = table(marts, "mart_care_calendar")
+    expected = calendar["customer_key"].isin(cases["customer_key"].dropna())
+    assert (calendar["has_open_complaint"] == expected).all()
+
+
 def expected_care(due: "pd.Series[pd.Timestamp]") -> pd.DataFrame:
     """Return what is due in the days ahead or missed as long ago, by what it is about.
 

@@ -206,6 +206,49 @@ def test_every_incident_is_a_case_with_its_times_and_reopenings(
     assert (cases["count_reopened"] == reopened.sum().loc[cases.index]).all()
     assert reopened.sum().max() > 0
     assert (cases["count_unmapped_statuses"] == 0).all()
+    (levels,) = table(
+        marts,
+        "from marts.mart_service_levels where metric = 'resolution' and period_type = 'all_time' "
+        "and priority = 'all' and dimension_value = 'other'",
+    ).to_dict("records")
+    assert levels["count_stopped"] == minutes.notna().sum()
+    assert levels["median_calendar_minutes"] == pytest.approx(minutes.median())
+    assert levels["p90_calendar_minutes"] == pytest.approx(minutes.quantile(0.9))
+    (again,) = table(
+        marts,
+        "from marts.mart_service_levels where metric = 'reopened' and period_type = 'all_time' "
+        "and priority = 'all' and dimension_value = 'other'",
+    ).to_dict("records")
+    solved_once = (reopened.sum() > 0) | (last["incident_state"] == "Closed")
+    assert again["count_met"] == (reopened.sum() > 0).sum()
+    assert again["rate"] == pytest.approx((reopened.sum() > 0).sum() / solved_once.sum())
+
+
+def test_incidents_spend_in_every_stage_the_time_between_their_rows(
+    marts: Marts, log: pd.DataFrame
+) -> None:
+    stage_of = {
+        "New": "registered", "Active": "analysed", "Awaiting User Info": "solution",
+        "Resolved": "carried_out", "Closed": "fed_back",
+    }  # fmt: skip
+    rows = log.assign(stage=log["incident_state"].map(stage_of))
+    first = rows.groupby("number").head(1)
+    opened = first.assign(sys_updated_at=first["opened_at"], stage="registered")
+    rows = pd.concat([opened, rows]).sort_values(["number", "sys_mod_count"], kind="stable")
+    changed = rows[rows["stage"] != rows.groupby("number")["stage"].shift()]
+    left = changed.groupby("number")["sys_updated_at"].shift(-1)
+    taken = (left - changed["sys_updated_at"]).dt.total_seconds() / 60
+    groups = changed.assign(taken=taken).groupby(["number", "stage"])
+    expected = pd.DataFrame(
+        {"entries": groups.size(), "minutes": groups["taken"].sum(min_count=1)}
+    ).sort_index()
+    found = table(marts, "from marts.mart_case_stages where not is_complaint")
+    found = found.set_index(["case_id", "stage"]).sort_index()
+    assert found.index.tolist() == expected.index.tolist()
+    assert found["count_entries"].tolist() == expected["entries"].tolist()
+    assert found["calendar_minutes"].to_numpy(float) == pytest.approx(
+        expected["minutes"].to_numpy(float), nan_ok=True
+    )
 
 
 def test_targets_are_those_of_the_priority_when_an_incident_was_solved(
@@ -252,6 +295,13 @@ def test_complaints_without_customer_and_time_are_counted_and_not_running(
     ).set_index("dimension_value")["count_candidates"]
     for product, count in register["Product"].value_counts().items():
         assert by_product[product] == count
+    # The register says that they are closed, and not when: neither when they came there.
+    stages = table(marts, "from marts.mart_case_stages where is_complaint and is_current")
+    stages = stages.set_index("case_id").loc[register.index]
+    assert (stages["stage"] == np.where(in_progress, stages["stage"], "fed_back")).all()
+    assert (stages.loc[in_progress, "stage"] != "fed_back").all()
+    assert (stages["is_time_unknown"] == ~in_progress).all()
+    assert stages.loc[~in_progress, ["first_entered_at", "calendar_minutes"]].isna().all(axis=None)
 
 
 def test_reviews_are_the_satisfaction_of_those_who_wrote_them(
@@ -274,6 +324,19 @@ def test_reviews_are_the_satisfaction_of_those_who_wrote_them(
     assert found["value"] == pytest.approx((latest >= 4).mean())
     assert (found["ci_low"], found["ci_high"]) == pytest.approx((low, high))
     assert pd.isna(found["response_rate"]), "nobody was asked"
+    month = pd.to_datetime(reviews["unixReviewTime"], unit="s").dt.strftime("%Y-%m")
+    last = reviews.assign(month=month).sort_values("unixReviewTime")
+    last = last.groupby(["month", "reviewerID"])["overall"].last().groupby("month")
+    by_month = table(
+        marts,
+        "from marts.mart_satisfaction where metric = 'csat' and dimension_name = 'all' and "
+        "period_type = 'month' order by period_month",
+    )
+    assert by_month["count_responses"].tolist() == last.size().tolist()
+    assert by_month["mean_score"].tolist() == pytest.approx(last.mean().tolist())
+    assert by_month["value"].tolist() == pytest.approx(
+        last.agg(lambda stars: (stars >= 4).mean()).tolist()
+    )
 
 
 def test_contacts_without_year_and_key_are_responses_of_their_campaigns(
@@ -288,6 +351,11 @@ def test_contacts_without_year_and_key_are_responses_of_their_campaigns(
     assert found["count_responded"].tolist() == expected["sum"].tolist()
     assert found["count_treated"].tolist() == expected["size"].tolist()
     assert (found["verdict"] == "no_control_group").all()
+    share = (expected["sum"] / expected["size"]).tolist()
+    assert found["response_rate"].tolist() == pytest.approx(share)
+    low, high = proportion_confint(expected["sum"], expected["size"], method="wilson")
+    assert found["response_rate_low"].tolist() == pytest.approx(low.tolist())
+    assert found["response_rate_high"].tolist() == pytest.approx(high.tolist())
     calls = table(
         marts,
         "select occurred_at, duration_seconds from marts.fct_interactions "

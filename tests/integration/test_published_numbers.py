@@ -29,6 +29,7 @@ from models.value.fitting import Fit
 from models.value.scoring import score_customers
 from orchestration.defs.models.customer_value import SEED
 from tests.conftest import AS_OF
+from tests.integration.exported import student_95
 
 MARGIN_RATE = Decimal("0.30")
 CORE_SHARE = 0.20
@@ -930,7 +931,7 @@ def test_customer_profiles(exports: Exports, marts: duckdb.DuckDBPyConnection) -
         told = sorted(answers.get(key, []), key=lambda a: (a["answered_at"], a["response_id"]))
         overall = [answer for answer in told if answer["dimension"] == "overall"]
         nps = [a["score"] for a in overall if a["survey_type"] == "nps"]
-        other = [on_100(a) for a in overall if a["survey_type"] != "nps"]
+        other = [on_100(a) for a in overall if a["survey_type"] in ("csat", "review")]
         born = max(own, key=lambda r: (r["birth_date"] is not None, r["updated_at"]))["birth_date"]
         revenue = worth[key]["net_revenue"]
         expected[key] = {
@@ -981,9 +982,11 @@ def metrics_of(answer: Row) -> list[str]:
     kind, scale = answer["survey_type"], (int(answer["scale_min"]), int(answer["scale_max"]))
     if kind == "nps":
         return ["nps"]
-    own = "ces" if kind == "ces" and scale == (1, 7) else None
-    own = "csat" if kind != "ces" and scale == (1, 5) else own
-    return ["satisfaction_score", *([own] if own else [])]
+    if kind == "ces":
+        return ["effort_score", "ces"] if scale == (1, 7) else ["effort_score"]
+    if kind not in ("csat", "review"):
+        return []  # why somebody leaves is no satisfaction
+    return ["satisfaction_score", "csat"] if scale == (1, 5) else ["satisfaction_score"]
 
 
 def measure(metric: str, answers: list[Row]) -> Row:
@@ -996,15 +999,18 @@ def measure(metric: str, answers: list[Row]) -> Row:
         "is_small_sample": n < SMALL_SAMPLE,
     }
     z = norm.ppf(0.975)
-    if metric == "satisfaction_score":
-        # Four decimals are what is added up: sums of decimals do not depend on the order of rows.
-        on_common_scale = np.array([round(on_100(answer), 4) for answer in answers])
+    if metric in ("satisfaction_score", "effort_score"):
+        # Nine decimals are what is added up: sums of decimals do not depend on the order of rows.
+        on_common_scale = np.array([round(on_100(answer), 9) for answer in answers])
         mean = on_common_scale.mean()
-        half = z * on_common_scale.std(ddof=1) / math.sqrt(n) if n > 1 else 100.0
+        spread = float(on_common_scale.std(ddof=1)) if n > 1 else 0.0
+        half = student_95(n - 1) * spread / math.sqrt(n)
+        # Answers that are all alike do not tell how sure their mean is.
+        ends = (max(0.0, mean - half), min(100.0, mean + half)) if spread > 1e-6 else (None, None)
         return common | {
             "value": mean,
-            "ci_low": max(0.0, mean - half),
-            "ci_high": min(100.0, mean + half),
+            "ci_low": ends[0],
+            "ci_high": ends[1],
             "count_favourable": None,
             "count_neutral": None,
             "count_unfavourable": None,
@@ -1090,7 +1096,9 @@ def test_satisfaction(exports: Exports, marts: duckdb.DuckDBPyConnection) -> Non
         4,
         expected,
     )
-    assert {cell[0] for cell in expected} == {"nps", "csat", "ces", "satisfaction_score"}
+    assert {cell[0] for cell in expected} == {
+        *("nps", "csat", "ces", "satisfaction_score", "effort_score"),
+    }
 
 
 def test_headline_numbers(

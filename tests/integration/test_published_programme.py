@@ -198,6 +198,7 @@ def assert_margin(
         np.sqrt(sum(errors)),
         (thirds[0] - thirds[1]) / sum(errors) ** 1.5,
         degrees,
+        whole=sum(thirds) / sum(errors) ** 1.5,
     )
     found = [row[f"incremental_margin{end}"] / len(treated) for end in ("_low", "_high")]
     assert found == pytest.approx(interval, abs=1e-3)

@@ -4,6 +4,7 @@ Another code path than the product's: pandas for tables, a singular value decomp
 weights, statsmodels for regressions.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from scipy.stats import t as student
+from statsmodels.stats.outliers_influence import variance_inflation_factor
 from statsmodels.stats.proportion import proportion_confint
 
 from tests.conftest import AS_OF
@@ -57,7 +60,7 @@ def johnson(drivers: np.ndarray, outcome: np.ndarray) -> np.ndarray:
 def test_weights_of_the_dimensions(
     marts: duckdb.DuckDBPyConnection, questionnaires: pd.DataFrame
 ) -> None:
-    complete = questionnaires[questionnaires["survey_type"] != "nps"].dropna(
+    complete = questionnaires[questionnaires["survey_type"].isin(["csat", "review"])].dropna(
         subset=["overall", *DIMENSIONS]
     )
     drivers = complete[list(DIMENSIONS)].to_numpy(float)
@@ -75,12 +78,83 @@ def test_weights_of_the_dimensions(
     assert found["relative_weight_share"].sum() == pytest.approx(1)
     assert found["mean_value"].to_numpy() == pytest.approx(
         questionnaires.loc[
-            (questionnaires["survey_type"] != "nps")
+            (questionnaires["survey_type"].isin(["csat", "review"]))
             & questionnaires["overall"].notna()
             & questionnaires[list(DIMENSIONS)].notna().any(axis=1),
             list(DIMENSIONS),
         ].mean()
     )
+
+
+def lmg(among: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+    """Average the gain in R-squared over all orders of entry, by dynamic programming on subsets."""
+    count = len(outcome)
+    explained = np.zeros(2**count)
+    for code in range(1, 2**count):
+        chosen = [driver for driver in range(count) if code >> driver & 1]
+        inside = np.linalg.solve(among[np.ix_(chosen, chosen)], outcome[chosen])
+        explained[code] = outcome[chosen] @ inside
+    weights = np.zeros(count)
+    for code in range(2**count):
+        size = bin(code).count("1")
+        for driver in range(count):
+            if not code >> driver & 1:
+                orders = math.factorial(size) * math.factorial(count - size - 1)
+                gain = explained[code | 1 << driver] - explained[code]
+                weights[driver] += orders / math.factorial(count) * gain
+    return weights
+
+
+def test_how_sure_the_weights_are(
+    marts: duckdb.DuckDBPyConnection, questionnaires: pd.DataFrame
+) -> None:
+    """Another bootstrap, row by row with other draws, gives the same intervals up to its chance."""
+    complete = questionnaires[questionnaires["survey_type"].isin(["csat", "review"])].dropna(
+        subset=["overall", *DIMENSIONS]
+    )
+    drivers = complete[list(DIMENSIONS)].to_numpy(float)
+    outcome = complete["overall"].to_numpy(float)
+    found = table(marts, "mart_satisfaction_drivers").query(
+        "analysis == 'survey_dimensions' and outcome == 'satisfaction'"
+    )
+    found = found.set_index("driver").loc[list(DIMENSIONS)]
+    assert (found["topic"] == found.index).all() and (found["status"] == "ok").all()
+    correlations = [np.corrcoef(column, outcome)[0, 1] for column in drivers.T]
+    assert found["correlation"].to_numpy() == pytest.approx(correlations)
+    constant = sm.add_constant(drivers)
+    inflation = [variance_inflation_factor(constant, n + 1) for n in range(len(DIMENSIONS))]
+    assert found["variance_inflation"].to_numpy() == pytest.approx(inflation)
+    assert found["is_separable"].tolist() == [value < 5 for value in inflation]
+    rng = np.random.default_rng(12)
+    chance = rng.standard_normal(len(outcome))
+    draws: dict[str, list[np.ndarray]] = {name: [] for name in ("relative", "lmg", "effect")}
+    over_chance = []
+    for _ in range(400):
+        rows = rng.integers(len(outcome), size=len(outcome))
+        x, y = drivers[rows], outcome[rows]
+        draws["relative"].append(johnson(x, y))
+        matrix = np.corrcoef(np.column_stack([x, y]), rowvar=False)
+        draws["lmg"].append(lmg(matrix[:-1, :-1], matrix[:-1, -1]))
+        draws["effect"].append(np.linalg.lstsq(sm.add_constant(x), y, rcond=None)[0][1:])
+        weights = johnson(np.column_stack([x, chance[rows]]), y)
+        over_chance.append(weights[:-1] - weights[-1])
+    columns = {"relative": "relative_weight", "lmg": "lmg_weight", "effect": "effect"}
+    # As many answers as the model left free spread wider (expanded percentile interval).
+    free = len(outcome) - len(DIMENSIONS) - 1
+    stretch = np.sqrt(len(outcome) / free) * student.ppf(0.975, free) / 1.959964
+    for name, column in columns.items():
+        at = found[column].to_numpy()
+        ends = at + stretch * (np.quantile(draws[name], [0.025, 0.975], axis=0) - at)
+        ends = ends if name == "effect" else np.maximum(ends, 0)
+        width = ends[1] - ends[0]
+        for side, end in zip(("low", "high"), ends, strict=True):
+            away = np.abs(found[f"{column}_{side}"].to_numpy() - end)
+            assert (away < 0.2 * width).all(), (column, side)
+    # Where another random variable decides, either answer is right.
+    lowest = np.quantile(over_chance, 0.025, axis=0)
+    clear = np.abs(lowest) > 0.5 * np.std(over_chance, axis=0)
+    assert found["is_significant"].to_numpy()[clear].tolist() == (lowest[clear] > 0).tolist()
+    assert clear.sum() >= 3
 
 
 def test_late_deliveries_against_punctual_ones(
@@ -107,6 +181,9 @@ def test_late_deliveries_against_punctual_ones(
     difference = groups[0].mean() - groups[1].mean()
     interval = sm.stats.CompareMeans.from_data(*groups).tconfint_diff(usevar="unequal")
     assert (found["count_with"], found["count_without"]) == (len(groups[0]), len(groups[1]))
+    assert found["topic"] == "convenience"
+    means = found["mean_outcome_with"], found["mean_outcome_without"]
+    assert means == pytest.approx([group.mean() for group in groups])
     assert found["difference"] == pytest.approx(difference)
     assert (found["difference_low"], found["difference_high"]) == pytest.approx(interval)
 
@@ -261,7 +338,7 @@ def test_latest_satisfaction_and_its_change(
     marts: duckdb.DuckDBPyConnection, questionnaires: pd.DataFrame
 ) -> None:
     judged = questionnaires[
-        (questionnaires["survey_type"] != "nps")
+        (questionnaires["survey_type"].isin(["csat", "review"]))
         & questionnaires["overall"].notna()
         & questionnaires["customer_key"].notna()
     ].reset_index()

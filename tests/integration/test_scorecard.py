@@ -62,7 +62,7 @@ def observations(
             scores = answers.query("survey_type == 'nps'").groupby("who")["score"].last()
             return (scores >= 9).astype(int) - (scores <= 6).astype(int)
         case "csat":
-            five = answers.query("survey_type not in ('nps', 'ces') and scale_max == 5")
+            five = answers.query("survey_type in ('csat', 'review') and scale_max == 5")
             return five.groupby("who")["score"].last() >= 4
         case "sla_attainment":
             clocks = opened[["first_response_outcome", "resolution_outcome"]].stack()
@@ -92,6 +92,7 @@ def test_every_actual_is_what_the_facts_say(
     assert set(scorecard["kpi"]) == set(KPIS), "the example has a target for every KPI"
     assert len(scorecard) == len(targets)
     found = scorecard.set_index(["kpi", "phase"])
+    terms = table(marts, "metric_catalogue").set_index("metric_name")["chinese_term"]
     for target in targets.itertuples():
         row = found.loc[(target.kpi, target.phase)]
         start, length = target.period_start, target.period_end - target.period_start
@@ -121,7 +122,9 @@ def test_every_actual_is_what_the_facts_say(
                 interval = proportion_confint(each.sum(), len(each), method="wilson")
                 assert (row["ci_low"], row["ci_high"]) == pytest.approx(interval)
             if kind.measure == "mean":
-                assert [row["ci_low"], row["ci_high"]] == pytest.approx(skewed_interval_of(each))
+                assert [row["ci_low"], row["ci_high"]] == pytest.approx(
+                    skewed_interval_of(each), nan_ok=True
+                )
             if kind.measure == "per_head":
                 # The ends are the means from which the counts lie 1.96 of their errors away.
                 spread = max(each.var(ddof=0) / each.mean(), 1.0)
@@ -132,9 +135,36 @@ def test_every_actual_is_what_the_facts_say(
             counts = [count for each in observed for count in (each.sum(), len(each))]
             change = confint_proportions_2indep(*counts, method="newcomb", compare="diff")
             assert (row["change_ci_low"], row["change_ci_high"]) == pytest.approx(change)
+        before = start - period, last - period
+        assert (row["previous_start_date"], row["previous_end_date"]) == before
+        assert (row["period_start_date"], row["period_end_date"]) == (start, target.period_end)
+        assert row["chinese_term"] == terms[f"kpi_{target.kpi}"]
+        present, previous = observed
+        assert row["count_observations"] == len(present)
+        assert row["previous_count_observations"] == len(previous)
+        assert float(row["numerator"]) == pytest.approx(present.sum())
+        assert row["is_small_sample"] == (kind.measure != "sum" and len(present) < 30)
+        is_flat = row["change"] == 0 or row["change_ci_low"] <= 0 <= row["change_ci_high"]
+        trend = "flat" if is_flat else "up" if row["change"] > 0 else "down"
+        if pd.isna(row["change"]) or (kind.measure != "sum" and pd.isna(row["change_ci_low"])):
+            assert pd.isna(row["trend"]) and pd.isna(row["trend_judgement"])
+        else:
+            is_better = (trend == "up") == (target.direction == "at_least")
+            assert row["trend"] == trend
+            assert row["trend_judgement"] == (
+                "same" if is_flat else "better" if is_better else "worse"
+            )
         elapsed = (last - start + pd.Timedelta(days=1)) / period
         assert row["elapsed_share"] == pytest.approx(elapsed)
         due = target.target * (elapsed if kind.accrues else 1)
+        assert row["target_by_now"] == pytest.approx(due)
+        assert row["gap"] == pytest.approx(row["actual"] - due)
+        missing = -row["gap"] if target.direction == "at_least" else row["gap"]
+        whole = 100 if kind.measure == "nps" else abs(due)
+        if missing > 0 and whole > 0:
+            assert row["shortfall_share"] == pytest.approx(missing / whole)
+        else:
+            assert pd.isna(row["shortfall_share"])
         best = row["ci_high"] if target.direction == "at_least" else row["ci_low"]
         judged = row["actual"] if last == target.period_end or pd.isna(best) else best
         reached = judged >= due if target.direction == "at_least" else judged <= due

@@ -366,7 +366,10 @@ def test_segment_profile(marts: duckdb.DuckDBPyConnection, sample: Sample) -> No
     latest = answers[is_nps].groupby("customer_key")["score"].last().astype(float)
     facts["nps"] = latest.reindex(segments.index)
     facts["satisfaction"] = (
-        answers[~is_nps].groupby("customer_key")["on_100"].last().reindex(segments.index)
+        answers[answers["survey_type"].isin(["csat", "review"])]
+        .groupby("customer_key")["on_100"]
+        .last()
+        .reindex(segments.index)
     )
     facts["historic"] = sample.ltv["historic_value"]
     facts["predicted"] = sample.ltv["predicted_value_365d"].fillna(0)

@@ -5,6 +5,7 @@ business minutes counted on the clock on the wall day by day, loops instead of w
 the same customer is taken from what was published.
 """
 
+import hashlib
 import itertools
 import math
 from collections import Counter, defaultdict
@@ -20,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
+from statsmodels.stats.proportion import proportion_confint
 
 from orchestration.lib.company import Weekday, load_company
 from tests.conftest import AS_OF
@@ -153,6 +155,10 @@ def minutes(first: datetime, last: datetime) -> float:
     return (last - first) / timedelta(minutes=1)
 
 
+def surrogate(*parts: str) -> str:
+    return hashlib.md5("|".join(parts).encode()).hexdigest()  # a key
+
+
 def middle(values: Iterable[float]) -> float | None:
     found = list(values)
     return float(np.median(found)) if found else None
@@ -195,13 +201,13 @@ def judged(priority: str, clock: str, calendar: float, business: float) -> str:
 
 
 def waited(case: Case) -> tuple[float, float]:
-    """Add up the minutes in which a solved case waited for the customer."""
-    assert case.resolved_at is not None
+    """Add up the minutes in which a case waited for the customer, up to its solution."""
+    until = case.resolved_at or END
     ends = [start for *_, start in case.phases[1:]] + [END]
     spans = [
-        (start, min(end, case.resolved_at))
+        (start, min(end, until))
         for (_, is_waiting, start), end in zip(case.phases, ends, strict=True)
-        if is_waiting and start < case.resolved_at
+        if is_waiting and start < until
     ]
     return sum(minutes(*span) for span in spans), sum(open_minutes(*span) for span in spans)
 
@@ -216,6 +222,15 @@ def case_row(case: Case, cases: Iterable[Case], contacts: list[Row], customer: s
         "first_response_at": answered,
         "resolved_at": resolved,
         "is_resolved": resolved is not None,
+        "case_key": surrogate("canonical", row["case_id"]),
+        "source_system": "canonical",
+        "order_key": surrogate("canonical", row["order_id"]) if row["order_id"] else None,
+        "schedule_name": COMPANY.service.schedules[-1].name,
+        "has_history": bool(case.events),
+        **{name: row[name] for name in ("status", "priority", "category", "reason", "channel")},
+        "closed_at": row["closed_at"] if row["closed_at"] and row["closed_at"] < END else None,
+        "is_complaint": row["is_complaint"] == "true",
+        "count_unmapped_statuses": 0,
         "stage": STAGES[case.phases[-1][0] - 1],
         "first_response_calendar_minutes": response[0] if response else None,
         "first_response_business_minutes": response[1] if response else None,
@@ -330,7 +345,7 @@ def test_changes_of_the_clock_and_holidays_are_counted_as_planted(
 
 
 def test_every_stage_has_the_time_between_its_events(
-    marts: duckdb.DuckDBPyConnection, cases: dict[str, Case]
+    marts: duckdb.DuckDBPyConnection, cases: dict[str, Case], key_of: Mapping[str, str]
 ) -> None:
     expected: dict[tuple[str, int], Row] = {}
     for case_id, case in cases.items():
@@ -341,7 +356,20 @@ def test_every_stage_has_the_time_between_its_events(
                 {"count_reentries": -1, "calendar_minutes": None, "business_minutes": None},
             )
             is_entry = position == 0 or case.phases[position - 1][0] != stage
+            row |= {
+                "case_key": surrogate("canonical", case_id),
+                "source_system": "canonical",
+                "customer_key": key_of.get(case.row["customer_id"]),
+                "opened_at": case.row["opened_at"],
+                "is_complaint": case.row["is_complaint"] == "true",
+                "has_history": bool(case.events),
+                "is_time_unknown": False,
+                "first_entered_at": row.get("first_entered_at", start),
+                "last_entered_at": start,
+                "last_left_at": end or row.get("last_left_at"),
+            }
             row["count_reentries"] += is_entry
+            row["count_entries"] = row["count_reentries"] + 1
             row["is_current"] = end is None
             row["stage"] = STAGES[stage - 1]
             if end is not None:
@@ -371,18 +399,54 @@ def rate(hits: int, misses: int) -> Row:
     return {"rate": hits / (hits + misses), "ci_low": interval.low, "ci_high": interval.high}
 
 
+def clock_times(calendar: list[float], business: list[float]) -> Row:
+    return {
+        "count_stopped": len(calendar),
+        "median_calendar_minutes": middle(calendar),
+        "p90_calendar_minutes": p90(calendar),
+        "median_business_minutes": middle(business),
+        "p90_business_minutes": p90(business),
+    }
+
+
+def overdue(case: Case, row: Row) -> Row:
+    """Tell which clocks of a case have run for longer than promised, and are running still."""
+    opened, priority = row["opened_at"], case.row["priority"]
+    calendar, business = minutes(opened, END), open_minutes(opened, END)
+    found = {}
+    for clock in ("first_response", "resolution"):
+        taken = calendar, business
+        if clock == "resolution" and row[f"{clock}_outcome"] == "running":
+            waiting = waited(case)
+            taken = calendar - waiting[0], business - waiting[1]
+        found[f"{clock}_overdue"] = (
+            row[f"{clock}_outcome"] == "running" and judged(priority, clock, *taken) == "breached"
+        )
+    return found
+
+
 def test_service_levels_are_those_of_their_cases(
     marts: duckdb.DuckDBPyConnection, cases: dict[str, Case], case_rows: dict[str, Row]
 ) -> None:
-    """First response and solution by month, priority and channel; shares by month."""
+    """Every clock and share by month, priority and cut."""
     groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for case_id, row in case_rows.items():
         source = cases[case_id].row
         month = source["opened_at"].date().replace(day=1)
+        kind = "complaint" if source["is_complaint"] == "true" else "other"
+        cuts = {
+            "all": "all",
+            "channel": source["channel"],
+            "category": source["category"] or "unknown",
+            "kind": kind,
+            "source_system": "canonical",
+        }
         for period in (month, None):
             for priority in (source["priority"], "all"):
-                groups[period, priority, "channel", source["channel"]].append(row)
-                groups[period, priority, "all", "all"].append(row)
+                for cut, value in cuts.items():
+                    groups[period, priority, cut, value].append(
+                        row | overdue(cases[case_id], row) | {"waits": cases[case_id].waits}
+                    )
     expected = {}
     for key, rows in groups.items():
         for clock in ("first_response", "resolution"):
@@ -392,15 +456,44 @@ def test_service_levels_are_those_of_their_cases(
                 "count_met": outcomes["met"],
                 "count_not_met": outcomes["breached"],
                 "count_running": outcomes["running"],
-                "median_calendar_minutes": middle(known(rows, f"{clock}_calendar_minutes")),
-                "p90_business_minutes": p90(known(rows, f"{clock}_business_minutes")),
+                "count_overdue": sum(row[f"{clock}_overdue"] for row in rows),
+                **clock_times(
+                    known(rows, f"{clock}_calendar_minutes"),
+                    known(rows, f"{clock}_business_minutes"),
+                ),
+                "count_not_judged": len(rows) - sum(outcomes.values())
+                + sum(outcomes[name] for name in ("unknown", "no_target")),
                 "is_small_sample": outcomes["met"] + outcomes["breached"] < 30,
                 **rate(outcomes["met"], outcomes["breached"]),
             }  # fmt: skip
+        waits = [(row["priority"], *wait) for row in rows for wait in row["waits"]]
+        if waits:
+            over = [(p, minutes(a, b), open_minutes(a, b)) for p, a, b in waits if b]
+            outcomes = Counter(judged(p, "next_response", *taken) for p, *taken in over)
+            running = [(p, minutes(a, END), open_minutes(a, END)) for p, a, b in waits if not b]
+            expected["next_response", *key] = {
+                "count_events": len(waits),
+                "count_met": outcomes["met"],
+                "count_not_met": outcomes["breached"],
+                "count_running": len(running),
+                "count_overdue": sum(
+                    judged(p, "next_response", *taken) == "breached" for p, *taken in running
+                ),
+                **clock_times([row[1] for row in over], [row[2] for row in over]),
+                "count_not_judged": 0,
+                **rate(outcomes["met"], outcomes["breached"]),
+            }
         reopened = sum(row["count_reopened"] > 0 for row in rows)
         solid = sum(row["is_resolved"] and not row["count_reopened"] for row in rows)
         if reopened + solid:
-            expected["reopened", *key] = {"count_met": reopened, **rate(reopened, solid)}
+            expected["reopened", *key] = {
+                "period_type": "all_time" if key[0] is None else "month",
+                "count_met": reopened,
+                "count_stopped": 0,
+                "count_not_judged": 0,
+                "median_calendar_minutes": None,
+                **rate(reopened, solid),
+            }
         solved = [row["is_first_contact_resolved"] for row in rows]
         if any(value is not None for value in solved):
             hits, misses = solved.count(True), solved.count(False)
@@ -412,8 +505,7 @@ def test_service_levels_are_those_of_their_cases(
         marts,
         "select metric, period_month, priority, dimension_name, dimension_value, * "
         "exclude (metric, period_month, priority, dimension_name, dimension_value) "
-        "from marts.mart_service_levels where dimension_name in ('all', 'channel') "
-        "and metric != 'next_response'",
+        "from marts.mart_service_levels",
         expected,
         keys=5,
     )
@@ -477,12 +569,33 @@ def test_every_contact_and_the_channels_of_every_customer(
                 "customer_key": key_of.get(contact["customer_id"]),
                 "channel": contact["channel"],
                 "answered_at": answered.get(contact["interaction_id"]),
+                "interaction_key": surrogate("canonical", contact["interaction_id"]),
+                "source_system": "canonical",
+                "source_channel": contact["channel"],
+                "case_key": surrogate("canonical", contact["case_id"])
+                if contact["case_id"]
+                else None,
+                **{
+                    name: contact[name]
+                    for name in (
+                        "occurred_at",
+                        "direction",
+                        "interaction_type",
+                        "campaign_id",
+                        "agent_id",
+                    )
+                },
+                "duration_seconds": contact["duration_seconds"]
+                and float(contact["duration_seconds"]),
             }
             for contact in contacts
         },
     )
     assert sum(value is not None for value in answered.values()) > 50
 
+    stated = dict(
+        marts.execute("select customer_key, preferred_channel from marts.dim_customers").fetchall()
+    )
     year = timedelta(days=365)
     mix: dict[str, dict[str, list[datetime]]] = defaultdict(lambda: defaultdict(list))
     for contact in contacts:
@@ -513,6 +626,11 @@ def test_every_contact_and_the_channels_of_every_customer(
                 "share_change": recent[name] / total_recent - before[name] / total_before
                 if both
                 else None,
+                "share_last_365d": recent[name] / total_recent if total_recent else None,
+                "share_previous_365d": before[name] / total_before if total_before else None,
+                "last_contact_at": max(moments),
+                "stated_preferred_channel": stated[customer],
+                "was_preferred": name == most(before, channels) if total_before else None,
                 "is_preferred": name == most(recent, channels),
                 "has_shifted": most(recent, channels) != most(before, channels) if both else None,
             }
@@ -569,6 +687,28 @@ def feedback(
             "acted": any(given < m <= given + days for m in deeds),
             "is_over": given + days <= END,
             "survey_type": row["survey_type"],
+            "channel": row["channel"] or "unknown",
+            "touchpoint": "case" if row["case_id"] else "order" if row["order_id"] else "none",
+            "tone": "unfavourable" if unhappy else "favourable",
+            "month": given.date().replace(day=1),
+            "published": {
+                "feedback_key": surrogate("canonical", row["response_id"]),
+                "source_system": "canonical",
+                "customer_key": customer,
+                "case_key": surrogate("canonical", row["case_id"]) if row["case_id"] else None,
+                "survey_type": row["survey_type"],
+                "channel": row["channel"],
+                "touchpoint": "case" if row["case_id"] else "order" if row["order_id"] else "none",
+                "score": score,
+                "scale_min": low,
+                "scale_max": high,
+                "is_unfavourable": unhappy,
+                "comment": row["comment"],
+                "given_at": given,
+                "due_at": given + days,
+                "waiting_days": (END - given) / timedelta(days=1),
+                "is_overdue": given + days <= END,
+            },
         }
     return found
 
@@ -607,26 +747,72 @@ def test_channels_by_month_and_in_all(marts: duckdb.DuckDBPyConnection) -> None:
         judged = found["count_answered"] + found["count_unanswered"]
         rate = (found["count_answered"] / judged).to_numpy(float)
         assert found["answered_rate"].to_numpy(float) == pytest.approx(rate, nan_ok=True)
+        count_all = total if own else np.full(len(whole), total)
+        assert found["count_all"].tolist() == pd.Series(
+            np.asarray(count_all), whole.index
+        ).sort_index().tolist()  # fmt: skip
+        for name, hits, of in (
+            ("share", found["count_interactions"], found["count_all"]),
+            ("answered", found["count_answered"], judged.where(judged > 0)),
+        ):
+            ends = proportion_confint(hits, of.astype(float), method="wilson")
+            for side, end in zip(("low", "high"), ends, strict=True):
+                assert found[f"{name}_ci_{side}"].to_numpy(float) == pytest.approx(
+                    np.asarray(end, float), nan_ok=True, abs=1e-9
+                )
+        assert (found["is_small_sample"] == (found["count_all"] < 30)).all()
     of_all = levels[levels["period_type"] == "all_time"].set_index("channel")
     preferred = mix[mix["is_preferred"]]["channel"].value_counts()
     for channel, count in preferred.items():
         assert of_all.loc[channel, "count_preferring"] == count
+    for name, side in (
+        ("count_shifted_to", "is_preferred"),
+        ("count_shifted_from", "was_preferred"),
+    ):
+        shifted = mix[(mix["has_shifted"] == True) & (mix[side] == True)]["channel"].value_counts()  # noqa: E712  # unknown is neither
+        assert of_all[name].drop("unknown", errors="ignore").to_dict() == (
+            shifted.reindex(of_all.index.drop("unknown", errors="ignore"), fill_value=0).to_dict()
+        )
 
 
 def test_feedback_is_answered_or_on_the_list(
     marts: duckdb.DuckDBPyConnection, feedback: dict[str, Row]
 ) -> None:
     calling = {key: row for key, row in feedback.items() if row["calls"]}
-    listed = {
+    waiting = [row["published"] for row in calling.values() if row["answered"] is None]
+    order = sorted(
+        waiting,
+        key=lambda row: (
+            not row["is_unfavourable"], row["comment"] is None, END - row["given_at"],
+            row["feedback_key"],
+        ),
+    )  # fmt: skip
+    assert_rows(
+        marts,
+        "select feedback_key, * exclude (feedback_key) from marts.mart_unanswered_feedback",
+        {row["feedback_key"]: row | {"urgency_rank": n} for n, row in enumerate(order, start=1)},
+    )
+    assert {key for key, row in calling.items() if row["answered"] is None} == {
         key
         for (key,) in marts.execute(
             "select response_id from marts.mart_unanswered_feedback"
         ).fetchall()
     }
-    assert listed == {key for key, row in calling.items() if row["answered"] is None}
     expected = {}
-    for survey in {row["survey_type"] for row in feedback.values()} | {"all"}:
-        rows = [row for row in calling.values() if survey in ("all", row["survey_type"])]
+    names = ("survey_type", "channel", "touchpoint", "tone")
+    cells = {
+        (month, cut, row[cut] if cut != "all" else "all")
+        for row in feedback.values()
+        for month in (row["month"], None)
+        for cut in (*names, "all")
+    }
+    for month, cut, value in cells:
+        everything = [
+            row
+            for row in feedback.values()
+            if month in (None, row["month"]) and (cut == "all" or row[cut] == value)
+        ]
+        rows = [row for row in everything if row["calls"]]
         hours = [
             (row["answered"] - row["given"]) / timedelta(hours=1) for row in rows if row["answered"]
         ]
@@ -634,23 +820,35 @@ def test_feedback_is_answered_or_on_the_list(
             row["answered"] is None and row["is_over"] for row in rows
         )  # fmt: skip
         acted = sum(row["acted"] for row in rows)
-        expected[survey] = {
+        not_acted = sum(not row["acted"] and row["is_over"] for row in rows)
+        expected[month, cut, value] = {
+            "period_type": "month" if month else "all_time",
+            "count_feedback": len(everything),
+            "count_anonymous": 0,
+            "count_waiting": len(rows) - answered - unanswered,
+            "p90_hours_to_answer": p90(hours),
+            "answered_ci_high": rate(answered, unanswered)["ci_high"],
+            "acted_on_rate": rate(acted, not_acted)["rate"],
+            "acted_on_ci_low": rate(acted, not_acted)["ci_low"],
+            "acted_on_ci_high": rate(acted, not_acted)["ci_high"],
+            "is_small_sample": answered + unanswered < 30,
             "count_calling": len(rows),
             "count_answered": answered,
             "count_unanswered": unanswered,
             "median_hours_to_answer": np.median(hours) if hours else None,
             "count_acted_on": acted,
-            "count_not_acted_on": sum(not row["acted"] and row["is_over"] for row in rows),
+            "count_not_acted_on": not_acted,
             "answered_rate": rate(answered, unanswered)["rate"],
             "answered_ci_low": rate(answered, unanswered)["ci_low"],
         }
     assert_rows(
         marts,
-        "select dimension_value, * exclude (dimension_value) from marts.mart_feedback_handling "
-        "where period_type = 'all_time' and dimension_name in ('all', 'survey_type')",
+        "select period_month, dimension_name, dimension_value, * exclude (period_month, "
+        "dimension_name, dimension_value) from marts.mart_feedback_handling",
         expected,
+        keys=3,
     )
-    assert expected["all"]["count_answered"] > 3
+    assert expected[None, "all", "all"]["count_answered"] > 3
 
 
 def test_journeys_follow_purchases_and_recommendations(

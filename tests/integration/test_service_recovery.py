@@ -152,6 +152,12 @@ def test_what_followed_complaints_is_what_tables_show(published_home: Path) -> N
         found = [row[name] for name in (*names, "ci_low", "ci_high")]
         assert found == pytest.approx(list(expected.values()), nan_ok=True)
         assert row["is_significant"] == (expected["low"] > 0 or expected["high"] < 0)
+        assert row["horizon_days"] == DAYS
+        assert row["is_small_sample"] == (expected["count_compared"] < 30)
+        groups = rows[rows["group_name"] == row["reference_group"]].groupby("stratum")
+        likes = groups["customer_key"].nunique()
+        compared_in = set(rows[rows["group_name"] == row["compared_group"]]["stratum"])
+        assert row["count_strata"] == len(compared_in & set(likes.index[likes > 1]))
 
 
 @pytest.fixture(scope="module", params=[0.3, 0.0], ids=["planted", "nothing planted"])

@@ -74,8 +74,8 @@ def test_intervals_hold_what_they_promise() -> None:
     """Coverage of the 95 % intervals with and without an effect, and no more found than 5 %.
 
     Six intervals of each of 250 companies, half of them of an effect of zero. They depend on each
-    other, so that the share has a standard error of about one point. Measured on 650: .900 to .973,
-    .943 in all. Spend is skewed, and 80 customers are few: the truth is missed above, hardly below.
+    other, so that the share has a standard error of about one point. Measured on 1,500 in decision
+    0050.
     """
     repetitions = 250
     held = np.zeros((2, 3))
@@ -86,8 +86,8 @@ def test_intervals_hold_what_they_promise() -> None:
             truth = [effect, 0.0, effect]
             held[row] += [c.ci_low <= t <= c.ci_high for c, t in zip(found, truth, strict=True)]
     coverage = held / repetitions
-    assert 0.93 < coverage.mean() < 0.97, coverage
-    assert (coverage > 0.89).all(), coverage
+    assert 0.935 < coverage.mean() < 0.97, coverage
+    assert ((coverage > 0.91) & (coverage < 0.99)).all(), coverage
 
 
 def test_a_large_effect_is_found() -> None:

@@ -176,12 +176,12 @@ def test_uplift_covers_95_percent_and_finds_nothing_where_nothing_is(macros: Any
     assert max(found) <= 0.055
 
 
-@pytest.mark.parametrize("n", [50, 150])
+@pytest.mark.parametrize("n", [4, 15, 50, 150])
 def test_means_on_a_scale_cover_95_percent(macros: Any, n: int) -> None:
     """Satisfaction and effort are means of answers on few steps; so are changes between months.
 
-    Simulated with 8,000 samples a mix, standard error .003. Measured: .939 to .946 at 50
-    answers, .946 to .952 at 150; differences found where there are none .046 to .063.
+    Simulated with 8,000 samples a mix, standard error .003. Changes are judged as the mart judges
+    them, by Welch's degrees of freedom.
     """
     rng = np.random.default_rng(n)
     mixes = np.array(
@@ -201,7 +201,10 @@ def test_means_on_a_scale_cover_95_percent(macros: Any, n: int) -> None:
         held.append(((low <= truth) & (truth <= high)).mean())
         change_low, change_high = (
             evaluate(
-                macros.difference_bound("a", f"v / {n}", "b", f"w / {n}", side),
+                macros.difference_bound(
+                    *("a", f"v / {n}", "b", f"w / {n}", side),
+                    macros.student_95(macros.welch_degrees(f"v / {n}", n, f"w / {n}", n)),
+                ),
                 a=mean[::2],
                 b=mean[1::2],
                 v=variance[::2],
@@ -210,9 +213,10 @@ def test_means_on_a_scale_cover_95_percent(macros: Any, n: int) -> None:
             for side in ("low", "high")
         )
         found.append(((change_low > 0) | (change_high < 0)).mean())
-    assert 0.94 <= np.mean(held) <= 0.96
-    assert min(held) >= 0.93
-    assert np.mean(found) <= 0.06, "changes where nothing changed"
+    if n >= 50:
+        assert 0.94 <= np.mean(held) <= 0.96, held
+        assert min(held) >= 0.935, held
+    assert max(found) <= 0.06, "changes where nothing changed"
 
 
 def test_changes_of_nps_are_found_no_more_often_than_the_level_says(macros: Any) -> None:
@@ -253,25 +257,36 @@ def skewed_bounds(macros: Any, samples: Array) -> tuple[Array, Array]:
 
 @pytest.mark.parametrize("n", [50, 150])
 def test_means_of_spend_cover_95_percent(macros: Any, n: int) -> None:
-    """What customers spend: nothing for half or most of them, and a long tail.
+    """What customers spend: nothing for half or most of them, and a long tail; and its trend.
 
-    Simulated with 2,000 samples each, standard error .005. Measured on 3,000 at 50 and 100: .945 to
-    .958, of a lognormal without zeros .934; the normal interval .89 to .95.
+    Simulated with 2,000 samples each, standard error .005. Measured on 20,000: decision 0050.
     """
     rng = np.random.default_rng(n)
     buys = rng.random((2, 2_000, n))
+    lognormal = rng.lognormal(4, 1, buys[0].shape)
     samples = [
         (np.where(buys[0] < 0.5, 0, rng.gamma(1.2, 50, buys[0].shape)), 30.0),
         (np.where(buys[1] < 0.7, 0, rng.lognormal(4, 0.8, buys[1].shape)), 0.3 * np.exp(4.32)),
         (rng.gamma(2, 30, buys[0].shape), 60.0),
         (rng.normal(50, 10, buys[0].shape), 50.0),
+        (lognormal, np.exp(4.5)),
     ]
-    held = []
+    held, found = [], []
     for values, truth in samples:
         low, high = skewed_bounds(macros, values)
         held.append(((low <= truth) & (truth <= high)).mean())
+        # The scorecard's trend: two periods of the same, their intervals joined (Newcombe 1998).
+        below, above = (values.mean(axis=1) - low), (high - values.mean(axis=1))
+        change = values[::2].mean(axis=1) - values[1::2].mean(axis=1)
+        reach = np.where(
+            change > 0,
+            np.hypot(below[::2], above[1::2]),
+            np.hypot(above[::2], below[1::2]),
+        )
+        found.append((np.abs(change) > reach).mean())
+    assert max(found) <= 0.07, found
     assert 0.94 <= np.mean(held) <= 0.96, held
-    assert min(held) >= 0.93, held
+    assert min(held) >= 0.93 and max(held) <= 0.97, held
 
 
 def test_margins_of_a_campaign_cover_95_percent(macros: Any) -> None:
@@ -298,7 +313,8 @@ def test_margins_of_a_campaign_cover_95_percent(macros: Any) -> None:
         degrees = both**2 / sum(e**2 / (n - 1) for e, n in zip(errors, sizes, strict=True))
         low, high = (
             evaluate(
-                macros.skewed_bound("m", "e", "s", "d", side),
+                macros.skewed_bound("m", "e", "s", "d", side, "w"),
+                w=sum(thirds) / both**1.5,
                 m=groups[0].mean(axis=1) - groups[1].mean(axis=1),
                 e=np.sqrt(both),
                 s=(thirds[0] - thirds[1]) / both**1.5,
@@ -307,7 +323,7 @@ def test_margins_of_a_campaign_cover_95_percent(macros: Any) -> None:
             for side in ("low", "high")
         )
         held.append(((low <= truth) & (truth <= high)).mean())
-    assert all(0.93 <= share <= 0.97 for share in held), held
+    assert all(0.935 <= share <= 0.965 for share in held), held
 
 
 @pytest.mark.parametrize("spread", [None, 0.3])

@@ -30,8 +30,9 @@ histories as (
         max(schedule_name) as schedule_name,
         max(entered_at) filter (where is_resolution) as resolved_at,
         max(entered_at) filter (where is_reopening) as reopened_at,
-        bool_or(is_resolved and left_at is null) as is_resolved,
-        bool_or(has_history) as has_history
+        bool_or(is_resolved and is_current) as is_resolved,
+        -- The case is over and nobody wrote down when.
+        bool_or(is_current and entered_at is null) as is_over_at_unknown_time
     from phases
     group by case_key
 ),
@@ -54,7 +55,7 @@ turns as (
         case when is_reopening then 0 else 3 end as turn_rank,
         case when is_reopening then 'reopening' else 'resolution' end as turn
     from phases
-    where is_reopening or is_resolution
+    where (is_reopening or is_resolution) and entered_at is not null
 ),
 
 numbered as (
@@ -118,13 +119,7 @@ timed as (
         ) as resolved_at,
         histories.reopened_at,
         histories.is_resolved,
-        -- The case is over and nobody wrote down when.
-        coalesce(
-            cases.status in ('solved', 'closed')
-            and coalesce(cases.resolved_at, cases.closed_at) is null
-            and not histories.has_history,
-            false
-        ) as is_over_at_unknown_time
+        histories.is_over_at_unknown_time
     from cases
     inner join histories on cases.case_key = histories.case_key
     left join first_answers on cases.case_key = first_answers.case_key

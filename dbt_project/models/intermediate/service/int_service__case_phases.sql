@@ -5,6 +5,7 @@ cases as (
         case_key,
         source_system,
         {{ lookup_value('channel') }} as channel,
+        {{ lookup_value('status') }} as status,
         opened_at,
         resolved_at,
         closed_at
@@ -60,7 +61,19 @@ named_values as (
         source_system,
         event_type,
         value
-    from events
+    from (
+        select
+            source_system,
+            event_type,
+            value
+        from events
+        union all
+        select
+            source_system,
+            'status' as event_type,
+            status as value
+        from cases
+    ) as said
     group by source_system, event_type, value
 ),
 
@@ -296,6 +309,67 @@ phases as (
         previous_stage is null
         or stage != previous_stage
         or is_waiting_for_customer != was_waiting
+),
+
+-- Its status says that a case is over, and nobody wrote down when.
+undated as (
+    select
+        phases.case_key,
+        phases.schedule_name,
+        phases.phase_number,
+        stages.stage,
+        stages.stage_number
+    from phases
+    inner join cases on phases.case_key = cases.case_key
+    inner join mapped_values
+        on
+            cases.source_system = mapped_values.source_system
+            and cases.status = mapped_values.value
+            and mapped_values.event_type = 'status'
+    inner join stages on mapped_values.stage = stages.stage and stages.is_resolved
+    where
+        cases.resolved_at is null
+        and cases.closed_at is null
+        and not phases.has_history
+),
+
+-- What came last has no end; before a phase without a time the end is unknown.
+all_phases as (
+    select
+        phases.case_key,
+        phases.phase_number,
+        phases.schedule_name,
+        phases.stage,
+        phases.stage_number,
+        phases.is_resolved,
+        phases.is_waiting_for_customer,
+        -- The first phase has none before it.
+        coalesce(phases.stage != phases.previous_stage, true) as is_entry,
+        coalesce(phases.was_resolved, false) and not phases.is_resolved as is_reopening,
+        phases.is_resolved and not coalesce(phases.was_resolved, false) as is_resolution,
+        phases.left_at is null and undated.case_key is null as is_current,
+        phases.has_history,
+        phases.occurred_at as entered_at,
+        phases.left_at
+    from phases
+    left join undated on phases.case_key = undated.case_key
+    union all
+    select
+        case_key,
+        phase_number + 1 as phase_number,
+        schedule_name,
+        stage,
+        stage_number,
+        true as is_resolved,
+        false as is_waiting_for_customer,
+        true as is_entry,
+        false as is_reopening,
+        true as is_resolution,
+        true as is_current,
+        false as has_history,
+        cast(null as timestamp) as entered_at,
+        cast(null as timestamp) as left_at
+    from undated
 )
 
 select
@@ -306,18 +380,18 @@ select
     phases.stage_number,
     phases.is_resolved,
     phases.is_waiting_for_customer,
-    -- The first phase has none before it.
-    coalesce(phases.stage != phases.previous_stage, true) as is_entry,
-    coalesce(phases.was_resolved, false) and not phases.is_resolved as is_reopening,
-    phases.is_resolved and not coalesce(phases.was_resolved, false) as is_resolution,
+    phases.is_entry,
+    phases.is_reopening,
+    phases.is_resolution,
+    phases.is_current,
     phases.has_history,
     -- A case without events has none that could not be mapped.
     cast(coalesce(histories.count_unmapped_statuses, 0) as integer) as count_unmapped_statuses,
-    phases.occurred_at as entered_at,
+    phases.entered_at,
     phases.left_at,
-    cast({{ open_seconds('entered', 'phases.occurred_at') }} as bigint) as open_seconds_at_entry,
+    cast({{ open_seconds('entered', 'phases.entered_at') }} as bigint) as open_seconds_at_entry,
     cast({{ open_seconds('departed', 'phases.left_at') }} as bigint) as open_seconds_at_leaving
-from phases
+from all_phases as phases
 left join histories on phases.case_key = histories.case_key
-{{ join_business_hours('entered', 'phases.schedule_name', 'phases.occurred_at') }}
+{{ join_business_hours('entered', 'phases.schedule_name', 'phases.entered_at') }}
 {{ join_business_hours('departed', 'phases.schedule_name', 'phases.left_at') }}

@@ -46,7 +46,7 @@ answers as (
     where
         responses.score is not null
         and responses.dimension = 'overall'
-        and responses.survey_type != 'nps'
+        and {{ is_about_satisfaction('responses.survey_type') }}
         and responses.case_id is null
         and responses.scale_max > responses.scale_min
 ),

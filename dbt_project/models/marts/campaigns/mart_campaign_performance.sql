@@ -124,22 +124,24 @@ margins as (
         rated.*,
         rated.treated_margin_mean - rated.control_margin_mean as margin_uplift,
         sqrt(rated.treated_margin_error + rated.control_margin_error) as margin_uplift_error,
-        -- The third moments of independent means add up; equal amounts lean nowhere.
-        coalesce(
-            (
-                coalesce(leanings.treated_sum_cubes, 0) * power(rated.treated_margin_error, 1.5)
-                / power(rated.count_treated, 1.5)
-                - coalesce(leanings.control_sum_cubes, 0) * power(rated.control_margin_error, 1.5)
-                / power(rated.count_control, 1.5)
-            ) / power(nullif(rated.treated_margin_error + rated.control_margin_error, 0), 1.5),
-            0
-        ) as margin_uplift_skewness,
+        -- The third moments of independent means add up, with their signs; equal amounts lean
+        -- nowhere.
+        {%- for name, sign in {'skewness': '-', 'whole_skewness': '+'}.items() %}
+            coalesce(
+                (
+                    coalesce(leanings.treated_sum_cubes, 0)
+                    * power(rated.treated_margin_error, 1.5) / power(rated.count_treated, 1.5)
+                    {{ sign }} coalesce(leanings.control_sum_cubes, 0)
+                    * power(rated.control_margin_error, 1.5) / power(rated.count_control, 1.5)
+                ) / power(nullif(rated.treated_margin_error + rated.control_margin_error, 0), 1.5),
+                0
+            ) as margin_uplift_{{ name }},
+        {%- endfor %}
         -- Welch and Satterthwaite's degrees of freedom.
-        power(rated.treated_margin_error + rated.control_margin_error, 2) / nullif(
-            power(rated.treated_margin_error, 2) / nullif(rated.count_treated - 1, 0)
-            + power(rated.control_margin_error, 2) / nullif(rated.count_control - 1, 0),
-            0
-        ) as margin_uplift_degrees
+        {{ welch_degrees(
+            'rated.treated_margin_error', 'rated.count_treated',
+            'rated.control_margin_error', 'rated.count_control'
+        ) }} as margin_uplift_degrees
     from rated
     inner join leanings on rated.campaign_key = leanings.campaign_key
 ),
@@ -163,11 +165,11 @@ uplifts as (
         {%- endfor %}
         {{ skewed_bound(
             'margin_uplift', 'margin_uplift_error', 'margin_uplift_skewness',
-            'margin_uplift_degrees', 'low'
+            'margin_uplift_degrees', 'low', 'margin_uplift_whole_skewness'
         ) }} as margin_uplift_low,
         {{ skewed_bound(
             'margin_uplift', 'margin_uplift_error', 'margin_uplift_skewness',
-            'margin_uplift_degrees', 'high'
+            'margin_uplift_degrees', 'high', 'margin_uplift_whole_skewness'
         ) }} as margin_uplift_high
     from margins
 )

@@ -61,7 +61,7 @@ responses as (
         max_by(score, answer_rank) filter (where survey_type = 'nps' and dimension = 'overall')
             as last_nps_score,
         max_by(score_0_100, answer_rank) filter (
-            where survey_type != 'nps' and dimension = 'overall'
+            where {{ is_about_satisfaction('survey_type') }} and dimension = 'overall'
         ) as last_satisfaction_score
     from (
         select
@@ -125,6 +125,17 @@ satisfaction as (
 
 loyalty as (
     select * from {{ ref('mart_customer_loyalty') }}
+),
+
+-- Who never bought may recommend as well.
+referrals as (
+    select
+        referrer_customer_key as customer_key,
+        count(*) as count_referrals,
+        count(*) filter (where is_converted) as count_referrals_converted
+    from {{ ref('fct_referrals') }}
+    where referrer_customer_key is not null and not is_self_referral
+    group by referrer_customer_key
 ),
 
 signals as (
@@ -225,8 +236,8 @@ select
     loyalty.loyalty_type,
     loyalty.quadrant as loyalty_quadrant,
     loyalty.churn_reason,
-    cast(coalesce(loyalty.count_referrals, 0) as bigint) as count_referrals,
-    cast(coalesce(loyalty.count_referrals_converted, 0) as bigint) as count_referrals_converted,
+    cast(coalesce(referrals.count_referrals, 0) as bigint) as count_referrals,
+    cast(coalesce(referrals.count_referrals_converted, 0) as bigint) as count_referrals_converted,
     cast(coalesce(cases.count_cases, 0) as bigint) as count_cases,
     cast(coalesce(cases.count_open_cases, 0) as bigint) as count_open_cases,
     cast(coalesce(cases.count_complaints, 0) as bigint) as count_complaints,
@@ -259,4 +270,5 @@ left join consents on profiles.customer_key = consents.customer_key
 left join journeys on profiles.customer_key = journeys.customer_key
 left join satisfaction on profiles.customer_key = satisfaction.customer_key
 left join loyalty on profiles.customer_key = loyalty.customer_key
+left join referrals on profiles.customer_key = referrals.customer_key
 left join signals on profiles.customer_key = signals.customer_key

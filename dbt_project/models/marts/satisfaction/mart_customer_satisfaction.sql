@@ -27,7 +27,7 @@ overall as (
             order by responded_at desc nulls last, source_system, response_id
         ) as overall_recency
     from feedback
-    where overall_0_100 is not null and survey_type != 'nps'
+    where overall_0_100 is not null and {{ is_about_satisfaction('survey_type') }}
 ),
 
 changes as (
@@ -36,7 +36,7 @@ changes as (
         count(*) as count_overall,
         max(case when overall_recency = 1 then overall_0_100 end) as last_satisfaction,
         max(case when overall_recency = 2 then overall_0_100 end) as previous_satisfaction,
-        cast(sum(cast(overall_0_100 as decimal(12, 4))) as double) / count(*) as mean_satisfaction,
+        cast(sum(cast(overall_0_100 as decimal(18, 9))) as double) / count(*) as mean_satisfaction,
         min(overall_0_100) as lowest_satisfaction
     from overall
     group by customer_key

@@ -2,6 +2,7 @@
     'survey_type', 'touchpoint', 'channel', 'order_channel', 'product_category', 'segment_name',
     'value_tier', 'region',
 ] -%}
+{%- set means = "('satisfaction_score', 'effort_score', 'satisfaction_index')" -%}
 with
 
 responses as (
@@ -44,9 +45,11 @@ asked as (
         responded_at,
         case
             when survey_type = 'nps' then 'nps'
-            -- The cuts are defined on one scale each; others count in the satisfaction score only.
+            -- The cuts are defined on one scale each; others count in the scores of 0-100 only.
             when survey_type = 'ces' then case when scale_min = 1 and scale_max = 7 then 'ces' end
-            when scale_min = 1 and scale_max = 5 then 'csat'
+            when
+                {{ is_about_satisfaction('survey_type') }} and scale_min = 1 and scale_max = 5
+                then 'csat'
         end as scale_metric
     from responses
     union all
@@ -74,8 +77,8 @@ answers as (
     select
         asked.*,
         -- Decimals are added exactly; a sum of doubles depends on the order of the rows.
-        cast(asked.score as decimal(12, 4)) as exact_score,
-        cast(asked.score_0_100 as decimal(12, 4)) as exact_score_0_100,
+        cast(asked.score as decimal(18, 9)) as exact_score,
+        cast(asked.score_0_100 as decimal(18, 9)) as exact_score_0_100,
         -- A response without a customer stands for itself.
         coalesce(asked.customer_key, asked.source_system || ':' || asked.response_id)
             as respondent,
@@ -106,7 +109,16 @@ measured as (
         *,
         'satisfaction_score' as metric
     from answers
-    where scale_metric is null or scale_metric not in ('nps', 'satisfaction_index')
+    where
+        {{ is_about_satisfaction('survey_type') }}
+        -- Surveys on other scales than that of CSAT have no metric of their own.
+        and (scale_metric is null or scale_metric != 'satisfaction_index')
+    union all
+    select
+        *,
+        'effort_score' as metric
+    from answers
+    where survey_type = 'ces' and (scale_metric is null or scale_metric != 'satisfaction_index')
 ),
 
 -- One answer per customer, metric and window: the latest, whatever the survey it came by.
@@ -303,12 +315,14 @@ judged as (
         case metric
             when 'nps' then 100.0 * (count_favourable - count_unfavourable) / count_responses
             when 'satisfaction_score' then mean_score_0_100
+            when 'effort_score' then mean_score_0_100
             when 'satisfaction_index' then mean_score_0_100
             else 1.0 * count_favourable / count_responses
         end as value,
         case metric
             when 'nps' then 100.0 * (count_favourable - count_unfavourable) / (count_responses + 3)
             when 'satisfaction_score' then mean_score_0_100
+            when 'effort_score' then mean_score_0_100
             when 'satisfaction_index' then mean_score_0_100
             else {{ adjusted_share('count_favourable', 'count_responses') }}
         end as adjusted_value,
@@ -321,6 +335,7 @@ judged as (
                         * (1.0 * (count_favourable - count_unfavourable) / (count_responses + 3))
                     ) / (count_responses + 3)
             when 'satisfaction_score' then variance_score_0_100 / count_responses
+            when 'effort_score' then variance_score_0_100 / count_responses
             when 'satisfaction_index' then variance_score_0_100 / count_responses
             else {{ adjusted_share_error('count_favourable', 'count_responses') }}
         end as squared_error
@@ -332,14 +347,17 @@ compared as (
         judged.*,
         previous.value as previous_value,
         judged.value - previous.value as change,
-        {{ difference_bound(
-            'judged.adjusted_value', 'judged.squared_error',
-            'previous.adjusted_value', 'previous.squared_error', 'low'
-        ) }} as change_ci_low,
-        {{ difference_bound(
-            'judged.adjusted_value', 'judged.squared_error',
-            'previous.adjusted_value', 'previous.squared_error', 'high'
-        ) }} as change_ci_high
+        previous.adjusted_value as previous_adjusted_value,
+        previous.squared_error as previous_squared_error,
+        -- NULL where no answer differs from another: nothing tells how sure the means are.
+        case
+            when judged.metric in {{ means }}
+                then {{ student_95(welch_degrees(
+                    'judged.squared_error', 'judged.count_responses',
+                    'previous.squared_error', 'previous.count_responses'
+                )) }}
+            else {{ z_95() }}
+        end as change_quantile
     from judged
     left join judged as previous
         on
@@ -348,6 +366,20 @@ compared as (
             and judged.period_month = previous.period_month + interval 1 month
             and judged.dimension_name = previous.dimension_name
             and judged.dimension_value = previous.dimension_value
+),
+
+changed as (
+    select
+        *,
+        {{ difference_bound(
+            'adjusted_value', 'squared_error',
+            'previous_adjusted_value', 'previous_squared_error', 'low', 'change_quantile'
+        ) }} as change_ci_low,
+        {{ difference_bound(
+            'adjusted_value', 'squared_error',
+            'previous_adjusted_value', 'previous_squared_error', 'high', 'change_quantile'
+        ) }} as change_ci_high
+    from compared
 )
 
 select
@@ -363,13 +395,15 @@ select
                 then {{ nps_bound(
                     'count_favourable', 'count_unfavourable', 'count_responses', 'low'
                 ) }}
-            when metric in ('satisfaction_score', 'satisfaction_index')
+            when metric in {{ means }} and variance_score_0_100 > 0
                 then greatest(
                     0,
                     {{ mean_bound(
                         'mean_score_0_100', 'variance_score_0_100', 'count_responses', 'low'
                     ) }}
                 )
+            -- Answers that are all alike do not make their mean certain.
+            when metric in {{ means }} then null
             else {{ wilson_bound('count_favourable', 'count_responses', 'low') }}
         end as double
     ) as ci_low,
@@ -379,19 +413,21 @@ select
                 then {{ nps_bound(
                     'count_favourable', 'count_unfavourable', 'count_responses', 'high'
                 ) }}
-            when metric in ('satisfaction_score', 'satisfaction_index')
+            when metric in {{ means }} and variance_score_0_100 > 0
                 then least(
                     100,
                     {{ mean_bound(
                         'mean_score_0_100', 'variance_score_0_100', 'count_responses', 'high'
                     ) }}
                 )
+            -- Answers that are all alike do not make their mean certain.
+            when metric in {{ means }} then null
             else {{ wilson_bound('count_favourable', 'count_responses', 'high') }}
         end as double
     ) as ci_high,
     case
         when metric = 'nps' then 'points'
-        when metric in ('satisfaction_score', 'satisfaction_index') then 'score_0_100'
+        when metric in {{ means }} then 'score_0_100'
         else 'rate'
     end as unit,
     count_responses,
@@ -408,4 +444,4 @@ select
     cast(change_ci_low as double) as change_ci_low,
     cast(change_ci_high as double) as change_ci_high,
     change_ci_low > 0 or change_ci_high < 0 as is_significant_change
-from compared
+from changed

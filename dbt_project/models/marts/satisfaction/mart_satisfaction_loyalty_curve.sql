@@ -86,96 +86,33 @@ counted as (
         count(*) as count_customers,
         count(*) filter (where count_sales > 0) as count_repurchased,
         count(*) filter (where count_late_sales > 0) as count_retained,
-        sum(cast(spend as decimal(18, 4))) as sum_spend,
-        cast(sum(cast(spend as decimal(18, 4))) as double) / count(*) as mean_spend,
         sum(cast(count_sales as bigint)) as count_sales
     from afterwards
     group by outcome, scale_min, scale_max, overall_score
 ),
 
--- Deviations from the mean first: sums of squares of large amounts lose their digits.
-spreads as (
-    select
-        afterwards.outcome,
-        afterwards.scale_min,
-        afterwards.scale_max,
-        afterwards.overall_score as score,
-        max(counted.mean_spend) as mean_spend,
-        case
-            when count(*) > 1
-                then
-                    sqrt(
-                        cast(
-                            sum(
-                                cast(
-                                    (cast(afterwards.spend as double) - counted.mean_spend)
-                                    * (cast(afterwards.spend as double) - counted.mean_spend)
-                                    as decimal(28, 6)
-                                )
-                            ) as double
-                        ) / (count(*) - 1)
-                    )
-        end as deviation
-    from afterwards
-    inner join counted
-        on
-            afterwards.outcome = counted.outcome
-            and afterwards.scale_min = counted.scale_min
-            and afterwards.scale_max = counted.scale_max
-            and afterwards.overall_score = counted.score
-    group by
-        afterwards.outcome, afterwards.scale_min, afterwards.scale_max, afterwards.overall_score
-),
-
--- How far spend leans to one side: standardised cubes, which stay small whatever the currency.
-leanings as (
-    select
-        afterwards.outcome,
-        afterwards.scale_min,
-        afterwards.scale_max,
-        afterwards.overall_score as score,
-        {{ exact_sum(
-            'power((cast(afterwards.spend as double) - spreads.mean_spend) / spreads.deviation, 3)',
-            10
-        ) }} as sum_cubes
-    from afterwards
-    inner join spreads
-        on
-            afterwards.outcome = spreads.outcome
-            and afterwards.scale_min = spreads.scale_min
-            and afterwards.scale_max = spreads.scale_max
-            and afterwards.overall_score = spreads.score
-    where spreads.deviation > 0
-    group by
-        afterwards.outcome, afterwards.scale_min, afterwards.scale_max, afterwards.overall_score
-),
+{{ mean_moments('afterwards', ['outcome', 'scale_min', 'scale_max', 'overall_score'], 'spend') }},
 
 rates as (
     select
         counted.*,
         cast(counted.count_repurchased as double) / counted.count_customers as repurchase_rate,
-        spreads.deviation / sqrt(counted.count_customers) as spend_error,
-        -- Equal amounts lean nowhere.
-        coalesce(leanings.sum_cubes, 0) / counted.count_customers / sqrt(counted.count_customers)
-            as spend_skewness,
+        spends.mean_amount as spend_per_customer,
+        {%- for side in ['low', 'high'] %}
+            {{ mean_moments_bound('spends', side) }} as spend_per_customer_{{ side }},
+        {%- endfor %}
         lag(counted.score) over scale as lower_score,
         lag(counted.count_repurchased) over scale as lower_count_repurchased,
         lag(counted.count_customers) over scale as lower_count_customers,
         lag(cast(counted.count_repurchased as double) / counted.count_customers) over scale
             as lower_repurchase_rate
     from counted
-    inner join spreads
+    inner join mean_moments as spends
         on
-            counted.outcome = spreads.outcome
-            and counted.scale_min = spreads.scale_min
-            and counted.scale_max = spreads.scale_max
-            and counted.score = spreads.score
-    left join leanings
-        on
-            counted.outcome = leanings.outcome
-            and counted.scale_min = leanings.scale_min
-            and counted.scale_max = leanings.scale_max
-            and counted.score = leanings.score
+            counted.outcome = spends.outcome
+            and counted.scale_min = spends.scale_min
+            and counted.scale_max = spends.scale_max
+            and counted.score = spends.overall_score
     window scale as (
         partition by counted.outcome, counted.scale_min, counted.scale_max
         order by counted.score
@@ -227,16 +164,9 @@ select
     cast({{ wilson_bound('rates.count_retained', 'rates.count_customers', 'high') }} as double)
         as retention_rate_high,
     cast(rates.count_sales as double) / rates.count_customers as orders_per_customer,
-    rates.mean_spend as spend_per_customer,
-    {%- for side in ['low', 'high'] %}
-        case
-            when rates.count_customers > 1
-                then {{ skewed_bound(
-                    'rates.mean_spend', 'rates.spend_error', 'rates.spend_skewness',
-                    'rates.count_customers - 1', side
-                ) }}
-        end as spend_per_customer_{{ side }},
-    {%- endfor %}
+    rates.spend_per_customer,
+    rates.spend_per_customer_low,
+    rates.spend_per_customer_high,
     -- Arc elasticity against the next lower score: per cent repurchase per cent of score.
     rates.elasticity,
     -- The arc between two rates is 2 (r - 1) / (r + 1) of their ratio r, and grows with it. Where

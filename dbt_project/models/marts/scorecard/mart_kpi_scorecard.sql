@@ -69,7 +69,9 @@ answers as (
         coalesce(customer_key, source_system || ':' || response_id) as respondent,
         case
             when survey_type = 'nps' then 'nps'
-            when survey_type != 'ces' and scale_min = 1 and scale_max = 5 then 'csat'
+            when
+                {{ is_about_satisfaction('survey_type') }} and scale_min = 1 and scale_max = 5
+                then 'csat'
         end as kpi
     from {{ ref('fct_survey_responses') }}
     where is_counted and dimension = 'overall'
@@ -280,7 +282,6 @@ measured as (
     {%- endfor %}
 ),
 
--- Decimals are added exactly; a sum of doubles depends on the order of the rows.
 totals as (
     select
         target_number,
@@ -296,56 +297,8 @@ totals as (
         span
 ),
 
--- What orders bring is skewed: error of the mean, and how far it leans (standardised cubes).
-errors as (
-    select
-        *,
-        cast(total as double) / n as mean_amount,
-        case
-            when n > 1
-                then
-                    sqrt(
-                        greatest(
-                            cast(total_of_squares as double)
-                            - cast(total as double) * cast(total as double) / n,
-                            0
-                        ) / (n - 1)
-                    )
-        end as deviation
-    from totals
-),
-
-leanings as (
-    select
-        measured.target_number,
-        measured.span,
-        {{ exact_sum(
-            'power((cast(measured.amount as double) - errors.mean_amount) / errors.deviation, 3)',
-            10
-        ) }} as sum_cubes
-    from measured
-    inner join errors
-        on
-            measured.target_number = errors.target_number
-            and measured.span = errors.span
-    where errors.deviation > 0
-    group by
-        measured.target_number,
-        measured.span
-),
-
-moments as (
-    select
-        errors.*,
-        errors.deviation / sqrt(errors.n) as mean_error,
-        -- Equal amounts lean nowhere.
-        coalesce(leanings.sum_cubes, 0) / errors.n / sqrt(errors.n) as mean_skewness
-    from errors
-    left join leanings
-        on
-            errors.target_number = leanings.target_number
-            and errors.span = leanings.span
-),
+-- What orders bring is skewed.
+{{ mean_moments('measured', ['target_number', 'span'], 'amount') }},
 
 values_with_intervals as (
     select
@@ -370,19 +323,19 @@ values_with_intervals as (
                 then {{ per_head_bound(
                     'totals.total', 'totals.total_of_squares', 'totals.n', side
                 ) }}
-            when targets.measure = 'mean' and totals.n > 1
-                then {{ skewed_bound(
-                    'totals.mean_amount', 'totals.mean_error', 'totals.mean_skewness',
-                    'totals.n - 1', side
-                ) }}
+            when targets.measure = 'mean' then {{ mean_moments_bound('moments', side) }}
         end as ci_{{ side }}{{ ',' if not loop.last }}
     {%- endfor %}
     from spans
     inner join targets on spans.target_number = targets.target_number
-    left join moments as totals
+    left join totals
         on
             spans.target_number = totals.target_number
             and spans.span = totals.span
+    left join mean_moments as moments
+        on
+            spans.target_number = moments.target_number
+            and spans.span = moments.span
 ),
 
 compared as (
@@ -455,6 +408,8 @@ trended as (
         *,
         case
             when change is null then null
+            -- Too few to tell; a sum has no interval, it is what was counted.
+            when measure != 'sum' and change_ci_low is null then null
             when change = 0 or 0 between change_ci_low and change_ci_high then 'flat'
             when change > 0 then 'up'
             else 'down'

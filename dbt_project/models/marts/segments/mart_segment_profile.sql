@@ -56,7 +56,9 @@ answers as (
         customer_key,
         max_by(score, answer_rank) filter (where survey_type = 'nps') as nps_score,
         cast(
-            max_by(score_0_100, answer_rank) filter (where survey_type != 'nps') as decimal(18, 4)
+            max_by(score_0_100, answer_rank) filter (
+                where {{ is_about_satisfaction('survey_type') }}
+            ) as decimal(18, 4)
         ) as satisfaction_score
     from (
         select

@@ -24,7 +24,7 @@ histories as (
     select
         case_key,
         max(schedule_name) as schedule_name,
-        max(case when left_at is null then stage end) as stage,
+        max(case when is_current then stage end) as stage,
         bool_or(has_history) as has_history,
         max(count_unmapped_statuses) as count_unmapped_statuses,
         count(*) filter (where is_reopening) as count_reopened

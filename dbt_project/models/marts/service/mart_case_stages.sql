@@ -27,7 +27,8 @@ stages as (
         count(*) filter (where is_entry) as count_entries,
         sum(calendar_seconds) as calendar_seconds,
         sum(business_seconds) as business_seconds,
-        bool_or(left_at is null) as is_current
+        bool_or(is_current) as is_current,
+        bool_or(entered_at is null) as is_time_unknown
     from timed
     group by case_key, stage_number, stage
 )
@@ -49,6 +50,7 @@ select
     cast(stages.calendar_seconds / 60.0 as double) as calendar_minutes,
     cast(stages.business_seconds / 60.0 as double) as business_minutes,
     stages.is_current,
+    stages.is_time_unknown,
     cases.has_history
 from stages
 inner join cases on stages.case_key = cases.case_key
