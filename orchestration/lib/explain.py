@@ -100,11 +100,6 @@ def _find_customer(con: duckdb.DuckDBPyConnection, asked: str) -> tuple[str, str
             "select customer_key from marts.customer_key_redirects where former_key = ?",
         ),
         (
-            "key that was published before",
-            "select distinct current_key from audit.identity_changes "
-            "where former_key = ? and current_key is not null order by current_key",
-        ),
-        (
             "record",
             f"select customer_key from marts.customer_identities as i "
             f"where {_RECORD.format('i')} = ?",
@@ -113,6 +108,11 @@ def _find_customer(con: duckdb.DuckDBPyConnection, asked: str) -> tuple[str, str
             "e-mail",
             "select customer_key from marts.dim_customers where email = lower(trim(?)) "
             "order by customer_key",
+        ),
+        (
+            "key that was published before",
+            "select distinct current_key from audit.identity_changes "
+            "where former_key = ? and current_key is not null order by current_key",
         ),
     ):
         found = con.execute(query, [asked]).fetchall()
