@@ -12,6 +12,7 @@ import duckdb
 from orchestration.lib.contracts import Column, ExportObject
 from orchestration.lib.reading.sql import literal
 
+_COLUMNS = 100  # that are looked at together; a thousand take more memory than there is
 _SHAPES = 2000  # of one column; what has more is not of its type, and its rows are set aside
 
 
@@ -48,8 +49,9 @@ def shapes_of(
             continue
         found[column.name] = []
         selects.append(_shapes_sql(column, cell, source))
-    if selects:
-        for name, *values in con.execute(" union all ".join(selects)).fetchall():
+    for start in range(0, len(selects), _COLUMNS):
+        query = " union all ".join(selects[start : start + _COLUMNS])
+        for name, *values in con.execute(query).fetchall():
             found[name].append(Shape(*values))
     return found
 

@@ -36,6 +36,8 @@ NO_METADATA = "null::varchar"
 _EMPTY_ROW = "empty_row"
 _NO_RECORD = "reads like a total, a page number or a note of a report, not like a record"
 _FEW_CELLS = 3  # a row of fewer may be whatever it likes
+_MANY_CELLS = 200  # of which nobody prints a report
+_CONDITIONS = 100  # that are joined in one go: DuckDB takes expressions up to a depth of 1,000
 # What a mark says, as JSON.
 _MARK = json.dumps(
     {
@@ -81,7 +83,7 @@ class Relation:
 
     def is_no_record(self) -> str | None:
         """Write the condition under which a row reads like a total, a page number or a note."""
-        if len(self.texts) < _FEW_CELLS:
+        if not _FEW_CELLS <= len(self.texts) <= _MANY_CELLS:
             return None
         has_gaps = " or ".join(f"{text} is null" for text in self.texts)
         filled = " + ".join(f"({text} is not null)::int" for text in self.texts)
@@ -129,7 +131,7 @@ def copy_rows(
         if cell
     }
     checked = "".join(
-        f", {_landing(readings[name], str(relation.cells[name]))} as {value}"
+        f", {readings[name].sql(str(relation.cells[name]))} as {value}"
         for name, value in values.items()
         if readings[name].is_checked
     )
@@ -389,7 +391,15 @@ def _mark(
         'raw_row': {relation.raw_row}, 'key_values': {key_values},
         'bad_cells': list_filter([{bad_cells}], lambda bad: bad is not null)
     }})::varchar"""
-    return f"case when {' or '.join(f'({c})' for c in conditions)} then {mark} end"
+    return f"case when {_any_of(conditions)} then {mark} end"
+
+
+def _any_of(conditions: Sequence[str]) -> str:
+    parts = [
+        " or ".join(f"({condition})" for condition in conditions[start : start + _CONDITIONS])
+        for start in range(0, len(conditions), _CONDITIONS)
+    ]
+    return " or ".join(f"({part})" for part in parts)
 
 
 def _landed(parquet: Path, relation: Relation, exported: ExportObject) -> Relation:
@@ -422,11 +432,6 @@ def _columns(cells: Mapping[str, str], relation: Relation, exported: ExportObjec
     if relation.metadata != NO_METADATA:
         columns.append(f"{relation.metadata} as {SOURCE_METADATA}")
     return ", ".join(columns)
-
-
-def _landing(reading: Reading, cell: str) -> str:
-    """Write the text with which a cell of a typed column lands."""
-    return f"(case when {reading.is_filled(cell)} then {reading.sql(cell)} end)"
 
 
 def _is_deleted(values: Mapping[str, str], exported: ExportObject) -> str | None:
@@ -489,7 +494,8 @@ def _problems(
                 empty += f" and not {deleted}"
             yield _Problem(empty, column, cell, "empty_cell", f"{column.name} is empty")
         if reading.is_checked:
-            wrong = f"{reading.is_filled(cell)} and {values[column.name]} is null"
+            # in this order: what is not NULL, as nearly all, need not be looked at again
+            wrong = f"{values[column.name]} is null and {reading.is_filled(cell)}"
             if column.type in ("text", "identifier"):
                 message = f"{column.name} has lost digits: expected {reading.expected()}"
                 yield _Problem(wrong, column, cell, "digits_lost", message)

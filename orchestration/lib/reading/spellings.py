@@ -170,5 +170,5 @@ PAGE = (
     "(?:page|seite|p[aá]gina|blatt) *[0-9]+ *(?:(?:of|/|von|de|di|sur|van) *[0-9]+)?|"
     "第 ?[0-9]+ ?页.*|[(]?(?:continued|fortsetzung|suite)[)]?.{0,20}|copyright .*|©.*|[(]c[)] .*|"
     "confidential.*|(?:generated|printed|exported) (?:by|on|at) .*|end of (?:file|report|data).*|"
-    "[*] .*|(?:note|source|quelle): .*"
+    "[*] .*|(?:note|source|quelle): .*|foot ?notes?\\b.*|fußnoten?\\b.*"
 )

@@ -249,6 +249,7 @@ def test_two_versions_of_a_record_in_one_file_both_land_when_their_times_differ(
         ("第 3 页,,", True),
         ("Zwischensumme,,30", True),
         ("© 2026 Company,,", True),
+        ("FOOTNOTE 1,,", True),
         ("Total,x,30", False),  # every cell is filled: a name like any other
         ("Totally,,30", False),
         ("North Total,x,30", False),
@@ -270,3 +271,14 @@ def test_totals_and_page_numbers_within_a_table_are_no_records(
     if is_set_aside:
         (aside,) = shop.quarantine([record])
         assert (aside["reason"], aside["line_number"]) == ("not_a_record", 3)
+
+
+@pytest.mark.parametrize("kind", ["text", "integer"])
+def test_a_thousand_columns_are_read(shop: Shop, kind: str) -> None:
+    """Incident: the conditions of all columns in one expression were too deep for DuckDB."""
+    names = [f"c{position}" for position in range(1050)]
+    columns = [{"name": name, "type": kind} for name in names]
+    rows = [",".join(["1"] * 1050), ",".join(["2"] * 1049 + ["x"])]
+    shop.put("orders.csv", "\n".join([",".join(names), *rows]) + "\n")
+    (record,) = shop.land(columns=columns, key=[], watermark=None)
+    assert (record.rows_loaded, record.rows_quarantined) == ((2, 0) if kind == "text" else (1, 1))
