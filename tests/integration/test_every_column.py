@@ -281,7 +281,7 @@ def mart_satisfaction(sample: Sample) -> Frame:
                 five=("score", lambda s: (s >= 5).sum()),
                 mean_score=("score", "mean"),
                 mean=("score_0_100", "mean"),
-                variance=("score_0_100", "var"),
+                variance=("score_0_100", lambda s: s.var() if np.ptp(s) > 1e-6 else s.var() * 0),
             )
             if cut != "survey_dimension":
                 people = asked_then.assign(dimension_value=asked_then[cut].fillna("(unknown)"))

@@ -285,14 +285,21 @@ valued as (
         cast(counted.sum_score as double) / counted.count_responses as mean_score,
         cast(counted.sum_score_0_100 as double) / counted.count_responses as mean_score_0_100,
         case
+            -- What is left of equal answers is the last digit of doubles.
+            when
+                counted.count_responses > 1
+                and cast(counted.sum_squares_0_100 as double)
+                - cast(counted.sum_score_0_100 as double)
+                * cast(counted.sum_score_0_100 as double)
+                / counted.count_responses < 0.000001
+                then 0
             when counted.count_responses > 1
                 then
-                    greatest(
+                    (
                         cast(counted.sum_squares_0_100 as double)
                         - cast(counted.sum_score_0_100 as double)
                         * cast(counted.sum_score_0_100 as double)
-                        / counted.count_responses,
-                        0
+                        / counted.count_responses
                     ) / (counted.count_responses - 1)
         end as variance_score_0_100,
         invitations.count_invited,
