@@ -1,3 +1,5 @@
+{#- Made anew: a record with one state has no version and gets its first by a second one. -#}
+{{ config(materialized='table') }}
 with
 
 typed as (
