@@ -88,7 +88,9 @@ shared as (
 ),
 
 limits as (
-    {%- for kind in ['national_id', 'loyalty_number', 'email', 'phone', 'domain', 'organisation_name'] %}
+    {%- for kind in [
+        'national_id', 'loyalty_number', 'email', 'phone', 'domain', 'organisation_name'
+    ] %}
         select
             '{{ kind }}' as identifier_kind,
             {{ setting(kind ~ '_limit') }} as count_names_allowed
