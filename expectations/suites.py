@@ -16,7 +16,7 @@ import yaml
 
 from expectations.vocabulary import ROW_COUNT_TYPES, TYPES
 
-# The C loader is ten times as fast; not every platform has it.
+# The C loader is eight times as fast; not every platform has it.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 SEVERITIES = ("critical", "warning")

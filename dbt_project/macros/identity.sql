@@ -47,23 +47,13 @@
 {%- endmacro %}
 
 
-{# Two names of organisations that no misprint or missing word makes of each other. #}
-{% macro organisation_names_differ(a, b) -%}
+{# Two names of `column` (an organisation, a city) that no misprint makes of each other, and of which
+   none is the other with a word behind it: New York is New York City. #}
+{% macro titles_differ(a, b, column) -%}
     coalesce(
-        {{ similarity(a ~ '.organisation_name', b ~ '.organisation_name') }} < 0.88
-        and not starts_with({{ a }}.organisation_name, {{ b }}.organisation_name || ' ')
-        and not starts_with({{ b }}.organisation_name, {{ a }}.organisation_name || ' '),
-        false
-    )
-{%- endmacro %}
-
-
-{# Two cities, of which none is the other with a word behind it: New York is New York City. #}
-{% macro cities_differ(a, b) -%}
-    coalesce(
-        {{ similarity(a ~ '.city', b ~ '.city') }} < 0.88
-        and not starts_with({{ a }}.city, {{ b }}.city || ' ')
-        and not starts_with({{ b }}.city, {{ a }}.city || ' '),
+        {{ similarity(a ~ '.' ~ column, b ~ '.' ~ column) }} < 0.88
+        and not starts_with({{ a }}.{{ column }}, {{ b }}.{{ column }} || ' ')
+        and not starts_with({{ b }}.{{ column }}, {{ a }}.{{ column }} || ' '),
         false
     )
 {%- endmacro %}

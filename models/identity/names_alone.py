@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from models.identity.comparisons import SAYS_MORE
+
 ONLY_OF_NAME = "only_of_name"
 
 
@@ -35,14 +37,12 @@ def only_bearers(
         )
         con.register("pairs", pairs.reset_index(drop=True).rename_axis("position").reset_index())
         found = con.execute(
-            """
+            f"""
             with named as (
                 select clusters.record_number, clusters.cluster,
                        given_name || ' ' || family_name as name,
-                       bool_or(
-                           coalesce(email, phone, birth_date, street, postal_code, national_id)
-                           is not null
-                       ) over (partition by clusters.cluster) as says_more
+                       bool_or({SAYS_MORE.format("records")})
+                           over (partition by clusters.cluster) as says_more
                 from records
                 inner join clusters using (record_number)
                 where not is_organisation

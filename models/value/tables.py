@@ -5,7 +5,7 @@ What belongs here: from columns to `statistics.*` (documented column by column i
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -367,20 +367,31 @@ def _purchase_evaluations(
 
 def _trial_rows(trial: Trial, champion: str) -> Iterator[Evaluation]:
     """Give the measures and the deciles of one trial."""
-    for (target, name), value in trial.measures.items():
-        yield _trial_row(trial, champion, target, name, value)
+    yield from _measure_rows(trial, trial.customers, champion)
     for decile in trial.deciles:
         for name, value in (
             ("predicted_probability", decile.predicted),
             ("actual_share", decile.actual),
         ):
-            row = _trial_row(trial, champion, "bought", name, value)
-            yield Evaluation(
-                **(asdict(row) | {"decile": decile.number, "count_customers": decile.count})
-            )
+            row = _trial_row(trial, decile.count, champion, "bought", name, value)
+            yield replace(row, decile=decile.number)
 
 
-def _trial_row(trial: Trial, champion: str, target: str, name: str, value: float) -> Evaluation:
+def _measure_rows(
+    trial: Trial | contracts.RenewalTrial, count: int, champion: str
+) -> Iterator[Evaluation]:
+    for (target, name), value in trial.measures.items():
+        yield _trial_row(trial, count, champion, target, name, value)
+
+
+def _trial_row(
+    trial: Trial | contracts.RenewalTrial,
+    count: int,
+    champion: str,
+    target: str,
+    name: str,
+    value: float,
+) -> Evaluation:
     return Evaluation(
         model_name=trial.model,
         origin_date=_EPOCH + timedelta(trial.origin),
@@ -388,7 +399,7 @@ def _trial_row(trial: Trial, champion: str, target: str, name: str, value: float
         target=target,
         metric_name=name,
         value=value,
-        count_customers=trial.customers,
+        count_customers=count,
         model_status=str(trial.status),
         is_champion=trial.model == champion,
     )
@@ -398,30 +409,21 @@ def _parameter_rows(fit: Fit, today: date, scope: str, is_champion: bool) -> Ite
     """Give the parameters of a fit with their 95 % intervals, and how likely the data were."""
     for name, value in fit.parameters.items():
         error = fit.standard_errors[name]
-        row = _fact(fit, today, name, value)
-        yield Evaluation(
-            **(
-                asdict(row)
-                | {
-                    "model_scope": scope,
-                    "standard_error": error,
-                    # on the logarithm: all parameters are positive
-                    "value_low": value * float(np.exp(-min(_Z_95 * error / value, 700.0))),
-                    "value_high": value * float(np.exp(min(_Z_95 * error / value, 300.0))),
-                    "is_champion": is_champion,
-                }
-            )
+        yield replace(
+            _fact(fit, today, name, value),
+            model_scope=scope,
+            standard_error=error,
+            # on the logarithm: all parameters are positive
+            value_low=value * float(np.exp(-min(_Z_95 * error / value, 700.0))),
+            value_high=value * float(np.exp(min(_Z_95 * error / value, 300.0))),
+            is_champion=is_champion,
         )
     for name, value in (
         ("log_likelihood", fit.log_likelihood),
         ("dropout_evidence", fit.dropout_evidence),
     ):
-        yield Evaluation(
-            **(
-                asdict(_fact(fit, today, name, value))
-                | {"model_scope": scope, "is_champion": is_champion}
-            )
-        )
+        fact = _fact(fit, today, name, value)
+        yield replace(fact, model_scope=scope, is_champion=is_champion)
 
 
 def _fact(fit: Fit, today: date, name: str, value: float) -> Evaluation:
@@ -450,19 +452,8 @@ def _contract_evaluations(
         scope = f"{names[plan]} ({plan[:8]})"
         yield from _parameter_rows(fit, today, scope, race.champion == contracts.MODEL)
         for trial in race.trials:
-            for (target, name), value in trial.measures.items():
-                yield Evaluation(
-                    model_name=trial.model,
-                    model_scope=scope,
-                    origin_date=_EPOCH + timedelta(trial.origin),
-                    horizon_days=trial.horizon,
-                    target=target,
-                    metric_name=name,
-                    value=value,
-                    count_customers=trial.renewals,
-                    model_status=str(trial.status),
-                    is_champion=trial.model == race.champion,
-                )
+            for row in _measure_rows(trial, trial.renewals, race.champion):
+                yield replace(row, model_scope=scope)
         yield Evaluation(
             model_name=race.champion,
             model_scope=scope,

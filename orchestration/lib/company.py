@@ -21,10 +21,8 @@ from pydantic import (
 )
 
 from models.service.business_hours import weekly_hours
+from orchestration.lib.contracts import YAML_LOADER
 from orchestration.lib.kpi_targets import KpiTarget, KpiTargetsError, read_kpi_targets
-
-# The C loader is ten times as fast; not every platform has it.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -365,7 +363,7 @@ def load_company(path: Path) -> Company:
     if not path.exists():
         return Company()
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or {}
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER) or {}
     except yaml.YAMLError as error:
         raise CompanyError(f"{path}: is not YAML: {error}") from error
     if not isinstance(content, dict):

@@ -51,7 +51,7 @@ PROVENANCE = {
 ASIDE_MARK = "_aside"
 
 # The C loader reads the canonical contract in a tenth of the time; not every platform has it.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Raised whenever the reader would write a different Parquet file from the same export.
 READER_VERSION = 6
@@ -238,7 +238,7 @@ def load_contract(path: Path) -> ExportContract:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        content = yaml.load(text, Loader=_LOADER)
+        content = yaml.load(text, Loader=YAML_LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ContractError(f"{path}: cannot be read: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("attributes"), dict):

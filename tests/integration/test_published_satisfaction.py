@@ -57,19 +57,29 @@ def johnson(drivers: np.ndarray, outcome: np.ndarray) -> np.ndarray:
     return np.asarray(loadings**2 @ slopes**2)
 
 
-def test_weights_of_the_dimensions(
-    marts: duckdb.DuckDBPyConnection, questionnaires: pd.DataFrame
-) -> None:
-    complete = questionnaires[questionnaires["survey_type"].isin(["csat", "review"])].dropna(
+def complete_answers(questionnaires: pd.DataFrame) -> pd.DataFrame:
+    """Return the questionnaires on satisfaction in which every dimension was answered."""
+    return questionnaires[questionnaires["survey_type"].isin(["csat", "review"])].dropna(
         subset=["overall", *DIMENSIONS]
     )
-    drivers = complete[list(DIMENSIONS)].to_numpy(float)
-    outcome = complete["overall"].to_numpy(float)
-    fit = sm.OLS(outcome, sm.add_constant(drivers)).fit()
+
+
+def weights_of_dimensions(marts: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Return the published drivers of satisfaction in the order of `DIMENSIONS`."""
     found = table(marts, "mart_satisfaction_drivers").query(
         "analysis == 'survey_dimensions' and outcome == 'satisfaction'"
     )
-    found = found.set_index("driver").loc[list(DIMENSIONS)]
+    return found.set_index("driver").loc[list(DIMENSIONS)]
+
+
+def test_weights_of_the_dimensions(
+    marts: duckdb.DuckDBPyConnection, questionnaires: pd.DataFrame
+) -> None:
+    complete = complete_answers(questionnaires)
+    drivers = complete[list(DIMENSIONS)].to_numpy(float)
+    outcome = complete["overall"].to_numpy(float)
+    fit = sm.OLS(outcome, sm.add_constant(drivers)).fit()
+    found = weights_of_dimensions(marts)
     assert (found["count_answers"] == len(complete)).all()
     assert found["relative_weight"].to_numpy() == pytest.approx(johnson(drivers, outcome))
     assert found["effect"].to_numpy() == pytest.approx(fit.params[1:])
@@ -109,15 +119,10 @@ def test_how_sure_the_weights_are(
     marts: duckdb.DuckDBPyConnection, questionnaires: pd.DataFrame
 ) -> None:
     """Another bootstrap, row by row with other draws, gives the same intervals up to its chance."""
-    complete = questionnaires[questionnaires["survey_type"].isin(["csat", "review"])].dropna(
-        subset=["overall", *DIMENSIONS]
-    )
+    complete = complete_answers(questionnaires)
     drivers = complete[list(DIMENSIONS)].to_numpy(float)
     outcome = complete["overall"].to_numpy(float)
-    found = table(marts, "mart_satisfaction_drivers").query(
-        "analysis == 'survey_dimensions' and outcome == 'satisfaction'"
-    )
-    found = found.set_index("driver").loc[list(DIMENSIONS)]
+    found = weights_of_dimensions(marts)
     assert (found["topic"] == found.index).all() and (found["status"] == "ok").all()
     correlations = [np.corrcoef(column, outcome)[0, 1] for column in drivers.T]
     assert found["correlation"].to_numpy() == pytest.approx(correlations)

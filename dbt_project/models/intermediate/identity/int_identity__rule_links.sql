@@ -80,7 +80,7 @@ compared as (
             when
                 pairs.identifier_kind in ('national_id', 'loyalty_number', 'name_and_address')
                 then null
-            when {{ organisation_names_differ('a', 'b') }} then 'names_differ'
+            when {{ titles_differ('a', 'b', 'organisation_name') }} then 'names_differ'
             -- Acme East and Acme West share the website of Acme.
             when
                 pairs.identifier_kind = 'domain'
@@ -90,7 +90,7 @@ compared as (
             -- Two firms took one name: in two cities, or under two websites.
             when
                 pairs.identifier_kind = 'organisation_name'
-                and {{ cities_differ('a', 'b') }}
+                and {{ titles_differ('a', 'b', 'city') }}
                 then 'branches'
             when
                 pairs.identifier_kind = 'organisation_name'

@@ -129,13 +129,7 @@ loyalty as (
 
 -- Who never bought may recommend as well.
 referrals as (
-    select
-        referrer_customer_key as customer_key,
-        count(*) as count_referrals,
-        count(*) filter (where is_converted) as count_referrals_converted
-    from {{ ref('fct_referrals') }}
-    where referrer_customer_key is not null and not is_self_referral
-    group by referrer_customer_key
+    {{ referrals_by_customer() }}
 ),
 
 signals as (
