@@ -54,11 +54,13 @@ def incident_log(path: Path, rng: np.random.Generator) -> None:
         raised = int(rng.integers(1, len(states))) if rng.random() < 0.2 else len(states)
         caller = f"Caller {rng.integers(60)}" if rng.random() < 0.95 else "?"
         category = f"Category {rng.integers(4)}" if rng.random() < 0.9 else "?"
+        made = str(rng.random() < 0.8).upper()
         channel = str(rng.choice(["Phone", "Email", "Self service", "IVR"]))
         for count, (state, at) in enumerate(zip(states, changes, strict=True)):
             rows.append(
                 (
-                    *(f"INC{number:07d}", state, "TRUE", count, 0, count, "TRUE", caller),
+                    *(f"INC{number:07d}", state, "TRUE", count, 0, count),
+                    *(made if count == len(states) - 1 else "TRUE", caller),
                     *(told(opened), told(at), channel, category),
                     "2 - High" if count >= raised else "3 - Moderate",
                     *(told(resolved), told(closed)),
@@ -73,12 +75,13 @@ def incident_log(path: Path, rng: np.random.Generator) -> None:
 
 
 def complaint_register(path: Path, rng: np.random.Generator) -> None:
-    """Write complaints that name no customer and no time of the answer."""
+    """Write complaints that name no customer, no number and no time of the answer."""
+    received = [
+        pd.Timestamp(2009, 1, 1) + pd.Timedelta(days=int(rng.integers(700))) for _ in range(250)
+    ]
     rows = [
         (
-            (pd.Timestamp(2009, 1, 1) + pd.Timedelta(days=int(rng.integers(700)))).strftime(
-                "%m/%d/%Y"
-            ),
+            day.strftime("%m/%d/%Y"),
             str(rng.choice(["Mortgage", "Credit card", "Debt collection"])),
             str(rng.choice(["Billing dispute, late fee", 'Told "no"', "Attempts to collect"])),
             "First line\nsecond, with a comma" if rng.random() < 0.3 else "",
@@ -88,32 +91,33 @@ def complaint_register(path: Path, rng: np.random.Generator) -> None:
             ),
             str(rng.choice(["Yes", "No"], p=[0.95, 0.05])),
             str(rng.choice(["Yes", "No", "N/A", ""])),
-            7_000_000 + number,
+            (day + pd.Timedelta(days=int(rng.integers(30)))).strftime("%m/%d/%Y"),
         )
-        for number in range(250)
+        for day in received
     ]
     header = (
         *("Date received", "Product", "Issue", "Consumer complaint narrative", "Submitted via"),
         *("Company response to consumer", "Timely response?", "Consumer disputed?"),
-        "Complaint ID",
+        "Date sent to company",
     )
     write(path, header, rows)
 
 
 def review_file(path: Path, rng: np.random.Generator) -> None:
-    """Write reviews without a key; some reviewers come again."""
+    """Write reviews without a key; some reviewers come again, some do not say when."""
     rows = [
         (
             f"A{rng.integers(150):05d}",
-            f"B{rng.integers(20):04d}",
+            *(("B0001", "Knits") if rng.random() < 0.3 else ("B0002", "Dresses")),
             "Works, and looks nice" if stars > 3 else "broke after a day",
             "Great" if stars > 3 else "Bad",
             float(stars),
-            1_262_304_000 + 86_400 * int(rng.integers(300)) + number,
+            1_262_304_000 + 86_400 * int(rng.integers(300)) + number if rng.random() < 0.9 else "",
         )
         for number, stars in enumerate(rng.choice([1, 2, 3, 4, 5, 5], 250))
     ]
-    write(path, ("reviewerID", "asin", "reviewText", "summary", "overall", "unixReviewTime"), rows)
+    header = ("reviewerID", "asin", "Class Name", "reviewText", "summary", "overall")
+    write(path, (*header, "unixReviewTime"), rows)
 
 
 def contact_file(path: Path, rng: np.random.Generator) -> None:
@@ -154,15 +158,21 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return paths
 
 
-@pytest.fixture(scope="module")
-def marts(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marts]:
-    """The four files mapped by the example and published as one company."""
-    folder = tmp_path_factory.mktemp("service")
+def write_canonical(files: dict[str, Path], landing: Path) -> dict[str, int]:
+    """Do what the example does."""
     spec = importlib.util.spec_from_file_location("mapping", EXAMPLE / "map_to_canonical.py")
     assert spec is not None and spec.loader is not None
     mapping = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(mapping)
-    mapping.write_canonical(files, folder / "landing", EXPORTED_ON)
+    counts: dict[str, int] = mapping.write_canonical(files, landing, EXPORTED_ON)
+    return counts
+
+
+@pytest.fixture(scope="module")
+def marts(files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Marts]:
+    """The four files mapped by the example and published as one company."""
+    folder = tmp_path_factory.mktemp("service")
+    write_canonical(files, folder / "landing")
     run = crm_warehouse("run", "--landing", folder / "landing", "--home", folder / "home")
     assert run.exit_code == 0, run.stderr
     with published(folder / "home") as con:
@@ -206,6 +216,13 @@ def test_every_incident_is_a_case_with_its_times_and_reopenings(
     assert (cases["count_reopened"] == reopened.sum().loc[cases.index]).all()
     assert reopened.sum().max() > 0
     assert (cases["count_unmapped_statuses"] == 0).all()
+    assert (cases["is_promise_kept"] == last["made_sla"]).all()
+    (own,) = table(
+        marts,
+        "from marts.mart_service_levels where metric = 'own_verdict' and period_type = 'all_time' "
+        "and priority = 'all' and dimension_value = 'other'",
+    ).to_dict("records")
+    assert (own["count_met"], own["count_events"]) == (last["made_sla"].sum(), len(last))
     (levels,) = table(
         marts,
         "from marts.mart_service_levels where metric = 'resolution' and period_type = 'all_time' "
@@ -273,13 +290,15 @@ def test_targets_are_those_of_the_priority_when_an_incident_was_solved(
 def test_complaints_without_customer_and_time_are_counted_and_not_running(
     marts: Marts, files: dict[str, Path]
 ) -> None:
-    register = pd.read_csv(files["complaints"], parse_dates=["Date received"])
+    days = ["Date received", "Date sent to company"]
+    register = pd.read_csv(files["complaints"], parse_dates=days)
     cases = table(marts, "from marts.fct_cases where is_complaint").set_index("case_id")
-    register = register.set_index(register["Complaint ID"].astype(str)).loc[cases.index]
+    register = register.set_index("complaint:" + (register.index + 1).astype(str)).loc[cases.index]
     assert len(cases) == 250
     assert (cases["opened_at"] == register["Date received"]).all()
     assert (cases["category"] == register["Product"]).all()
     assert (cases["reason"] == register["Issue"]).all()
+    assert (cases["is_promise_kept"] == (register["Timely response?"] == "Yes")).all()
     in_progress = register["Company response to consumer"] == "In progress"
     assert (cases["is_resolved"] == ~in_progress).all()
     assert (cases.loc[~in_progress, "resolution_outcome"] != "running").all()
@@ -295,6 +314,15 @@ def test_complaints_without_customer_and_time_are_counted_and_not_running(
     ).set_index("dimension_value")["count_candidates"]
     for product, count in register["Product"].value_counts().items():
         assert by_product[product] == count
+    passed_on = (register["Date sent to company"] - register["Date received"]).dt.days * 1440
+    times = table(
+        marts,
+        "select dimension_value, median_calendar_minutes from marts.mart_complaint_process where "
+        "stage = 'registered' and period_type = 'all_time' and dimension_name = 'category'",
+    ).set_index("dimension_value")["median_calendar_minutes"]
+    assert times[list(register["Product"].unique())].to_dict() == pytest.approx(
+        passed_on.groupby(register["Product"]).median().to_dict()
+    )
     # The register says that they are closed, and not when: neither when they came there.
     stages = table(marts, "from marts.mart_case_stages where is_complaint and is_current")
     stages = stages.set_index("case_id").loc[register.index]
@@ -313,7 +341,13 @@ def test_reviews_are_the_satisfaction_of_those_who_wrote_them(
         == marts.execute("select count(*) from marts.fct_feedback").fetchone()
         == (len(reviews),)
     )
-    latest = reviews.sort_values("unixReviewTime").groupby("reviewerID")["overall"].last()
+    assert reviews["unixReviewTime"].isna().any()
+    reviews["response_id"] = "review:" + (reviews.index + 1).astype(str)
+    reviews = reviews.sort_values(["unixReviewTime", "response_id"], na_position="first")
+    undated = reviews["unixReviewTime"].isna()
+    # Of answers without a time the first by key stands.
+    kept = pd.concat([reviews[undated][::-1], reviews[~undated]])
+    latest = kept.groupby("reviewerID")["overall"].last()
     low, high = proportion_confint((latest >= 4).sum(), len(latest), method="wilson")
     (found,) = table(
         marts,
@@ -324,8 +358,16 @@ def test_reviews_are_the_satisfaction_of_those_who_wrote_them(
     assert found["value"] == pytest.approx((latest >= 4).mean())
     assert (found["ci_low"], found["ci_high"]) == pytest.approx((low, high))
     assert pd.isna(found["response_rate"]), "nobody was asked"
+    (dresses,) = table(
+        marts,
+        "from marts.mart_satisfaction where metric = 'csat' and dimension_value = 'Dresses' and "
+        "period_type = 'all_time'",
+    ).to_dict("records")
+    of_dresses = kept.groupby("reviewerID").last()["Class Name"] == "Dresses"
+    assert dresses["mean_score"] == pytest.approx(latest[of_dresses].mean())
+    # What has no time counts in no month.
     month = pd.to_datetime(reviews["unixReviewTime"], unit="s").dt.strftime("%Y-%m")
-    last = reviews.assign(month=month).sort_values("unixReviewTime")
+    last = reviews.assign(month=month).dropna(subset="month")
     last = last.groupby(["month", "reviewerID"])["overall"].last().groupby("month")
     by_month = table(
         marts,
@@ -364,3 +406,33 @@ def test_contacts_without_year_and_key_are_responses_of_their_campaigns(
     days = pd.to_datetime(pd.DataFrame({"year": year, "month": month, "day": contacts["day"]}))
     assert calls["occurred_at"].tolist() == sorted(days)
     assert calls["duration_seconds"].sum() == contacts["duration"].sum()
+
+
+def test_copies_that_leave_out_columns_are_mapped_as_far_as_they_tell(tmp_path: Path) -> None:
+    """Reviews without reviewer and day; contacts by month alone, in order and shuffled."""
+    reviews, contacts = tmp_path / "reviews.csv", tmp_path / "contacts.csv"
+    write(
+        reviews,
+        ("", "Clothing ID", "Age", "Title", "Review Text", "Rating", "Class Name"),
+        [(0, 767, 33, "", "Silky", 4, "Intimates"), (1, 767, 34, "Torn", "At once", 1, "")],
+    )
+    for months, campaigns in (
+        (("may", "jun", "may"), ["term-deposit-2008-05", "term-deposit-2008-06"]),
+        (("may", "apr", "mar", "feb"), ["term-deposit-02", "term-deposit-03"]),
+    ):
+        write(
+            contacts,
+            ("age", "month", "day_of_week", "duration", "y"),
+            [(40, month, "mon", 120, "no") for month in months],
+        )
+        landing = tmp_path / months[1]
+        counts = write_canonical({"reviews": reviews, "contacts": contacts}, landing)
+        assert "interactions" not in counts, "nobody knows the day"
+        rows = pd.read_csv(landing / f"canonical/campaigns_{EXPORTED_ON}.csv", dtype=str)
+        assert rows["campaign_id"].tolist()[:2] == campaigns
+        assert rows["start_date"].notna().all() == (len(months) == 3)
+    answers = pd.read_csv(landing / f"canonical/survey_responses_{EXPORTED_ON}.csv", dtype=str)
+    assert answers["score"].tolist() == ["4.0", "1.0"]
+    assert answers["comment"].tolist() == ["Silky", "Torn. At once"]
+    assert answers[["customer_id", "responded_at"]].isna().all(axis=None)
+    assert counts["products"] == 1

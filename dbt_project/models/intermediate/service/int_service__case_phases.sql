@@ -4,6 +4,7 @@ cases as (
     select
         case_key,
         source_system,
+        case_id,
         {{ lookup_value('channel') }} as channel,
         {{ lookup_value('status') }} as status,
         opened_at,
@@ -22,6 +23,16 @@ events as (
         {{ is_public_reply() }} and {{ lookup_value('actor_type') }} = 'agent' as is_answer,
         occurred_at
     from {{ ref('int_service__case_events_keyed') }}
+),
+
+-- A case that goes on after the as-of day: what its status says is of then.
+continued as (
+    select
+        source_system,
+        case_id
+    from {{ ref('int_service__case_events_unioned') }}
+    where occurred_at >= {{ as_of_end() }}
+    group by source_system, case_id
 ),
 
 schedules as (
@@ -311,7 +322,8 @@ phases as (
         or is_waiting_for_customer != was_waiting
 ),
 
--- Its status says that a case is over, and nobody wrote down when.
+-- Its status says that a case is over, and nobody wrote down when: its history, if it has one, does
+-- not come to the end.
 undated as (
     select
         phases.case_key,
@@ -327,10 +339,16 @@ undated as (
             and cases.status = mapped_values.value
             and mapped_values.event_type = 'status'
     inner join stages on mapped_values.stage = stages.stage and stages.is_resolved
+    left join histories on phases.case_key = histories.case_key
+    left join continued
+        on cases.source_system = continued.source_system and cases.case_id = continued.case_id
     where
         cases.resolved_at is null
         and cases.closed_at is null
-        and not phases.has_history
+        and continued.case_id is null
+        and phases.left_at is null
+        -- A case without a history has reached nothing by it.
+        and coalesce(histories.count_resolved, 0) = 0
 ),
 
 -- What came last has no end; before a phase without a time the end is unknown.
@@ -348,7 +366,8 @@ all_phases as (
         coalesce(phases.was_resolved, false) and not phases.is_resolved as is_reopening,
         phases.is_resolved and not coalesce(phases.was_resolved, false) as is_resolution,
         phases.left_at is null and undated.case_key is null as is_current,
-        phases.has_history,
+        -- What leaves out the end may leave out more.
+        phases.has_history and undated.case_key is null as has_history,
         phases.occurred_at as entered_at,
         phases.left_at
     from phases

@@ -40,6 +40,7 @@ select
     cases.channel,
     cases.subject,
     cases.is_complaint,
+    cases.is_promise_kept,
     cases._file_name,
     cases._row_number
 from cases

@@ -17,6 +17,10 @@ orders as (
     from {{ ref('int_orders__orders_keyed') }}
 ),
 
+products as (
+    select * from {{ ref('int_products__products_unioned') }}
+),
+
 order_numbers as (
     select * from {{ ref('int_orders__order_numbers') }}
 ),
@@ -39,6 +43,11 @@ select
         when dated.case_id is not null
             then {{ surrogate_key(['dated.source_system', 'dated.case_id']) }}
     end as case_key,
+    case
+        when products.product_id is not null
+            then {{ surrogate_key(['products.source_system', 'products.product_id']) }}
+    end as product_key,
+    products.category as product_category,
     identity.customer_key,
     dated.survey_type,
     case
@@ -77,5 +86,9 @@ left join orders
         dated.source_system = orders.source_system
         and dated.order_id = orders.order_id
 left join order_numbers on dated.order_id = order_numbers.order_id
+left join products
+    on
+        dated.source_system = products.source_system
+        and dated.product_id = products.product_id
 -- An answer without any time stays: when it was given is unknown, that it was given is not.
 where coalesce(dated.answered_at < {{ setting('as_of_date') }} + interval 1 day, true)

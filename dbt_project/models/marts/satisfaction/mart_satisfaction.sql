@@ -7,7 +7,7 @@ with
 
 responses as (
     select * from {{ ref('int_surveys__responses_keyed') }}
-    where is_counted and responded_at is not null and not {{ is_about_needs('dimension') }}
+    where is_counted and not {{ is_about_needs('dimension') }}
 ),
 
 feedback as (
@@ -33,6 +33,7 @@ asked as (
         response_id,
         customer_key,
         order_key,
+        product_category as reviewed_category,
         dimension,
         survey_type,
         touchpoint,
@@ -58,6 +59,7 @@ asked as (
         response_id,
         customer_key,
         order_key,
+        product_category as reviewed_category,
         'overall' as dimension,
         survey_type,
         touchpoint,
@@ -70,7 +72,7 @@ asked as (
         responded_at,
         'satisfaction_index' as scale_metric
     from feedback
-    where satisfaction_index is not null and responded_at is not null
+    where satisfaction_index is not null
 ),
 
 answers as (
@@ -83,7 +85,7 @@ answers as (
         coalesce(asked.customer_key, asked.source_system || ':' || asked.response_id)
             as respondent,
         cast(date_trunc('month', asked.responded_at) as date) as response_month,
-        orders.main_category as product_category,
+        coalesce(asked.reviewed_category, orders.main_category) as product_category,
         -- Where only answers are exported nobody knows how many were asked: every rate would be 1.
         max(cast(not asked.is_answered as integer)) over (
             partition by asked.source_system, asked.survey_type
@@ -128,7 +130,8 @@ by_month as (
         response_month as period_month,
         *
     from measured
-    where is_answered
+    -- An answer without any time counts in no month, and in all time.
+    where is_answered and responded_at is not null
     qualify row_number() over (
         partition by metric, dimension, respondent, response_month
         order by responded_at desc, source_system, response_id
@@ -144,7 +147,7 @@ all_time as (
     where is_answered
     qualify row_number() over (
         partition by metric, dimension, respondent
-        order by responded_at desc, source_system, response_id
+        order by responded_at desc nulls last, source_system, response_id
     ) = 1
 ),
 

@@ -112,6 +112,7 @@ select
     cases.reason,
     channels.standard_channel as channel,
     cases.is_complaint,
+    cases.is_promise_kept,
     histories.schedule_name,
     timed.is_resolved,
     timed.first_response_calendar_minutes,

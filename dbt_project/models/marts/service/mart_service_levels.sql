@@ -58,6 +58,22 @@ measured as (
         false as is_overdue
     from cases
     where is_first_contact_resolved is not null
+    union all
+    select
+        'own_verdict' as metric,
+        opened_month,
+        coalesce({{ lookup_value('priority') }}, 'unknown') as priority_group,
+        channel_group,
+        category_group,
+        kind,
+        source_system,
+        cast(null as double) as calendar_minutes,
+        cast(null as double) as business_minutes,
+        is_promise_kept as is_met,
+        false as is_running,
+        false as is_overdue
+    from cases
+    where is_promise_kept is not null
 ),
 
 counted as (
