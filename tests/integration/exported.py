@@ -65,10 +65,10 @@ def skewed_interval(
 
 
 def skewed_interval_of(values: "pd.Series[float]") -> list[float]:
-    """Return the interval of the mean of these values; NaN of fewer than ten or of equal ones."""
+    """Return the interval of the mean of these values; NaN of fewer than 30 or of equal ones."""
     n = len(values)
     deviation = float(values.std())
-    if n < 10 or not deviation > 0:
+    if n < 30 or not deviation > 0:
         return [float("nan")] * 2
     mean = float(values.mean())
     leans = (((values - mean) / deviation) ** 3).mean()

@@ -373,8 +373,8 @@ def mart_satisfaction_loyalty_curve(sample: Sample) -> Frame:
         ends = (f"{rate}_rate_low", f"{rate}_rate_high")
         wilson(found, f"count_{name}", rows["count_customers"], ends)
     found["is_small_sample"] = rows["count_customers"] < SMALL
-    # Fewer than ten tell nothing about the spread; nobody spends less than nothing.
-    few = (rows["count_customers"] < 10) | (rows["spend_per_customer"] == 0)
+    # Fewer than 30 tell too little about the spread; nobody spends less than nothing.
+    few = (rows["count_customers"] < SMALL) | (rows["spend_per_customer"] == 0)
     for name in ("spend_per_customer_low", "spend_per_customer_high"):
         assert rows.loc[few, name].isna().all()
         found[name] = rows[name]
