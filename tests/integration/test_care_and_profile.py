@@ -186,6 +186,13 @@ def test_the_calendar_is_published_for_import(
     assert [row["contact_value"] for row in rows] == list(calendar["contact_value"])
     assert list(rows[0]) == list(calendar.columns)
     assert [row["due_date"] for row in rows] == sorted(row["due_date"] for row in rows)
+    # A CRM finds its own record by its own id.
+    records = table(marts, "customer_identities").sort_values(["source_system", "source_record_id"])
+    names = (records["source_system"] + ":" + records["source_record_id"]).groupby(
+        records["customer_key"]
+    )
+    known = names.agg("; ".join)
+    assert [row["source_records"] for row in rows] == known[calendar["customer_key"]].tolist()
 
 
 def test_every_indicator_of_a_customer_is_in_the_catalogue(

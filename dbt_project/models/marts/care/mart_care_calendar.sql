@@ -268,6 +268,18 @@ allowed as (
     ) = 1
 ),
 
+-- What the CRM that imports the list calls the customer.
+records as (
+    select
+        customer_key,
+        string_agg(
+            source_system || ':' || source_record_id, '; '
+            order by source_system, source_record_id
+        ) as source_records
+    from {{ ref('int_identity__customer_records') }}
+    group by customer_key
+),
+
 complaints as (
     select customer_key
     from cases
@@ -285,7 +297,9 @@ select
     allowed.contact_value,
     allowed.reason,
     allowed.is_overdue,
-    complaints.customer_key is not null as has_open_complaint
+    complaints.customer_key is not null as has_open_complaint,
+    records.source_records
 from allowed
 inner join profiles on allowed.customer_key = profiles.customer_key
+left join records on allowed.customer_key = records.customer_key
 left join complaints on allowed.customer_key = complaints.customer_key

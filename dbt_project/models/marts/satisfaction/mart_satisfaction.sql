@@ -86,8 +86,8 @@ answers as (
             as respondent,
         cast(date_trunc('month', asked.responded_at) as date) as response_month,
         coalesce(asked.reviewed_category, orders.main_category) as product_category,
-        -- Where only answers are exported, or only those who did not answer say when they were asked,
-        -- nobody knows how many were: every rate would be 1, or 0.
+        -- Where only answers are exported, or the day of asking only of those who did not answer,
+        -- nobody knows how many were asked: every rate would be 1, or 0.
         max(cast(not asked.is_answered as integer)) over (
             partition by asked.source_system, asked.survey_type
         ) = 1
