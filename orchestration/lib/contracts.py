@@ -54,7 +54,7 @@ ASIDE_MARK = "_aside"
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Raised whenever the reader would write a different Parquet file from the same export.
-READER_VERSION = 6
+READER_VERSION = 7
 
 
 class ContractError(ValueError):
@@ -105,7 +105,8 @@ class ExportObject(_Strict):
     What is declared here wins; what is left open is decided for every file from its content.
     `quote: ""` says that cells are never quoted. Of several `header_rows` the first holds the names
     (Qualtrics has 3). `footer` lists glob patterns of the first filled cell of lines behind the
-    last row ("Grand Totals*"). `timezone` is that of times without an offset.
+    last row ("Grand Totals*"). `timezone` is that of times without an offset,
+    where a file does not name another one itself (Qualtrics does).
     `usual_date_order` is what the system writes as a rule: taken, with a warning, where neither a
     file nor the others of its object tell days from months.
     """

@@ -242,7 +242,7 @@ def _decide_time(reading: Reading, values: Sequence[Shape], exported: ExportObje
     spellings: dict[str, None] = {}
     numeric: list[Shape] = []
     for shape in values:
-        spelling = _spelling(shape.text)
+        spelling = spelling_of(shape.text)
         if spelling == "dmy":
             numeric.append(shape)
         elif spelling:
@@ -256,7 +256,7 @@ def _decide_time(reading: Reading, values: Sequence[Shape], exported: ExportObje
     return replace(reading, forms=tuple(forms[:_FORMS]))
 
 
-def _spelling(shape: str) -> str | None:
+def spelling_of(shape: str) -> str | None:
     """Name the way a shape is spelt; dates of numbers only are `dmy`, whatever their order."""
     for spelling, (pattern, _) in TIMES.items():
         flags = re.IGNORECASE if "name" in spelling else 0

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from orchestration.lib.contracts import ExportObject
@@ -22,9 +22,14 @@ from orchestration.lib.reading.delimited import (
     parse_records,
     width_alone,
 )
-from orchestration.lib.reading.layout import count_matches
+from orchestration.lib.reading.header_rows import (
+    count_header_rows,
+    further_header_rows,
+    missing_header_rows,
+    timezone_beneath,
+)
+from orchestration.lib.reading.layout import count_matches, match_columns
 from orchestration.lib.reading.records import RefusedError
-from orchestration.lib.reading.spellings import NULL_SPELLINGS
 
 # The likelier ones first. Those of two characters are what programs make of a tab or a comma.
 DELIMITERS = (",", ";", "\t", "|", "^", "~", ", ", "; ", "\t\t", "\\t", "||", "::", ":", " ")
@@ -33,8 +38,9 @@ _INSIDE_VALUES = {":": 0.4, " ": 0.4}
 _LONGEST_DELIMITER = 4  # bytes, which DuckDB takes at most
 # With what a quote other than the usual one has to look better than that.
 _QUOTES = {'"': 0.0, "'": 0.1, "`": 0.2, "": 0.3}
-# Pairs that wrap cells in files of programs that know no CSV; no reader takes them for quotes.
-_WRAPPERS = ("“”", "„“", "«»", "||", "$$", "``", "''", '""', "[]", "{}", "<>")
+# Pairs that wrap cells in files of programs that know no CSV, beside one sign at both ends; no
+# reader takes them for quotes.
+_WRAPPERS = ("“”", "„“", "«»", "[]", "{}", "<>")
 
 _SAMPLE_CHARACTERS = 1 << 18
 _SAMPLE_RECORDS = 200
@@ -45,8 +51,6 @@ _MOST = 0.8  # of the cells of a sample
 # their share of all rows, because in a shifted file other rows have other numbers of cells.
 _FEW_ENDS = 3
 _HABIT = 0.95
-# Rows from which on a column of numbers is known to be one.
-_FEW_NUMBERS = 3
 _FEW_MISFITS = 8  # rows of the sample; fewer that do not fit are set aside one by one
 PREAMBLE = 60  # records among which a header is looked for
 _TAIL = 1 << 16
@@ -61,7 +65,10 @@ _UNUSUAL_LINE_ENDS = {
     "\x0b": "U+000B VERTICAL TAB",
     "\x0c": "U+000C FORM FEED",
 }
-_RULE = re.compile("[-=_:+]{2,}")  # what is drawn under a header
+_SUM = re.compile(r"[\s(+-]*[^\w\s.,]?\s*\d[\d.,'\s]*[^\w\s.,]?[\s)-]*")
+# The halves of a number with a decimal comma.
+_WHOLE = re.compile(r"[^\w.,]*[+-]?\d{1,3}(?:[.\s]\d{3})*|[^\w.,]*[+-]?\d+")
+_CENTS = re.compile(r"\d\d(?:\s?[^\w.,]+)?")
 _SEPARATOR_LINE = re.compile(r"""\ufeff?"?sep=(.|\\t)"?[\r\n]*""", re.IGNORECASE)
 # The first cell of a row of totals, which has as many cells as the others.
 _TOTAL = re.compile(
@@ -88,7 +95,8 @@ class TextLayout:
     `path` holds the rows in UTF-8, from line `first_line` of the export; its first `skip` records
     (0 or 1) are a header. `headers` are the contract's names where the file has none. `not_rows`
     has lines that look like a row and are none, each with the message of its row in quarantine.
-    Warnings say what a reader of the numbers should know.
+    `timezone` is what the file itself says of its times. Warnings say what a reader of the numbers
+    should know.
     """
 
     path: Path
@@ -103,6 +111,7 @@ class TextLayout:
     how: str
     warnings: tuple[str, ...] = ()
     not_rows: Mapping[int, str] = field(default_factory=dict)
+    timezone: str | None = None
 
     @property
     def width(self) -> int:
@@ -156,14 +165,19 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
     if len(headers) > len(head.cells or []):
         habit = "rows end with a delimiter that the header does not have: taken for no cell"
         found = replace(found, warnings=(*found.warnings, habit))
-    last = header + exported.header_rows - 1
-    if last >= len(records):
+    labels = [record.cells or [] for record in records[header + 1 :][: exported.header_rows - 1]]
+    count = count_header_rows(headers, labels, exported)
+    if len(labels) < count < exported.header_rows:
         raise RefusedError(
             f"the contract declares {exported.header_rows} header rows, but the file has only "
             f"{len(records) - header}",
             f"correct `header_rows:` of {exported.name} in the contract, or export again",
         )
-    _require_rows_that_fit(found, exported)
+    last = header + count - 1
+    if count <= len(labels):
+        warned = missing_header_rows(count, records[last + 1].line_number, exported)
+        found = replace(found, warnings=(*found.warnings, *warned))
+    _require_rows_that_fit(found, exported, count)
     simple = head.line_number == 1 and header == last and len(head.raw.splitlines()) == 1
     simple = simple and len(head.cells or []) == len(headers)
     return _cut(
@@ -181,7 +195,8 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
             line_end=_line_end([r.raw for r in records]),
             how=found.how,
             warnings=found.warnings,
-            not_rows=_further_header_rows(records[last + 1 :], len(headers)),
+            not_rows=further_header_rows(records[last + 1 :], len(headers)),
+            timezone=timezone_beneath(headers, labels[: count - 1], exported),
         ),
         0 if simple else _bytes_before(text, records[last]),
         1 if simple else records[last].line_number + line_count(records[last].raw),
@@ -214,8 +229,9 @@ def sniff_headers(text: Path) -> list[str]:
             widths = Counter(len(r.cells) for r in records if r.cells and len(r.cells) > 1)
             if not widths:
                 continue
-            width, count = widths.most_common(1)[0]
-            cells = [r.cells or [] for r in records]
+            width = widths.most_common(1)[0][0]
+            cells = _ending_alike([r.cells or [] for r in records], width)
+            count = sum(len(c) == width for c in cells)
             filled = [2 * sum(map(bool, c)) > width for c in cells]
             header = next((i for i, c in enumerate(cells) if filled[i] and len(c) == width), None)
             if header is None or any(filled[:header]):
@@ -231,11 +247,24 @@ def sniff_headers(text: Path) -> list[str]:
     return best[1] or [start.strip(' "')]
 
 
+def _ending_alike(cells: list[list[str]], width: int) -> list[list[str]]:
+    """Give the first record an empty cell more where it lacks the one that all others end with."""
+    first, *others = cells
+    if (
+        len(first) == width - 1
+        and others
+        and all(c and not c[-1] for c in others if len(c) == width)
+    ):
+        return [[*first, ""], *others]
+    return cells
+
+
 @dataclass(frozen=True)
 class _Candidate:
     """A dialect with what the beginning of the file looks like in it.
 
-    `regular` is the share of rows of the most frequent width, `fit` of those as wide as the header.
+    `regular` is the share of rows of the most frequent width, `fit` of those as wide as the header,
+    `quoted` of those in which double quotes look like quotes.
     """
 
     dialect: Dialect
@@ -246,12 +275,15 @@ class _Candidate:
     regular: float
     fit: float
     bare: float
+    quoted: float
     how: str = ""
     warnings: tuple[str, ...] = ()
 
     @property
     def rank(self) -> tuple[float, float]:
-        handicap = _QUOTES.get(self.dialect.quote, 0)
+        # such a row is as little right as one that does not fit
+        strange = 0 if self.dialect.quote == '"' else (1 + _FIT) * self.quoted
+        handicap = _QUOTES.get(self.dialect.quote, 0) + strange
         return self.matches, self.regular + _FIT * self.fit + self.bare - handicap
 
 
@@ -321,6 +353,8 @@ def _unusual_delimiters(sample: Sequence[str], exported: ExportObject) -> list[s
         # a comma and a space that does not break, before every cell, is a comma before such cells
         if text.strip("\u00a0\u200b\ufeff") not in DELIMITERS
         and len(text.encode()) <= _LONGEST_DELIMITER
+        # `!,!` is a comma between cells that stand in exclamation marks
+        and not (len(text) > 2 and line.startswith(text[-1]) and text[0] == text[-1])
     )
     return [text for text, _ in found.most_common(2)]
 
@@ -363,24 +397,32 @@ def _looked_at(
         - _wrapped(cells, dialect)[1]
         - 0.5 * indented
         - sum(not re.search(r"\w", name) for name in names) / max(len(names), 1),
+        quoted=sum(_has_quoted_cell(r.cells or []) for r in rows) / max(len(rows), 1),
     )
+
+
+def _has_quoted_cell(cells: Sequence[str]) -> bool:
+    """Tell whether a cell stands in double quotes, or begins with one that is never closed."""
+    return any(c[:1] == '"' and (c[-1:] == '"' or c.count('"') == 1) for c in cells)
 
 
 def _wrapped(cells: Sequence[str], dialect: Dialect) -> tuple[str, float]:
     """Return the most frequent pair that wraps cells and is not the quote, and its share."""
     pairs = Counter(c[0] + c[-1] for c in cells if len(c) > 1)
-    others = {pair: pairs[pair] for pair in _WRAPPERS if pair != 2 * dialect.quote}
-    pair = max(others, key=lambda pair: others[pair])
-    return pair, others[pair] / max(len(cells), 1)
+    for sign in dialect.quote, " ":
+        pairs.pop(2 * sign, None)
+    wrapping = [pair for pair in pairs if pair in _WRAPPERS or re.fullmatch(r"([^\w\s])\1", pair)]
+    pair = max(wrapping, key=lambda pair: pairs[pair], default="")
+    return pair, pairs[pair] / max(len(cells), 1)
 
 
-def _require_rows_that_fit(found: _Candidate, exported: ExportObject) -> None:
+def _require_rows_that_fit(found: _Candidate, exported: ExportObject, header_rows: int) -> None:
     """Refuse a text whose rows are mostly not what its header, or the contract, announces.
 
     It is another dialect than any that is known, or a header of another file: rows that happen to
     fit would be no better than the others.
     """
-    start = 0 if found.header is None else found.header + exported.header_rows
+    start = 0 if found.header is None else found.header + header_rows
     rows = found.records[start:]
     misfits = [r for r in rows if r.cells is None or len(r.cells) > 1]
     misfits = [r for r in misfits if len(r.cells or []) != found.width]
@@ -431,7 +473,7 @@ def _without_header(
             f"export all columns in the contract's order, or declare `header: true` for "
             f"{exported.name}",
         )
-    _require_rows_that_fit(found, exported)
+    _require_rows_that_fit(found, exported, 0)
     layout = TextLayout(
         text,
         found.dialect,
@@ -513,6 +555,8 @@ def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer |
         declared = any(fnmatch.fnmatch(first.lower(), p.lower()) for p in exported.footer)
         is_footer = declared or bool(_TOTAL.fullmatch(first) and "" in cells)
         is_footer = is_footer or bool(_TOTAL_OF.fullmatch(first))
+        # sums without a label, above the line that has one
+        is_footer = is_footer or (bool(footer) and _are_sums(line, layout))
         if not is_footer:
             if width_alone(line, layout.dialect) in (layout.width, None):
                 break  # a row, or the end of one
@@ -526,43 +570,11 @@ def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer |
     return _Footer(tuple(footer), footer_at) if footer else None
 
 
-def _further_header_rows(records: Sequence[TextRecord], width: int) -> dict[int, str]:
-    """Find the records behind the header that label columns: rules, units, types, other names.
-
-    A rule is drawn in every cell. Other labels have no digit where every row of the file has one.
-    """
-    rows = [record for record in records if record.cells and len(record.cells) == width]
-    labels: dict[int, str] = {}
-    while rows:
-        first, *rows = rows
-        filled = [cell.strip() for cell in first.cells or [] if cell.strip()]
-        if len(filled) > 1 and all(_RULE.fullmatch(cell) for cell in filled):
-            labels[first.line_number] = "a rule under the header, no row"
-        # more of them may follow, at most two
-        elif _labels_numbers(first.cells or [], [row.cells or [] for row in rows[2:]]):
-            labels[first.line_number] = (
-                "reads like a further header row, without a digit where all other rows have one: "
-                "if it is one, declare `header_rows:`"
-            )
-        else:
-            break
-    return labels
-
-
-def _labels_numbers(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Tell whether a record has texts, or nothing at all, in columns where all rows have digits."""
-    texts = numbers = gaps = 0
-    for position, cell in enumerate(cells):
-        others = [row[position] for row in rows if row[position].strip()]
-        if len(others) < _FEW_NUMBERS or not all(re.search(r"\d", other) for other in others):
-            continue
-        if not cell.strip() or cell.strip().lower() in NULL_SPELLINGS:
-            gaps += len(others) == len(rows)
-        elif re.search(r"\d", cell):
-            numbers += 1
-        else:
-            texts += 1
-    return texts > max(1, numbers) or (gaps > 1 and numbers == texts == 0)
+def _are_sums(line: str, layout: TextLayout) -> bool:
+    """Tell whether a row of several cells is empty but for numbers in less than half of them."""
+    record = next(parse_records([line], layout.dialect, layout.width), None)
+    filled = [cell for cell in (record and record.cells) or [] if cell.strip()]
+    return 0 < 2 * len(filled) < layout.width and all(_SUM.fullmatch(cell) for cell in filled)
 
 
 def _with_known_line_ends(text: Path, target: Path) -> tuple[Path, tuple[str, ...]]:
@@ -598,7 +610,8 @@ def _as_wide_as_rows(
     Programs that write a delimiter behind every cell may leave it out in the header, or only write
     it there. They do so in every row: where only most rows are wider, cells are shifted. So they
     are where the header has lost a delimiter, which leaves a name that the contract does not know
-    in place of two that it does, and maybe where quotes protect nothing.
+    in place of two that it does, maybe where quotes protect nothing, and where a delimiter stands
+    inside the cells of one column.
     """
     widths = Counter(len(r.cells) for r in rows if r.cells)
     usual, often = widths.most_common(1)[0] if widths else (len(headers), 0)
@@ -613,7 +626,35 @@ def _as_wide_as_rows(
     known = count_matches(kept, exported)
     if known < min(len(kept), len(exported.columns)):
         return kept
+    cells = [r.cells for r in rows if r.cells and len(r.cells) == usual]
+    if _are_shifted(cells, kept, dialect, exported):
+        return kept
     return kept + [""] * (usual - len(kept))
+
+
+def _are_shifted(
+    rows: Sequence[Sequence[str]], headers: Sequence[str], dialect: Dialect, exported: ExportObject
+) -> bool:
+    """Tell whether rows that end with an empty cell too many look as if cells had moved there.
+
+    So they do where the last column is never filled, and every row is numbered in front of its
+    first cell, or holds a comma that nobody quoted: `65,08` or `Doe, Jane`.
+    """
+    firsts = [row[0].strip() for row in rows]
+    starts = [start for start in (0, 1) if firsts == [str(start + i) for i in range(len(rows))]]
+    numbered = {c.name: c for c in exported.columns if c.type in ("integer", "identifier")}
+    first = next((n for n, at in match_columns(headers, exported).matched.items() if at == 0), None)
+    if starts and first not in numbered and first not in exported.key:
+        return True
+    if dialect.delimiter != ",":
+        return False
+    for before, after in pairwise(range(len(headers))):
+        pairs = [(row[before], row[after]) for row in rows if row[before] and row[after]]
+        is_name = all(right[0] == " " and left[0] != " " for left, right in pairs)
+        is_number = all(_WHOLE.fullmatch(left) and _CENTS.fullmatch(right) for left, right in pairs)
+        if len(pairs) == len(rows) and (is_name or is_number):
+            return True
+    return False
 
 
 def _line_end(lines: Sequence[str]) -> str:

@@ -108,6 +108,7 @@ _SWITCHES = {b"\x1b$)C": "iso2022_kr", b"\x1b$B": "iso2022_jp_ext", b"\x1b$@": "
 # What UTF-7 makes of the plus sign, of characters beyond ASCII and of some signs. A plus sign in a
 # number never stands before what decodes to one of these, in a mailbox (`me+shop@`) hardly ever.
 _SHIFTED = re.compile(rb"\+([A-Za-z0-9+/]*)-?")
+_PLUS_MINUS = re.compile(rb"(?<![-+])\+-")  # not as part of a drawn rule
 _LONE_PLUS = re.compile(rb"\+(?!-)")
 _SHIFTED_LETTERS = frozenset("".join(_SINGLE_BYTE.values()) + _SIGNS)
 _SHIFTED_SIGNS = frozenset('!"#$%&*;<=>@[\\]^_`{|}~')
@@ -241,7 +242,7 @@ def _plain_utf8(path: Path, valid: int) -> Encoding:
     warning = None
     if valid == 0 and path.stat().st_size:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            if data.find(b"+-") >= 0 and not _LONE_PLUS.search(data):
+            if _PLUS_MINUS.search(data) and not _LONE_PLUS.search(data):
                 warning = (
                     "a minus follows every plus sign, as UTF-7 writes a plus sign: declare "
                     "`encoding: utf-7` if these are to be one sign"

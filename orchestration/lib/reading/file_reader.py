@@ -177,6 +177,7 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
     layout = delimited_layout(text, exported, job.work, str(record.format))
     columns = match_columns(layout.headers, exported)
     require_columns(layout.headers, columns, exported, layout.header_line or 1)
+    job = _in_timezone(job, layout.timezone)
     facts = look_at_text(layout)
     nulls = list(dict.fromkeys(["", *exported.null_values, *facts.nulls]))
     dialect = layout.dialect
@@ -219,6 +220,13 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
         except duckdb.InvalidInputException as error:
             objection = str(error).splitlines()[0]
     raise RefusedError(f"the text cannot be read: {objection}", "export it again as plain CSV")
+
+
+def _in_timezone(job: Job, named: str | None) -> Job:
+    """Read times in the zone that the file names, unless the contract declares one."""
+    if named is None or "timezone" in job.exported.model_fields_set:
+        return job
+    return dataclasses.replace(job, exported=job.exported.model_copy(update={"timezone": named}))
 
 
 def _noting_gaps(record: FileRecord, empty_lines: int) -> FileRecord:
@@ -283,13 +291,14 @@ def _read_sheet(job: Job, content: Path, record: FileRecord) -> FileRecord:
     sheet = decide_sheet(content, exported)
     columns = match_columns(sheet.headers, exported)
     require_columns(sheet.headers, columns, exported, sheet.header_row)
+    job = _in_timezone(job, sheet.timezone)
     record = dataclasses.replace(
         _with_columns(record, columns, exported),
-        header_line=sheet.header_row - exported.header_rows + 1,
-        preamble_lines=sheet.header_row - exported.header_rows,
+        header_line=sheet.header_row - sheet.header_rows + 1,
+        preamble_lines=sheet.header_row - sheet.header_rows,
         footer_lines=sheet.footer_rows,
     )
-    warnings = []
+    warnings = list(sheet.warnings)
     if sheet.footer_rows:
         warnings.append(f"{sheet.footer_rows} rows behind the last record were left out")
     record = _noting(

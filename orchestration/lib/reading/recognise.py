@@ -43,6 +43,9 @@ _SHOWN = 20  # quarantined rows that are shown
 # The narrower type first. 0 and 1 are taken for numbers, not for yes and no.
 _KINDS: tuple[CellType, ...] = ("integer", "decimal", "boolean", "date", "timestamp")
 
+# Names of columns whose numbers nobody adds.
+_IDENTIFYING = re.compile(r"(_|^)(id|(phones?|telephone|fax|zip|postcode|postal)(_[a-z]+)?)$")
+
 
 @dataclass(frozen=True)
 class BadRow:
@@ -196,13 +199,18 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
             kinds[column] = "timestamp"
     for column in [c for c, kind in kinds.items() if kind == "integer"]:
         # Three letters before digits may be a currency; in front of a number that begins with
-        # zeros, or glued to it (INC0000045), they are part of a key.
-        leading = con.execute(
-            f"select 1 from {landed} "
-            f"where regexp_matches({quoted(column)}, '^([^0-9]*0|[A-Za-z]+)[0-9]') limit 1"
+        # zeros, or glued to it (INC0000045), they are part of a key. Amounts may all be even.
+        is_key, has_fraction = "^([^0-9]*0|[A-Za-z]+|[+][0-9]{3})[0-9]", "[.,][0-9]{1,2}[^0-9]*$"
+        found = con.execute(
+            f"select count(*) filter (regexp_matches(c, '{is_key}')), "
+            f"count(*) filter (regexp_matches(c, '{has_fraction}')) "
+            f"from (select {quoted(column)} as c from {landed})"
         ).fetchone()
-        if leading or re.search(r"(_|^)(id|phone|zip|postcode|postal_code)$", column):
+        assert found is not None  # an aggregate has a row
+        if found[0] or _IDENTIFYING.search(column):
             kinds[column] = "identifier"
+        elif found[1]:
+            kinds[column] = "decimal"
     columns = tuple(
         c.model_copy(update={"type": kinds.get(c.name, "text")}) for c in as_text.columns
     )

@@ -13,20 +13,31 @@ from typing import Any
 
 from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.dialect import FOOTER, PREAMBLE
+from orchestration.lib.reading.header_rows import (
+    count_header_rows,
+    missing_header_rows,
+    timezone_beneath,
+)
 from orchestration.lib.reading.layout import count_matches
 from orchestration.lib.reading.records import RefusedError
 
 
 @dataclass(frozen=True)
 class SheetLayout:
-    """Where the records of a workbook are. Rows are counted from 1, as the program shows them."""
+    """Where the records of a workbook are. Rows are counted from 1, as the program shows them.
+
+    `header_row` is the last of the `header_rows`; `timezone` what they say of the times.
+    """
 
     sheet: str
     headers: tuple[str, ...]
     header_row: int
+    header_rows: int
     rows: Sequence[Sequence[Any]]
     footer_rows: int
     other_sheets: tuple[str, ...]
+    warnings: tuple[str, ...]
+    timezone: str | None
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the records with their rows; rows without any text are left out."""
@@ -56,17 +67,24 @@ def decide_sheet(path: Path, exported: ExportObject) -> SheetLayout:
             "check that the workbook is what its name says, and that the table has a header row",
         )
     headers = [text_of_cell(value) for value in sheets[name][position]]
-    body = sheets[name][position + exported.header_rows :]
+    below = sheets[name][position + 1 : position + exported.header_rows]
+    labels = [[text_of_cell(value) for value in row] for row in below]
+    count = count_header_rows(headers, labels, exported)
+    header_row = position + count
+    body = sheets[name][header_row:]
     while headers and not headers[-1] and not any(_cell(row, len(headers) - 1) for row in body):
         headers.pop()
     footer = _footer_rows(body, headers, exported)
     return SheetLayout(
         sheet=name,
         headers=tuple(headers),
-        header_row=position + exported.header_rows,
+        header_row=header_row,
+        header_rows=count,
         rows=body[: len(body) - footer],
         footer_rows=footer,
         other_sheets=tuple(other for other in sheets if other != name),
+        warnings=missing_header_rows(count, header_row + 1, exported),
+        timezone=timezone_beneath(headers, labels[: count - 1], exported),
     )
 
 

@@ -77,7 +77,8 @@ class Relation:
         Spreadsheets write their formatted but unused rows as delimiters without text.
         """
         cells = [cell for cell in self.cells.values() if cell]
-        if not cells or not any(exported.must_be_filled(column) for column in exported.columns):
+        is_wide = len(self.texts) >= _FEW_CELLS
+        if not cells or not (is_wide or any(map(exported.must_be_filled, exported.columns))):
             return None
         return f"(coalesce({', '.join(cells)}) is null and {self.metadata_is_empty})"
 

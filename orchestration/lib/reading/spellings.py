@@ -91,7 +91,8 @@ _ASIAN_CLOCK = " +(上午|下午|오전|오후|午前|午後) *([0-9]{1,2}):([0-
 # Spelling of a date or time → pattern and the parts it captures, in order.
 TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "ymd": (
-        f"([0-9]{{4}})[-/.]{_DAY_MONTH}[-/.]{_DAY_MONTH}{_CLOCK}",
+        # a date of XML Schema may end with Z as well
+        f"([0-9]{{4}})[-/.]{_DAY_MONTH}[-/.]{_DAY_MONTH}(?:{_CLOCK}|[Zz])",
         ("y", "m", "d", *_CLOCK_PARTS),
     ),
     "ymd 上午": (
@@ -149,8 +150,20 @@ COUNTS: Mapping[str, tuple[re.Pattern[str], float, float]] = {
 }
 
 GROUPERS = " \u00a0\u2007\u202f'’"
+# ISO 4217, with some that accounts still hold. Other letters before a number are part of a key.
+_CURRENCIES = (
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN "
+    "BWP BYN BZD CAD CDF CHF CLF CLP CNH CNY COP CRC CUC CUP CVE CZK DEM DJF DKK DOP DZD EGP "
+    "ERN ESP ETB EUR FIM FJD FKP FRF GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR "
+    "ILS INR IQD IRR ISK ITL JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD "
+    "LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NLG NOK NPR "
+    "NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RMB RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP "
+    "SLE SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU "
+    "UZS VED VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWL"
+)
 CURRENCY = re.compile(
-    "[$€£¥₹₩₽₺₫฿₴₱₦₪元円￥]|(?:US|R|C|CA|A|AU|NZ|HK|NT|S)[$]|[A-Z]{3}|kr|zł|Kč|Ft|lei|Rs"
+    "[$€£¥₹₩₽₺₫฿₴₱₦₪元円￥]|(?:US|R|C|CA|A|AU|NZ|HK|NT|S)[$]|kr|zł|Kč|Ft|lei|Rs|"
+    + _CURRENCIES.replace(" ", "|")
 )
 NUMBER = re.compile(
     r"[(]?[-+−]?\s*(?P<before>[^0-9\s.,\'’()+−-]*)\s*[-+−]?\s*"

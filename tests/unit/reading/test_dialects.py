@@ -135,6 +135,61 @@ def test_further_header_rows_are_skipped(shop: Shop) -> None:
     assert (record.header_line, record.rows_in_file) == (1, len(ROWS))
 
 
+SURVEY: dict[str, Any] = {
+    "columns": [{"name": "order_id"}, {"name": "updated_at", "type": "timestamp"}],
+    "header_rows": 3,
+}
+
+
+def survey(zone: str, kept: int = 3) -> str:
+    """Write answers as Qualtrics does, with the first of its three header rows."""
+    label = json.dumps({"ImportId": "endDate", "timeZone": zone}).replace('"', '""')
+    head = ["order_id,updated_at,Q1", "Response ID,End Date,How was it?", f'QID,"{label}",QID1']
+    return (
+        "\n".join([*head[:kept], "R_1,2025-07-01 11:13:44,10", "R_2,2025-07-01 11:23:01,9"]) + "\n"
+    )
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_rows_are_not_taken_for_header_rows_that_somebody_removed(shop: Shop, kept: int) -> None:
+    """The first two answers were once skipped in silence."""
+    shop.put("orders.csv", survey("UTC", kept))
+    (record,) = records = shop.land(**SURVEY)
+    rows = shop.rows(records, "order_id, updated_at::varchar", **SURVEY)
+    assert rows == [("R_1", "2025-07-01 11:13:44"), ("R_2", "2025-07-01 11:23:01")]
+    expected = (
+        f"{kept} of 3 header rows: line {kept + 1} holds dates or numbers and was read as a row"
+    )
+    assert record.message == (None if kept == 3 else expected)
+
+
+@pytest.mark.parametrize(
+    ("zone", "declared", "utc"),
+    [
+        ("America/New_York", {}, "15:13:44"),
+        ("Z", {}, "11:13:44"),
+        ("America/New_York", {"timezone": "Asia/Tokyo"}, "02:13:44"),
+    ],
+)
+def test_the_time_zone_that_header_rows_name_is_that_of_the_times(
+    shop: Shop, zone: str, declared: dict[str, str], utc: str
+) -> None:
+    """Times of a survey in New York once landed as if they were in UTC."""
+    shop.put("orders.csv", survey(zone))
+    changes = {**SURVEY, **declared}
+    first, _ = shop.rows(shop.land(**changes), "updated_at::varchar", **changes)
+    assert first == (f"2025-07-01 {utc}",)
+
+
+def test_a_time_zone_that_nobody_knows_refuses_the_file(shop: Shop) -> None:
+    shop.put("orders.csv", survey("Mars/Olympus"))
+    (record,) = shop.land(**SURVEY)
+    assert (record.status, record.message) == (
+        "refused",
+        "the header rows name the unknown time zone Mars/Olympus",
+    )
+
+
 def one(number: int, change: Callable[[str], str]) -> Callable[[list[str]], list[str]]:
     return lambda lines: [change(x) if i == number else x for i, x in enumerate(lines)]
 

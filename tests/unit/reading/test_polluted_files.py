@@ -105,6 +105,16 @@ POLLUTED = {
     "one of two tables has more columns": text(LINES + [[*line, ""] for line in LINES]),
     "one byte at the beginning of every line": text(LINES).encode().replace(b"\n", b"\n\xfe"),
     "a quote at the end": text(LINES) + '"  ',
+    "numbered rows under a header without the number": text(
+        [LINES[0], *([str(number), *line] for number, line in enumerate(LINES[1:]))]
+    ),
+    "an amount torn at its comma in every row": text(
+        [LINES[0], *([line[0], "65", "08", *line[2:]] for line in LINES[1:])]
+    ),
+    "a name torn at its comma in every row": text(
+        [LINES[0], *([*line[:3], "Doe", " Jane", *line[4:]] for line in LINES[1:])]
+    ),
+    "a sign of its own as quote": text([[f"!{c}!" for c in line] for line in [HEADER, *ROWS]]),
     "cut off": text(LINES)[:-20],
 }
 
@@ -121,6 +131,7 @@ READABLE = {
     "delimited by blanks": text(
         [[f'"{c}"' if " " in c and c[0] != '"' else c for c in line] for line in LINES], " "
     ),
+    "a row of delimiters": text([*LINES[:5], [""] * 6, *LINES[5:]]),
     "a mark of byte order within a row": text(LINES).replace(",MG-1004", ",\ufeffMG-1004"),
 }
 
@@ -178,6 +189,20 @@ def test_a_last_row_that_sums_up_is_left_out_with_a_warning(
     record, landed = land(shop, text([*LINES, [total, "66", *[others] * 4]]))
     assert (landed, record.footer_lines) == (ROWS, 1)
     assert "left out behind the last row" in str(record.message)
+
+
+def test_sums_without_a_label_above_the_total_are_left_out_with_it(shop: Shop) -> None:
+    sums = [["", "1,200.00".replace(",", ""), "", "", "", ""], ["Total", "1200.00", "", "", "", ""]]
+    record, landed = land(shop, text([*LINES, *sums]))
+    assert (landed, record.footer_lines) == (ROWS, 2)
+
+
+def test_one_quote_that_is_never_closed_costs_its_row_in_a_small_file(shop: Shop) -> None:
+    """Another quote was once chosen for the whole file, and the quotes of all cells were kept."""
+    broken = [LINES[5][0], '"' + LINES[5][1], *LINES[5][2:]]
+    record, landed = land(shop, text([*LINES[:5], broken, *LINES[6:8]]))
+    assert landed == [*ROWS[:4], *ROWS[5:7]]
+    assert record.rows_quarantined == 1
 
 
 def test_rows_that_end_with_a_delimiter_more_than_the_header_are_told(shop: Shop) -> None:

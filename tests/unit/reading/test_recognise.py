@@ -67,16 +67,33 @@ def test_a_contract_is_drafted_from_the_values(shop: Shop, name: str) -> None:
 
 
 def test_numbers_of_incidents_are_no_amounts(shop: Shop) -> None:
-    """INC0000045 was once drafted as the integer 45 of a currency INC."""
-    rows = ["number,ticket,cost", "INC0000045,CHG7,EUR 3", "INC0000047,CHG9,EUR 5"]
+    """CAD0000045 was once drafted as the integer 45 of a currency, MUG-1 as -1 of another."""
+    rows = [
+        "number,ticket,sku,cost,price,phone numbers",
+        "CAD0000045,CAD7,MUG-1,EUR 3,12.00,+62 361 000 111",
+        "CAD0000047,CAD9,MUG-2,EUR 5,7.00,",
+    ]
     path = shop.put("incidents.csv", "\n".join(rows) + "\n")
     found = recognise(Source(path, path.name), None)
     assert found.exported is not None
     assert {c.name: c.type for c in found.exported.columns} == {
         "number": "identifier",
         "ticket": "identifier",
+        "sku": "text",
         "cost": "integer",
+        "price": "decimal",
+        "phone_numbers": "identifier",
     }
+
+
+def test_a_header_without_the_delimiter_that_all_rows_end_with_is_the_header(shop: Shop) -> None:
+    """The first row was once taken for the names, as the only width that repeats was its."""
+    rows = ["compte;date;montant", *(f"2221;0{day}/06/2018;-16,5{day};" for day in (4, 5, 6))]
+    path = shop.put("releve.csv", "\n".join([*rows, "2222;31/05/2018;1,00;"]) + "\n")
+    found = recognise(Source(path, path.name), None)
+    assert found.exported is not None
+    assert [c.name for c in found.exported.columns][:3] == ["compte", "date", "montant"]
+    assert found.record.rows_loaded == 4
 
 
 @pytest.mark.shared_data

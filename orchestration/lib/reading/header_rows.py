@@ -1,0 +1,128 @@
+"""What stands between the names of the columns and the first row.
+
+Survey tools write questions and ids beneath the names, laboratories units, databases a rule.
+Belongs here: telling such records from rows, and the time zone that they name. Does not: finding
+the names (`dialect`, `sheets`), matching them (`layout`).
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from orchestration.lib.contracts import ExportObject
+from orchestration.lib.reading.decisions import spelling_of
+from orchestration.lib.reading.delimited import TextRecord
+from orchestration.lib.reading.layout import match_columns
+from orchestration.lib.reading.records import RefusedError
+from orchestration.lib.reading.spellings import NULL_SPELLINGS, PLAIN
+
+_RULE = re.compile("[-=_:+]{2,}")  # what is drawn under a header
+# Rows from which on a column of numbers is known to be one.
+_FEW_NUMBERS = 3
+
+
+def count_header_rows(
+    headers: Sequence[str], following: Sequence[Sequence[str]], exported: ExportObject
+) -> int:
+    """Count the header rows of a file, the names included, up to what the contract declares.
+
+    Somebody may have removed the others. A record with a date or a number in a column of these is
+    a row, and would be lost.
+    """
+    declared = following[: exported.header_rows - 1]
+    typed = [
+        (position, exported.column(name).type)
+        for name, position in match_columns(headers, exported).matched.items()
+    ]
+    for count, cells in enumerate(declared, 1):
+        for position, kind in typed:
+            text = cells[position].strip() if position < len(cells) else ""
+            is_time = kind in ("date", "timestamp") and spelling_of(re.sub("[1-9]", "0", text))
+            is_number = kind in PLAIN and re.fullmatch(PLAIN[kind], text)
+            if is_time or is_number:
+                return count
+    return 1 + len(declared)
+
+
+def missing_header_rows(count: int, line: int, exported: ExportObject) -> tuple[str, ...]:
+    """Say that a file has fewer header rows than declared."""
+    if count >= exported.header_rows:
+        return ()
+    return (
+        f"{count} of {exported.header_rows} header rows: line {line} holds dates or numbers and "
+        "was read as a row",
+    )
+
+
+def timezone_beneath(
+    headers: Sequence[str], labels: Sequence[Sequence[str]], exported: ExportObject
+) -> str | None:
+    """Return the time zone that header rows name for the times of a file; None where none does.
+
+    Qualtrics does: `{"ImportId":"startDate","timeZone":"America/New_York"}`.
+
+    Raises RefusedError when there are several, or one that nobody knows.
+    """
+    zones = set()
+    for name, position in match_columns(headers, exported).matched.items():
+        if exported.column(name).type != "timestamp":
+            continue
+        for cells in labels:
+            text = cells[position].strip() if position < len(cells) else ""
+            if text.startswith("{") and '"timeZone"' in text:
+                try:
+                    zones.add(str(json.loads(text)["timeZone"]))
+                except (json.JSONDecodeError, KeyError):
+                    continue  # a text that is only similar
+    if not zones:
+        return None
+    remedy = f"declare `timezone:` for {exported.name} in the contract"
+    if len(zones) > 1:
+        raise RefusedError(
+            f"the header rows name several time zones: {', '.join(sorted(zones))}", remedy
+        )
+    zone = zones.pop()
+    try:
+        return ZoneInfo("UTC" if zone == "Z" else zone).key
+    except (ZoneInfoNotFoundError, ValueError):
+        raise RefusedError(f"the header rows name the unknown time zone {zone}", remedy) from None
+
+
+def further_header_rows(records: Sequence[TextRecord], width: int) -> dict[int, str]:
+    """Find the records behind the header that label columns: rules, units, types, other names.
+
+    A rule is drawn in every cell. Other labels have no digit where every row of the file has one.
+    """
+    rows = [record for record in records if record.cells and len(record.cells) == width]
+    labels: dict[int, str] = {}
+    while rows:
+        first, *rows = rows
+        filled = [cell.strip() for cell in first.cells or [] if cell.strip()]
+        if len(filled) > 1 and all(_RULE.fullmatch(cell) for cell in filled):
+            labels[first.line_number] = "a rule under the header, no row"
+        # more of them may follow, at most two
+        elif _labels_numbers(first.cells or [], [row.cells or [] for row in rows[2:]]):
+            labels[first.line_number] = (
+                "reads like a further header row, without a digit where all other rows have one: "
+                "if it is one, declare `header_rows:`"
+            )
+        else:
+            break
+    return labels
+
+
+def _labels_numbers(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether a record has texts, or nothing at all, in columns where all rows have digits."""
+    texts = numbers = gaps = 0
+    for position, cell in enumerate(cells):
+        others = [row[position] for row in rows if row[position].strip()]
+        if len(others) < _FEW_NUMBERS or not all(re.search(r"\d", other) for other in others):
+            continue
+        if not cell.strip() or cell.strip().lower() in NULL_SPELLINGS:
+            gaps += len(others) == len(rows)
+        elif re.search(r"\d", cell):
+            numbers += 1
+        else:
+            texts += 1
+    return texts > max(1, numbers) or (gaps > 1 and numbers == texts == 0)
