@@ -28,7 +28,7 @@ _REMEDIES = {
     "wrong_cell_count": "a delimiter or a line break inside a cell is not quoted",
     "malformed_quote": "a quote is opened and not closed, or not doubled inside a quoted cell",
     "malformed_json": "the line is no JSON object",
-    "undecodable": "the bytes are not text in the encoding of the file: export it as UTF-8",
+    "undecodable": "bytes that are no text, or zero bytes: export it again, as UTF-8",
     "duplicate_column": "one column occurs twice with different values: rename or drop one",
     "not_a_record": "export the records without totals, page numbers and notes",
     "repeated_header": "export them one by one, or declare `header_rows`",

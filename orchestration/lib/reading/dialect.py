@@ -162,6 +162,10 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
         )
     head = records[header]
     headers = _as_wide_as_rows(head.cells or [], records[header + 1 :], dialect, exported)
+    if any("\0" in name for name in headers):
+        headers = [name.replace("\0", "") for name in headers]
+        zeros = "zero bytes (NUL) in the header were left out"
+        found = replace(found, warnings=(*found.warnings, zeros))
     if len(headers) > len(head.cells or []):
         habit = "rows end with a delimiter that the header does not have: taken for no cell"
         found = replace(found, warnings=(*found.warnings, habit))
@@ -244,7 +248,7 @@ def sniff_headers(text: Path) -> list[str]:
             score -= sum(c[:1] in _QUOTES and c[:1] == c[-1:] != "" for c in names) / width
             if score > best[0]:
                 best = (score, names)
-    return best[1] or [start.strip(' "')]
+    return [name.replace("\0", "") for name in best[1]] or [start.strip(' "')]
 
 
 def _ending_alike(cells: list[list[str]], width: int) -> list[list[str]]:

@@ -219,7 +219,8 @@ def _utf8_sequences(path: Path) -> tuple[int, int]:
 
 def _by_zero_bytes(head: bytes) -> str | None:
     """Recognise UTF-16 and UTF-32 without a mark by where delimiters and digits have zeros."""
-    if head.count(0) * 20 < len(head):
+    zeros_in_text = head.count(0) * 4 < len(head) and head.replace(b"\0", b"").isascii()
+    if head.count(0) * 20 < len(head) or zeros_in_text:
         return None
     for name, size, filled in (
         ("utf-32-le", 4, 0),

@@ -74,7 +74,8 @@ def match_columns(headers: Sequence[str], exported: ExportObject) -> Layout:
     unknown: dict[str, int] = {}
     for position, header in enumerate(headers):
         if position not in taken:
-            unknown[_free_name(header.strip() or f"column_{position + 1}", unknown)] = position
+            name = header.replace("\0", "").strip()  # which no SQL can say
+            unknown[_free_name(name or f"column_{position + 1}", unknown)] = position
     return Layout(matched, unknown, repeated)
 
 

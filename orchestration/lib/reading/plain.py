@@ -457,7 +457,9 @@ def _problem(record: TextRecord, layout: TextLayout) -> tuple[str, str, str] | N
         return "malformed_quote", str(record.problem), record.raw
     if MARK in record.raw or "\0" in record.raw:
         raw = record.raw.replace(MARK, "").replace("\0", "<00>")
-        return "undecodable", "bytes of the row are not text in the encoding of the file", raw
+        if MARK in record.raw:
+            return "undecodable", "bytes of the row are not text in the encoding of the file", raw
+        return "undecodable", "zero bytes (NUL) in the row: it was damaged on its way", raw
     count = len(record.cells) or 1
     if count == layout.width:
         message = layout.not_rows.get(record.line_number)

@@ -58,19 +58,20 @@ def shapes_of(
 
 def _shapes_sql(column: Column, cell: str, source: str) -> str:
     shape = "left(translate(cell, '123456789', '000000000'), 80)"
-    counts = "0, 0, 0"
+    counts, number = "0, 0, 0", "cell"
     cells = f"(select {cell} as cell from {source} where {cell} is not null)"
     if column.type == "boolean":
         shape = "lower(trim(cell))"
     elif column.type in ("date", "timestamp"):
         pair = "'^[^0-9]*([0-9]{1,2})[^0-9]+([0-9]{1,2})[^0-9]', ['a', 'b']"
         cells = f"(select cell, regexp_extract(cell, {pair}) as pair from {cells})"
+        number = "replace(cell, ',', '.')"
         a, b = "try_cast(pair.a as int)", "try_cast(pair.b as int)"
         counts = (
             f"count(*) filter ({a} > 12 and {b} <= 12), count(*) filter ({b} > 12 and {a} <= 12), "
             f"count(*) filter ({a} <= 12 and {b} <= 12 and {a} <> {b})"
         )
-    number = "try_cast(cell as double)"
+    number = f"try_cast({number} as double)"
     return (
         f"(select {literal(column.name)}, {shape} as shape, count(*), min(cell), min({number}), "
         f"max({number}), {counts} from {cells} group by shape "

@@ -81,7 +81,7 @@ _WEEKDAY = f"(?:(?:{_DAYS})[.]?,? +)?"
 _DAY_MONTH = "([0-9]{1,2})"
 _YEAR = "([0-9]{4}|[0-9]{2})"
 _CLOCK = (
-    "(?:(?: *T| +|, *)([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
+    "(?:(?: *T| +|, *)([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
     "(?: *([AaPp])[.]?[Mm][.]?)?"
     "(?: *(?:UTC|GMT)?([Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
 )
@@ -143,7 +143,7 @@ ORDERED_FORM = f"{ISO_FORM}|00([-/.])00\\1(?:0000)(?: 00:00(?::00)?)?"
 # Numbers that stand for a time, with the values they may have: Excel's days since 1899-12-30
 # between 1927 and 2119, and seconds, milliseconds, microseconds since 1970 between 1990 and 2100.
 COUNTS: Mapping[str, tuple[re.Pattern[str], float, float]] = {
-    "Excel serial": (re.compile("0{5}(?:[.]0+)?"), 10_000, 80_000),
+    "Excel serial": (re.compile("0{5}(?:[.,]0+)?"), 10_000, 80_000),
     "epoch seconds": (re.compile("0{9,10}(?:[.]0+)?"), 631_152_000, 4_102_444_800),
     "epoch milliseconds": (re.compile("0{12,13}"), 631_152_000_000, 4_102_444_800_000),
     "epoch microseconds": (re.compile("0{15,16}"), 631_152_000_000_000, 4_102_444_800_000_000),

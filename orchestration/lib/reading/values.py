@@ -252,7 +252,7 @@ class Reading:
 
     def _counted_time(self, spelling: str, cell: str) -> str:
         _, low, high = COUNTS[spelling]
-        number = f"try_cast({cell} as double)"
+        number = f"try_cast(replace({cell}, ',', '.') as double)"
         seconds = {
             "Excel serial": f"(round({number} * 86400) - 25569 * 86400.0)",
             "epoch seconds": number,

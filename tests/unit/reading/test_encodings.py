@@ -114,4 +114,23 @@ def test_zero_bytes_set_their_row_aside(shop: Shop) -> None:
     shop.put("orders.csv", b"order_id,amount,note\n1,1,a\0b\n2,2,c\n")
     records = shop.land()
     assert shop.rows(records) == [("2", "2", "c")]
-    assert shop.quarantine(records)[0]["raw_row"] == "1,1,a<00>b\n"
+    (found,) = shop.quarantine(records)
+    assert found["raw_row"] == "1,1,a<00>b\n"
+    assert found["message"] == "zero bytes (NUL) in the row: it was damaged on its way"
+
+
+def test_zero_bytes_in_the_header_are_left_out(shop: Shop) -> None:
+    """A name with one, in no contract, once ended the run with an error of the engine."""
+    shop.put("orders.csv", b"\0\0order_id,amount,no\0te,else\0where\n1,1,a,x\n2,2,c,y\n")
+    (record,) = records = shop.land()
+    assert shop.rows(records, "order_id, note, source_metadata->>'elsewhere'") == [
+        ("1", "a", "x"),
+        ("2", "c", "y"),
+    ]
+    assert record.message == "zero bytes (NUL) in the header were left out"
+
+
+def test_a_zero_byte_in_a_few_lines_is_not_taken_for_utf_16(shop: Shop) -> None:
+    shop.put("orders.csv", b"order_id,amount\nx\0y,2\nz,3\n")
+    (record,) = shop.land(columns=[{"name": "order_id"}, {"name": "amount"}], watermark=None)
+    assert (record.encoding, record.rows_loaded, record.rows_quarantined) == ("utf-8", 1, 1)

@@ -92,6 +92,7 @@ ISO = [
     ("Mar 5, 2024 2:30 PM", "2024-03-05 14:30:00"),
     ("Tue, 05 Mar 2024 10:11:12 +0000", "2024-03-05 10:11:12"),
     ("05-Mar-24", "2024-03-05 00:00:00"),
+    ("05-MAR-24 02.30.15 PM", "2024-03-05 14:30:15"),
     ("Foo 5, 2024", "?"),
     ("2024年3月1日 下午2时30分", "2024-03-01 14:30:00"),
     ("20240301T101112", "2024-03-01 10:11:12"),
@@ -194,3 +195,9 @@ def test_texts_are_left_alone(shop: Shop) -> None:
     columns = [{"name": "order_id"}, {"name": "v"}, {"name": "o"}]
     changes: dict[str, Any] = {"columns": columns, "watermark": None, "null_values": []}
     assert shop.rows(shop.land(**changes), "v", **changes) == [(None,), (None,), (None,), ("Null",)]
+
+
+def test_serials_of_a_spreadsheet_may_have_a_decimal_comma(shop: Shop) -> None:
+    record, landed = column(shop, "timestamp", ["45356,5", "45357,25"])
+    assert landed == ["2024-03-05 12:00:00", "2024-03-06 06:00:00"]
+    assert "numbers were read as Excel serial" in str(record.message)
