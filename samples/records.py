@@ -22,7 +22,6 @@ from samples.draws import (
 from samples.parameters import Identity
 from samples.people import PHONE_SPELLINGS, Addresses, People, draw_addresses
 
-KINDS = ("first", "same_email", "same_phone", "linked_id")
 _FIRST, _SAME_EMAIL, _SAME_PHONE, _LINKED_ID = range(4)
 
 _MOVING_SHARE = 0.08

@@ -8,7 +8,7 @@ decides here exactly as when it lands).
 import json
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -114,18 +114,28 @@ def inspect(
     """Read a file, or all files below a folder, as if they landed; nothing is kept.
 
     `system` names the contract to go by, or the system that is to be added when it has none. Files
-    of one content count once, as they do when they land.
+    of one content count once, as they do when they land. A file that does not tell days from months
+    follows the other files of its object, those that lie beside a single file included.
 
     Raises ContractError when the patterns of two objects claim one file.
     """
-    files: list[Inspected] = []
-    seen: dict[str, str] = {}
+    looked_at: list[tuple[Source, _Found | None, ExportContract | None]] = []
+    read: list[Inspected] = []
     for source, folder in _sources(path, contracts):
         report(f"reading {source.name}")
         only = system or folder
         known = contracts if only is None else {k: v for k, v in contracts.items() if k == only}
         found = _find(source, known, contracts if system is None else known)
-        inspected = _inspected(source, found, contracts.get(only or ""))
+        looked_at.append((source, found, contracts.get(only or "")))
+        read.append(_inspected(*looked_at[-1]))
+    files: list[Inspected] = []
+    seen: dict[str, str] = {}
+    for (source, found, asked), inspected in zip(looked_at, read, strict=True):
+        if found is not None and inspected.recognition.open_dates:
+            others = [file.record for file in read]
+            if path.is_file():
+                others += _beside(source, found, report)
+            inspected = _inspected(source, found, asked, others)
         copy = seen.setdefault(inspected.record.sha256, source.name)
         if copy != source.name and inspected.verdict in ("lands", "quarantine"):
             note = f"the same content as {copy}, counted once"
@@ -157,6 +167,18 @@ def _sources(
         name = f"{name}/{source.member}" if source.member else name
         named.append((Source(source.path, name, source.member), root.name))
     return named
+
+
+def _beside(source: Source, found: _Found, report: Callable[[str], None]) -> Iterable[FileRecord]:
+    """Read the other files of an object in the folder of a file, or of its system."""
+    system, exported = found.contract.system, found.exported
+    parents = source.path.resolve().parents
+    folder = next((f for f in parents if f.name == system), parents[0])
+    for other in find_sources(folder):
+        is_same = other.path.resolve() == source.path.resolve() and other.member == source.member
+        if not is_same and object_of(other, found.contract) == exported:
+            report(f"reading {other.name}, for its order of days and months")
+            yield recognise(other, exported, system).record
 
 
 def _find(
@@ -225,7 +247,12 @@ def _with_only(exported: ExportObject, column: str) -> ExportObject:
     return exported.model_copy(update={"columns": (exported.column(column),)})
 
 
-def _inspected(source: Source, found: _Found | None, asked: ExportContract | None) -> Inspected:
+def _inspected(
+    source: Source,
+    found: _Found | None,
+    asked: ExportContract | None,
+    others: Iterable[FileRecord] = (),
+) -> Inspected:
     if found is None:
         recognition = recognise(source, None)
         message = "no contract knows this layout"
@@ -239,7 +266,7 @@ def _inspected(source: Source, found: _Found | None, asked: ExportContract | Non
         why = "neither its name nor its columns are known"
         return Inspected(source.path, None, None, why, "unrecognised", message, remedy, recognition)
     contract, exported = found.contract, found.exported
-    recognition = recognise(source, exported, contract.system)
+    recognition = recognise(source, exported, contract.system, others)
     record = recognition.record
     verdict: Verdict = "quarantine" if record.rows_quarantined else "lands"
     inspected = Inspected(

@@ -28,7 +28,6 @@ _MERGED_SHARE = 0.6  # of second records of a person
 _SHARED_COMPANY_SHARE = 0.4  # of accounts in Salesforce: are companies here too
 _INDUSTRIES = ("RETAIL", "HOSPITALITY", "HOSPITAL_HEALTH_CARE", "CONSTRUCTION", "MEDIA_PRODUCTION")
 _OLD_PORTAL_UNTIL = "2025-01-01"  # satisfaction was asked on 0-2 before
-_STAGES = ("New", "Waiting on us", "Waiting on contact", "Closed")
 
 MACROS = (
     "create macro american(instant) as strftime(instant::timestamp, '%-m/%-d/%Y %-I:%M %p')",

@@ -38,6 +38,23 @@ def only_file(*arguments: str | Path) -> dict[str, Any]:
     return dict(file)
 
 
+def test_a_file_alone_takes_the_order_of_days_and_months_from_those_beside_it(
+    tmp_path: Path,
+) -> None:
+    """It was once read as months first, which is usual, although it lands as its neighbours."""
+    folder = tmp_path / "landing" / "hubspot"
+    folder.mkdir(parents=True)
+    for day, written in (("01", "15/03/2026 14:30"), ("02", "04/03/2026 09:00")):
+        text = f"Record ID,Email,Create Date\n1{day},a{day}@example.org,{written}\n"
+        (folder / f"hubspot-crm-exports-contacts-2026-11-{day}.csv").write_text(text)
+    file = only_file(folder / "hubspot-crm-exports-contacts-2026-11-02.csv")
+    assert file["verdict"] == "lands"
+    assert file["decisions"]["date_order"]["value"] == "dmy"
+    assert "as in the other files of contacts" in file["message"]
+    _, told = inspect(folder)
+    assert [f["message"] for f in told["files"]] == [None, file["message"]]
+
+
 @pytest.mark.parametrize("system", ["hubspot", "shopify", "zendesk", "qualtrics"])
 def test_what_inspect_says_is_what_landing_does(system: str, tmp_path: Path) -> None:
     landing = tmp_path / "landing"

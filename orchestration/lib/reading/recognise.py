@@ -8,7 +8,7 @@ values have. Belongs here: the dry run, the draft. Does not: how files are read,
 import json
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -65,7 +65,8 @@ class Recognition:
 
     `record` has the counts and every decision as it would be recorded. `columns` has the header in
     the file of every column that was found, by its name in the contract (or the draft). `drafted`
-    is a contract for a file without one. `reasons` counts the rows that would go to quarantine,
+    is a contract for a file without one. `open_dates` are columns in which the file itself does not
+    tell days from months. `reasons` counts the rows that would go to quarantine,
     `bad_rows` are the first of them.
     """
 
@@ -76,18 +77,26 @@ class Recognition:
     columns: Mapping[str, str]
     reasons: Mapping[str, int]
     bad_rows: tuple[BadRow, ...]
+    open_dates: tuple[str, ...] = ()
 
 
-def recognise(source: Source, exported: ExportObject | None, system: str = "") -> Recognition:
+def recognise(
+    source: Source,
+    exported: ExportObject | None,
+    system: str = "",
+    others: Iterable[FileRecord] = (),
+) -> Recognition:
     """Read a file as it would land and say what was found; nothing is kept.
 
-    `exported` is the object its name stands for, None for an unknown layout. A file that would be
-    refused is described by the message and remedy of its record.
+    `exported` is the object its name stands for, None for an unknown layout; `others` are the
+    records of the files that would land with it. A file that would be refused is described by the
+    message and remedy of its record.
     """
     is_draft = exported is None
     sha256, size = "", 0
     reasons: Mapping[str, int] = {}
     bad_rows: tuple[BadRow, ...] = ()
+    open_dates: tuple[str, ...] = ()
     try:
         sha256, size = digest(source)
         with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
@@ -100,7 +109,8 @@ def recognise(source: Source, exported: ExportObject | None, system: str = "") -
             try:
                 record = read_file(con, system, exported, source, sha256, size, work)
             except OpenDatesError as error:
-                taken = taken_order((), exported, error.columns)
+                open_dates = error.columns
+                taken = taken_order(others, exported, open_dates)
                 if taken is None:
                     raise
                 work = Path(folder) / "again"
@@ -123,8 +133,9 @@ def recognise(source: Source, exported: ExportObject | None, system: str = "") -
             size_bytes=size,
         )
     decisions = json.loads(record.decisions)
+    headers = decisions.pop("headers", {})
     return Recognition(
-        record, exported, is_draft, decisions, decisions.pop("headers", {}), reasons, bad_rows
+        record, exported, is_draft, decisions, headers, reasons, bad_rows, open_dates
     )
 
 

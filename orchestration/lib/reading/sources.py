@@ -20,6 +20,7 @@ from typing import IO, cast
 
 from orchestration.lib.contracts import ContractError, ExportContract, ExportObject, matches
 from orchestration.lib.reading.records import RefusedError
+from orchestration.lib.reading.spellings import MONTHS
 
 _BROKEN = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error)
 _CHUNK = 1 << 20
@@ -30,6 +31,9 @@ _EXPORT_TIME = re.compile(
     r"(?<!\d)(?:(\d{4})-(\d{2})-(\d{2})|(\d{4})(\d{2})(\d{2}))"
     r"(?:[T_ -](\d{2})[:-]?(\d{2})(?:[:-]?(\d{2}))?(?!-?\d))?(?!\d)"
 )
+
+# As Qualtrics writes it: `Customer survey_July 2, 2025_09.13.csv`.
+_WRITTEN_TIME = re.compile(r"([A-Z][a-z]{2,8}) (\d{1,2}), (\d{4})(?:_(\d{2})\.(\d{2}))?(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -194,21 +198,33 @@ def export_time(name: str) -> datetime | None:
     The last date of a name counts: a range names its end last.
     """
     for part in reversed(PurePosixPath(name).parts):
-        for match in reversed(list(_EXPORT_TIME.finditer(part))):
-            year, month, day = match.group(1, 2, 3) if match.group(1) else match.group(4, 5, 6)
-            hour, minute, second = (int(digits or 0) for digits in match.group(7, 8, 9))
-            try:
-                time = datetime(int(year), int(month), int(day), hour, minute, second)
-            except ValueError:
-                continue  # digits that are no date, such as a ticket number
-            if 1990 <= time.year <= 2100:
+        for time in reversed([*_times(part)]):
+            if time is not None and 1990 <= time.year <= 2100:
                 return time
     return None
 
 
+def _times(part: str) -> Iterator[datetime | None]:
+    """Yield the dates in a name, None for digits that are none, such as a ticket number."""
+    for match in _EXPORT_TIME.finditer(part):
+        year, month, day = match.group(1, 2, 3) if match.group(1) else match.group(4, 5, 6)
+        yield _time(year, month, day, *match.group(7, 8, 9))
+    for match in _WRITTEN_TIME.finditer(part):
+        named, day, year, hour, minute = match.groups()
+        yield _time(year, MONTHS.get(named.lower(), 0), day, hour, minute, 0)
+
+
+def _time(*parts: str | int | None) -> datetime | None:
+    year, month, day, hour, minute, second = (int(part or 0) for part in parts)
+    try:
+        return datetime(year, month, day, hour, minute, second)
+    except ValueError:
+        return None
+
+
 def name_without_time(name: str) -> str:
     """Return what two exports of one object have in common in their names: all but the time."""
-    return _EXPORT_TIME.sub("", name)
+    return _WRITTEN_TIME.sub("", _EXPORT_TIME.sub("", name))
 
 
 _AGAIN = "the file is damaged or was still being written: copy it to landing again"

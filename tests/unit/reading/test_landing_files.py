@@ -160,6 +160,8 @@ def test_each_member_of_a_zip_is_a_file_of_its_own(shop: Shop) -> None:
         ("orders_2026-01-01_2026-01-31.csv", datetime(2026, 1, 31)),
         ("2026-11-01/orders.csv", datetime(2026, 11, 1)),
         ("2026-11-01/orders_2026-11-02.csv", datetime(2026, 11, 2)),
+        ("Customer survey_July 2, 2025_09.13.csv", datetime(2025, 7, 2, 9, 13)),
+        ("Plan_Phase 2, 2025.csv", None),
         ("orders_20261301.csv", None),
         ("orders_123456789.csv", None),
         ("orders_1.csv", None),
