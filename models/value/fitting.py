@@ -118,6 +118,22 @@ def maximise(
     )
 
 
+def maximise_in_two(
+    cheap: Callable[[Array], Derivatives],
+    dear: Callable[[Array], Derivatives],
+    count: int,
+    prior_scale: float,
+) -> Optimum:
+    """Maximise `dear` over `count` parameters, starting where `cheap` has its maximum.
+
+    `cheap` is nearly the same function of fewer rows, which leaves two or three steps to do. Where
+    it is not (histories nobody has met) the search may get stuck, and begins anew from 1.
+    """
+    ones = [1.0] * count
+    found = maximise(dear, maximise(cheap, ones, prior_scale).parameters.tolist(), prior_scale)
+    return found if found.converged else maximise(dear, ones, prior_scale)
+
+
 def alive_or_silent(histories: Histories, alive: Terms, silent: Terms) -> Derivatives:
     """Sum log(exp(alive) + exp(silent)) over customers, with derivatives.
 

@@ -47,15 +47,12 @@ def spend_interval(
     alpha = fit.parameters["alpha"]
     grid_age = np.geomspace(alpha + youngest, alpha + oldest, _AGES if oldest > youngest else 1)
     cell_age = np.maximum(grid_age - alpha, 0.0)[:, None]
-    shape = (len(grid_age), _DRAWS)
     table = np.empty((len(grid_x), len(grid_age), len(_LEVELS)))
     for row, cell_x in enumerate(grid_x):  # one frequency at a time stays in the processor's cache
-        x = np.full(shape, cell_x)
-        purchases = transactions.draw_purchases(
-            fit, x, np.broadcast_to(cell_age, shape), horizon, generator
-        )
+        x = np.full((1, _DRAWS), cell_x)  # what depends on it alone is drawn once for all ages
+        purchases = transactions.draw_purchases(fit, x, cell_age, horizon, generator)
         spend = purchases * _mean_spend_noise(spend_fit, x, purchases, generator)
-        table[row] = np.log(np.maximum(np.quantile(spend, _LEVELS, axis=-1), 1e-12)).T
+        table[row] = np.log(np.maximum(_quantiles(spend), 1e-12))
 
     r = fit.parameters["r"]
     at_x, share_x = _position(np.log(r + grid_x), np.log(r + frequency))
@@ -97,11 +94,19 @@ def _mean_spend_noise(
     ratio to (gamma + x m) is free of m. Without a usable model spend is taken as certain.
     """
     if not spend_fit.usable:
-        return np.ones(x.shape)
+        return np.ones(purchases.shape)
     p, q, _ = spend_fit.fit.parameters.values()
     posterior = p * x + q
     noise = generator.standard_gamma(p * purchases) / generator.standard_gamma(posterior)
     return noise * (posterior - 1) / (p * purchases)
+
+
+def _quantiles(draws: Array) -> Array:
+    """Give the quantiles of every row at `_LEVELS`, as `np.quantile` does at twice the price."""
+    ordered = np.sort(draws, axis=-1)
+    at, share = _position(np.arange(_DRAWS, dtype=np.float64), _LEVELS * (_DRAWS - 1))
+    quantiles: Array = ordered[:, at] * (1 - share) + ordered[:, at + 1] * share
+    return quantiles
 
 
 def _frequency_grid(most: float) -> Array:

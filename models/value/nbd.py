@@ -61,7 +61,7 @@ def draw_purchases(
     """Draw the number of purchases in (T, T + horizon], given that there is at least one."""
     r, alpha = fit.parameters["r"], fit.parameters["alpha"]
     first = draw_first_purchase(r, alpha, frequency, age, horizon, generator)
-    rate = generator.gamma(r + frequency + 1, 1 / (alpha + age + first))
+    rate = generator.standard_gamma(r + frequency + 1) / (alpha + age + first)
     drawn: Array = 1.0 + generator.poisson(rate * (horizon - first)).astype(np.float64)
     return drawn
 

@@ -6,6 +6,7 @@ thousand pairs. What belongs here: counting and coding. What does not: any model
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ Index = npt.NDArray[np.intp]
 # A table of codes beats sorting while it stays about as small as the data.
 _TABLE_CELLS_PER_ROW = 4
 _TABLE_CELLS_AT_LEAST = 1 << 16
+
+_COARSE_TIMES = 24
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,20 @@ class Histories:
             self.alive_pair, weights=self.weight, minlength=len(self.alive_age)
         ).astype(np.float64)
         return counts
+
+    @cached_property
+    def coarse(self) -> "Histories":
+        """Round every time to 24ths of the oldest age: few histories, about the same likelihood."""
+        step = float(self.alive_age.max(initial=0.0)) / _COARSE_TIMES
+        if step <= 0:
+            return self
+        steps = collapse(
+            self.alive_frequency[self.alive_pair],
+            np.rint(self.silent_recency / step)[self.silent_pair],
+            np.rint(self.alive_age / step)[self.alive_pair],
+            self.weight,
+        )
+        return rescale(steps, step)
 
     @property
     def customers(self) -> float:
@@ -111,19 +128,6 @@ def rescale(histories: Histories, factor: float) -> Histories:
         alive_age=histories.alive_age * factor,
         silent_recency=histories.silent_recency * factor,
     )
-
-
-def coarsen(histories: Histories, step: float) -> Histories:
-    """Round every time to whole steps: fewer distinct histories, about the same likelihood."""
-    if step <= 0:
-        return histories
-    steps = collapse(
-        histories.alive_frequency[histories.alive_pair],
-        np.rint(histories.silent_recency / step)[histories.silent_pair],
-        np.rint(histories.alive_age / step)[histories.alive_pair],
-        histories.weight,
-    )
-    return rescale(steps, step)
 
 
 def collapse(

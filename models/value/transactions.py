@@ -15,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from models.value import beta_geometric, naive, nbd, pareto_nbd
-from models.value.fitting import PRIOR_SCALE, SCALED_AGE, Fit, maximise, named_fit
+from models.value.fitting import (
+    PRIOR_SCALE,
+    SCALED_AGE,
+    Fit,
+    maximise,
+    maximise_in_two,
+    named_fit,
+)
 from models.value.status import Status
 from models.value.sufficient_statistics import (
     Array,
@@ -70,10 +77,11 @@ def fit_histories(model: str, histories: Histories, prior_scale: float = PRIOR_S
     oldest = float(histories.alive_age.max(initial=0.0))
     unit = oldest / SCALED_AGE if oldest > 0 else 1.0
     scaled = rescale(histories, 1.0 / unit)
-    optimum = maximise(
+    coarse = rescale(histories.coarse, 1.0 / unit)
+    optimum = maximise_in_two(
+        lambda parameters: module.log_likelihood(model, coarse, parameters),
         lambda parameters: module.log_likelihood(model, scaled, parameters),
-        # Its likelihood is dear: a cheap one goes ahead.
-        module.start(scaled, prior_scale) if module is pareto_nbd else [1.0] * len(module.NAMES),
+        len(module.NAMES),
         prior_scale,
     )
     # a density of x event times per unit of time each
