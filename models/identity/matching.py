@@ -13,6 +13,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -36,7 +37,12 @@ from models.identity.comparisons import (
     Grain,
     Level,
 )
-from models.identity.patterns import NO_PATTERNS, compare_pairs, drop_hopeless_pairs
+from models.identity.patterns import (
+    NO_PATTERNS,
+    compare_pairs,
+    drop_hopeless_pairs,
+    patterns_to_keep,
+)
 
 if TYPE_CHECKING:
     from splink import Linker
@@ -88,7 +94,7 @@ class Matches:
     pairs: pd.DataFrame
     parameters: pd.DataFrame
     statuses: Mapping[str, str]
-    patterns: pd.DataFrame
+    patterns: pa.Table
 
 
 def no_matches(status: str) -> Matches:
@@ -97,7 +103,7 @@ def no_matches(status: str) -> Matches:
     return Matches(_NO_PAIRS, _NO_PARAMETERS, statuses, NO_PATTERNS)
 
 
-def match_records(records: pa.Table, options: Options, kept: pd.DataFrame = NO_PATTERNS) -> Matches:
+def match_records(records: pa.Table, options: Options, kept: pa.Table = NO_PATTERNS) -> Matches:
     """Return every pair of records that is likely enough one customer to be looked at.
 
     `records` has one row per record: record_number, cluster (records that rules have joined share
@@ -121,7 +127,7 @@ def match_records(records: pa.Table, options: Options, kept: pd.DataFrame = NO_P
         ),
         parameters=pd.concat([m.parameters for m in found.values()], ignore_index=True),
         statuses={name: m.statuses[name] for name, m in found.items()},
-        patterns=pd.concat([m.patterns for m in found.values()], ignore_index=True),
+        patterns=pa.concat_tables([m.patterns for m in found.values()]),
     )
 
 
@@ -130,11 +136,12 @@ def _street(text: str | None) -> str | None:
     return text and " ".join(STREET_WORDS.get(word, word) for word in text.split(" "))
 
 
-def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pd.DataFrame) -> Matches:
-    with duckdb.connect() as con:
+def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pa.Table) -> Matches:
+    with TemporaryDirectory(prefix="crm-warehouse-") as overflow, duckdb.connect() as con:
         # The whole step stays below the memory that is left beside Dagster and dbt on a small
         # machine; what does not fit goes to disk.
-        con.execute("set memory_limit = '2500MB'")
+        con.execute("set memory_limit = '1500MB'")
+        con.execute("set temp_directory = $folder", {"folder": overflow})
         con.execute("set preserve_insertion_order = false")
         con.register("all_records", records)
         con.execute(
@@ -202,11 +209,11 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pd.Dat
         if _scalar(con, "select count(*) from pairs") == 0:
             return no_matches("nothing_to_compare")
         parameters, prior = _train(con, grain, attributes, filled, options.seed, count)
-        patterns = compare_pairs(con, attributes, kept)
+        compare_pairs(con, attributes, kept)
         drop_hopeless_pairs(con, attributes, parameters, prior, LEAST_PROBABILITY)
         pairs = _score(con, grain, attributes, parameters, prior, options.review_threshold)
         table = _as_table(grain, attributes, parameters)
-        return Matches(pairs, table, {grain.name: "trained"}, patterns)
+        return Matches(pairs, table, {grain.name: "trained"}, patterns_to_keep(con))
 
 
 _NO_PAIRS = pd.DataFrame(
@@ -263,10 +270,11 @@ def _find_pairs(con: duckdb.DuckDBPyConnection, grain: Grain, budget: int) -> No
     the largest group with which it stays within `budget` pairs: a family name that thousands share
     says nothing, and comparing them all would take days. That is what blocking can reach.
     """
-    con.execute("create table pairs (join_key_l bigint, join_key_r bigint)")
+    con.execute("create table found (join_key_l integer, join_key_r integer)")
     for reason in grain.reasons.values():
         con.execute(
-            f"create or replace temp table reasons as select record_number, cluster, "
+            "create or replace temp table reasons as "
+            "select record_number::integer as record_number, cluster::integer as cluster, "
             f"hash({reason}) as reason from records where ({reason}) is not null"
         )
         con.execute(
@@ -275,7 +283,7 @@ def _find_pairs(con: duckdb.DuckDBPyConnection, grain: Grain, budget: int) -> No
         )
         con.execute(
             """
-            insert into pairs
+            insert into found
             select one.record_number, other.record_number
             from reason_sizes
             inner join reasons as one using (reason)
@@ -292,10 +300,9 @@ def _find_pairs(con: duckdb.DuckDBPyConnection, grain: Grain, budget: int) -> No
             """,
             [budget],
         )
-    con.execute(
-        "create or replace table pairs as "
-        "select distinct join_key_l, join_key_r, '0' as match_key from pairs"
-    )
+    con.execute("create table pairs as select distinct join_key_l, join_key_r from found")
+    for table in ("found", "reasons", "reason_sizes"):
+        con.execute(f"drop table {table}")
 
 
 def _train(

@@ -14,15 +14,15 @@ from collections.abc import Mapping, Sequence
 from math import log2
 
 import duckdb
-import pandas as pd
+import pyarrow as pa
 
 from models.identity.comparisons import Attribute, Level
 
-NO_PATTERNS = pd.DataFrame(
+NO_PATTERNS = pa.table(
     {
-        "content_a": pd.Series(dtype="uint64"),
-        "content_b": pd.Series(dtype="uint64"),
-        "pattern": pd.Series(dtype="int64"),
+        "content_a": pa.array([], pa.uint64()),
+        "content_b": pa.array([], pa.uint64()),
+        "pattern": pa.array([], pa.int32()),
     }
 )
 _LEVELS = 16  # more than any attribute has: a pattern is a number with a digit per attribute
@@ -30,29 +30,28 @@ _SLACK = 0.001  # bits; Splink adds the same weights in another order
 
 
 def compare_pairs(
-    con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute], kept: pd.DataFrame
-) -> pd.DataFrame:
-    """Write the pattern of every row of `pairs` to the table `compared`; return all to keep.
+    con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute], kept: pa.Table
+) -> None:
+    """Turn the table `pairs` into `compared`, which has the pattern of every pair beside it.
 
-    `kept` is what an earlier build returned. A pair is found there by a hash of what is compared
-    and how, and of all that each record states. Rows: content_a, content_b, pattern, each once.
+    `kept` is what `patterns_to_keep` returned in an earlier build. A pair is found there by a hash
+    of what is compared and how, and of all that each record states.
     """
     expressions = [_digit(attribute) for attribute in attributes]
     pattern = " + ".join(
-        f"{expression} * {_LEVELS**position}::bigint"
-        for position, expression in enumerate(expressions)
+        f"{expression} * {_LEVELS**position}" for position, expression in enumerate(expressions)
     )
     needed = sorted(set(re.findall(r"\b(\w+)_[lr]\b", pattern)) & _columns(con))
-    con.register("kept_patterns", kept)
     con.execute(
-        "create or replace temp table contents as "
-        f"select record_number, hash($pattern, {', '.join(needed)}) as content from records",
+        "create or replace temp table contents as select record_number::integer as record_number, "
+        f"hash($pattern, {', '.join(needed)}) as content from records",
         {"pattern": pattern},
     )
+    con.register("kept_patterns", kept)
     con.execute(
         """
-        create or replace table compared as
-        select join_key_l, join_key_r, a.content as content_a, b.content as content_b, pattern
+        create or replace temp table known as
+        select join_key_l, join_key_r, pattern
         from pairs
         inner join contents as a on join_key_l = a.record_number
         inner join contents as b on join_key_r = b.record_number
@@ -60,18 +59,21 @@ def compare_pairs(
             on a.content = kept_patterns.content_a and b.content = kept_patterns.content_b
         """
     )
+    con.unregister("kept_patterns")
+    con.execute("drop table pairs")
     # A table of its own: with the filter in the statement below DuckDB joined the other way round
     # and compared twice as long.
     con.execute(
         "create or replace temp table new as "
-        "select * exclude (pattern) from compared where pattern is null"
+        "select join_key_l, join_key_r from known where pattern is null"
     )
-    con.execute("delete from compared where pattern is null")
     sides = ", ".join(f"{side}.{column} as {column}_{side}" for column in needed for side in "lr")
     con.execute(
         f"""
-        insert into compared
-        select join_key_l, join_key_r, content_a, content_b, {pattern}
+        create or replace table compared as
+        select join_key_l, join_key_r, pattern from known where pattern is not null
+        union all
+        select join_key_l, join_key_r, ({pattern})::integer
         from (
             select new.*, {sides}
             from new
@@ -80,9 +82,21 @@ def compare_pairs(
         )
         """
     )
-    con.unregister("kept_patterns")
-    # Records that state the same have one pattern.
-    return con.execute("select distinct content_a, content_b, pattern from compared").df()
+    con.execute("drop table known")
+    con.execute("drop table new")
+
+
+def patterns_to_keep(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """Return what `compare_pairs` found, for the next build: content_a, content_b, pattern."""
+    return con.execute(
+        """
+        -- Records that state the same have one pattern.
+        select distinct a.content as content_a, b.content as content_b, pattern
+        from compared
+        inner join contents as a on join_key_l = a.record_number
+        inner join contents as b on join_key_r = b.record_number
+        """
+    ).to_arrow_table()
 
 
 def drop_hopeless_pairs(
@@ -92,34 +106,42 @@ def drop_hopeless_pairs(
     prior: float,
     least_probability: float,
 ) -> None:
-    """Leave in `pairs` those whose patterns weigh enough; expects `compared` for all of them.
+    """Make the table `pairs` of those in `compared` whose patterns weigh enough.
 
     The weight is the one that Splink gives, the frequency of the value in which both agree
     included: what is dropped would have scored below `least_probability`.
     """
     bound = log2(least_probability / (1 - least_probability)) - log2(prior / (1 - prior)) - _SLACK
-    terms, frequencies = [], set()
+    terms, most, frequencies = [], [], set()
     for position, attribute in enumerate(attributes):
-        whens = []
+        weights, largest = [], []
         for number, level in enumerate(attribute.levels, 1):
             m, u = parameters[(attribute.name, level.name)]
-            weight = str(log2(m / u))
+            weight = limit = str(log2(m / u))
             if level.frequency_of:
                 frequencies.add(level.frequency_of)
                 weight = f"{log2(m)} - log2(greatest({_share(level)}, {level.least_frequency}))"
-            whens.append(f"when {number} then {weight}")
+                limit = str(log2(m / level.least_frequency))
+            weights.append(f"when {number} then {weight}")
+            largest.append(f"when {number} then {limit}")
         digit = f"(pattern // {_LEVELS**position}) % {_LEVELS}"
-        terms.append(f"case {digit} {' '.join(whens)} else 0 end")
+        terms.append(f"case {digit} {' '.join(weights)} else 0 end")
+        most.append(f"case {digit} {' '.join(largest)} else 0 end")
     shares = " ".join(
         f"left join (select {c}, count(*) / sum(count(*)) over () as share from records "
         f"where {c} is not null group by {c}) as of_{c} on l.{c} = of_{c}.{c}"
         for c in sorted(frequencies)
     )
+    # Most patterns are hopeless whatever the values, and there are few of them.
     con.execute(
         f"""
         create or replace table pairs as
         select join_key_l, join_key_r, '0' as match_key
-        from compared
+        from (
+            select pattern from (select distinct pattern from compared)
+            where {" + ".join(most)} >= {bound}
+        )
+        inner join compared using (pattern)
         inner join records as l on join_key_l = l.record_number
         {shares}
         where {" + ".join(terms)} >= {bound}

@@ -10,10 +10,14 @@ import duckdb
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 def write_documented(
-    con: duckdb.DuckDBPyConnection, manifest: Mapping[str, Any], table: str, rows: "pd.DataFrame"
+    con: duckdb.DuckDBPyConnection,
+    manifest: Mapping[str, Any],
+    table: str,
+    rows: "pd.DataFrame | pa.Table",
 ) -> None:
     """Write `schema.table` with the columns, order and types of its dbt source.
 
@@ -24,13 +28,15 @@ def write_documented(
         for node in manifest["sources"].values()
         if f"{node['schema']}.{node['name']}" == table
     )
-    if set(rows.columns) != set(columns):
-        differing = sorted(set(rows.columns) ^ set(columns))
+    con.register("documented_rows", rows)
+    given = set(con.table("documented_rows").columns)
+    if given != set(columns):
+        con.unregister("documented_rows")
+        differing = sorted(given ^ set(columns))
         raise ValueError(
             f"{table} and its documentation differ in the columns {', '.join(differing)}: "
             "bring its dbt source (dbt_project/models/_*__sources.yml) and the code into line"
         )
-    con.register("documented_rows", rows)
     select = ", ".join(f'cast("{c}" as {kind}) as "{c}"' for c, kind in columns.items())
     con.execute(f"create or replace table {table} as select {select} from documented_rows")
     con.unregister("documented_rows")

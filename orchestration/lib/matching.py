@@ -306,12 +306,12 @@ def _likeness(con: duckdb.DuckDBPyConnection, records: "pa.Table", company: Comp
     )
 
 
-def _kept_patterns(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
+def _kept_patterns(con: duckdb.DuckDBPyConnection) -> "pa.Table":
     """Return what comparing pairs gave in the build that this one is a copy of."""
     from models.identity.patterns import NO_PATTERNS
 
     is_there = _is_there(con, "matching", "patterns")
-    return con.execute("from matching.patterns").df() if is_there else NO_PATTERNS
+    return con.execute("from matching.patterns").to_arrow_table() if is_there else NO_PATTERNS
 
 
 def _is_there(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:

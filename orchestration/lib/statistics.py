@@ -24,6 +24,7 @@ from orchestration.lib.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 LAYER = "models"
 SCHEMA = "statistics"
@@ -36,7 +37,7 @@ class Statistics:
     `tables` maps a name to its rows, in an order that does not depend on chance.
     """
 
-    tables: Mapping[str, "pd.DataFrame"]
+    tables: Mapping[str, "pd.DataFrame | pa.Table"]
     metadata: Mapping[str, str | float | int] = field(default_factory=dict)
 
 
