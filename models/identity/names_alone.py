@@ -1,4 +1,4 @@
-"""Records that say nothing but a name: whose they are, where one customer alone bears it.
+"""Records that say nothing but a name: how many customers bear it, and which ones.
 
 Belongs here: what the customers found so far tell of such records, which no pair of two records
 can. Does not: likeness of pairs (`matching`), making clusters (`clusters`).
@@ -15,15 +15,17 @@ from models.identity.comparisons import SAYS_MORE
 ONLY_OF_NAME = "only_of_name"
 
 
-def only_bearers(
+def count_bearers(
     records: pa.Table, senior: npt.NDArray[np.int64], pairs: pd.DataFrame
-) -> npt.NDArray[np.bool_]:
-    """Return which of the pairs tie somebody who is nothing but a name to the only one of it.
+) -> npt.NDArray[np.int64]:
+    """Return how many customers bear the name of a pair that ties a mere name to one of them.
+
+    0 for all other pairs.
 
     Two records that agree in their names alone may be anybody's; but whoever left a name and
     nothing else with a company is mostly the customer whom it knows by that name, if it knows one
-    only. Where it knows two, nothing tells whose the record is. Two customers who each say more
-    than a name are never joined by it.
+    only. Where it knows two, nothing but a person tells whose the record is. Two customers who each
+    say more than a name are never joined by it.
 
     `records` as for `matching.match_records`; `senior` holds for every record number, from 1, the
     cluster found so far; `pairs` those that the guard `names_only` refused, with record_number_a
@@ -47,21 +49,20 @@ def only_bearers(
                 inner join clusters using (record_number)
                 where not is_organisation
             ),
-            only_ones as (
-                select name, min(cluster) as cluster
+            bearers as (
+                select name, count(distinct cluster) as count_bearers
                 from named
                 where says_more and name is not null
                 group by name
-                having count(distinct cluster) = 1
             )
-            select pairs.position
+            select pairs.position, bearers.count_bearers
             from pairs
             inner join named as a on pairs.record_number_a = a.record_number
             inner join named as b on pairs.record_number_b = b.record_number
-            inner join only_ones on a.name = only_ones.name
-            where a.name = b.name
-              and a.says_more != b.says_more
-              and only_ones.cluster in (a.cluster, b.cluster)
+            inner join bearers on a.name = bearers.name
+            where a.name = b.name and a.says_more != b.says_more
             """
-        ).fetchall()
-    return np.isin(np.arange(len(pairs)), [position for (position,) in found])
+        ).fetchnumpy()
+    counts = np.zeros(len(pairs), np.int64)
+    counts[found["position"]] = found["count_bearers"]
+    return counts

@@ -51,7 +51,7 @@ def compare_pairs(
     con.execute(
         """
         create or replace temp table known as
-        select join_key_l, join_key_r, pattern
+        select join_key_l, join_key_r, pattern::integer as pattern
         from pairs
         inner join contents as a on join_key_l = a.record_number
         inner join contents as b on join_key_r = b.record_number

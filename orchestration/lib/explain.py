@@ -15,6 +15,25 @@ from orchestration.lib.lineage import Lineage, way_back
 ROWS_SHOWN = 20
 _LINEAGE_IS_GONE = "not known: the project has changed since it ran last; a run finds it again"
 
+# Why two records were held apart, as a person who has not read the design says it.
+_GUARDS = {
+    "answered_different": "a person has answered that they are two",
+    "birth_dates_differ": "the birth dates differ by more than a misprint",
+    "branches": "one name in two cities: branches",
+    "household": "one home, two given names: people who live together",
+    "names_differ": "the names differ",
+    "names_not_known": "one of the two gives no name, and a phone alone is shared too often",
+    "names_only": "nothing but the names agrees",
+    "parent_and_child": "one is the parent organisation of the other",
+    "person_and_organisation": "one is a person, the other an organisation",
+    "reached_elsewhere": "nothing but the names agrees, and each has a mailbox or phone of its own",
+    "several_of_the_name": "more firms than one bear the name",
+    "shared_by_people": "several people share the mailbox",
+    "too_many_records": "likeness alone would make a customer of too many records",
+    "unique_ids_differ": "their customers would hold two ids of which everybody has one",
+    "websites_differ": "each firm has a website of its own",
+}
+
 _RECORD = "{0}.source_system || ':' || {0}.source_record_id"
 
 
@@ -80,6 +99,25 @@ def explain_customer(
             "order by channel, purpose",
             key,
         ),
+        "organisations": [
+            row | {"organisation": _masked(row["organisation"])}
+            for row in _rows(
+                con,
+                "select role, o.organisation_kind, organisation_key, organisation_name as "
+                "organisation, evidence, parent_organisation_key, count_subsidiaries, "
+                "count_persons from marts.customer_relationships as r "
+                "inner join marts.dim_organisations as o using (organisation_key) "
+                "where r.customer_key = ? order by role, organisation_key",
+                key,
+            )
+        ],
+        "changes_of_keys": _rows(
+            con,
+            "select changed_on, change_kind, former_key, customer_key, count_records "
+            "from audit.identity_changes where $1 in (former_key, customer_key, current_key) "
+            "order by changed_on, former_key, customer_key",
+            key,
+        ),
         "former_keys": [
             row["former_key"]
             for row in _rows(
@@ -121,6 +159,16 @@ def _find_customer(con: duckdb.DuckDBPyConnection, asked: str) -> tuple[str, str
             raise UnknownCustomerError(f"{len(found)} customers share it; ask by key: {keys}")
         if found:
             return str(found[0][0]), found_by
+    gone = con.execute(
+        "select max(changed_on), max_by(count_records, changed_on) from audit.identity_changes "
+        "where former_key = ? having count(*) > 0",
+        [asked],
+    ).fetchone()
+    if gone:
+        raise UnknownCustomerError(
+            f"{asked} was a customer of {gone[1]} records until {gone[0]}: from then on the "
+            "exports hold none of them, and the key was not given to anybody else"
+        )
     raise UnknownCustomerError(
         f"no customer is called {asked!r}: give a customer_key, one it had before, a record as "
         "system:id, or an e-mail address"
@@ -157,6 +205,8 @@ def customer_text(found: Mapping[str, Any]) -> str:
             lines += [_link_text(link, key) for link in found[name][:ROWS_SHOWN]]
             if len(found[name]) > ROWS_SHOWN:
                 lines.append(f"  … and {len(found[name]) - ROWS_SHOWN} more: --json shows all")
+            guards = {str(link["guard"]) for link in found[name] if link["guard"]}
+            lines += [f"  {guard}: {_GUARDS[guard]}" for guard in sorted(guards)]
     if found["attributes"]:
         lines += ["", "Attributes and the record they come from"]
         lines += [
@@ -171,9 +221,33 @@ def customer_text(found: Mapping[str, Any]) -> str:
             f"({p['count_refusals']} of {p['count_statements']} records refuse)"
             for p in found["permissions"]
         ]
+    if found["organisations"]:
+        lines += ["", "Organisations and households"]
+        lines += [_organisation_text(organisation) for organisation in found["organisations"]]
+    if found["changes_of_keys"]:
+        lines += ["", "Changes since earlier versions"]
+        lines += [
+            f"  {c['changed_on']} {c['change_kind']}: {c['count_records']} records went from "
+            f"{c['former_key']} to {c['customer_key'] or 'nobody'}"
+            for c in found["changes_of_keys"]
+        ]
     if found["former_keys"]:
         lines += ["", "Former keys", *(f"  {former}" for former in found["former_keys"])]
     return "\n".join(lines)
+
+
+def _organisation_text(organisation: Mapping[str, Any]) -> str:
+    kind, name = organisation["organisation_kind"], organisation["organisation"]
+    above, below = organisation["parent_organisation_key"], organisation["count_subsidiaries"]
+    parts = [
+        f"  {organisation['role']} of the {kind} {name} {organisation['organisation_key']}"
+        if organisation["role"] != "organisation"
+        else f"  is the {kind} {name}, {organisation['count_persons']} persons",
+        f"by {organisation['evidence']}",
+        f"part of {above}" if above else "",
+        f"above {below} others" if below else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _link_text(link: Mapping[str, Any], key: str) -> str:

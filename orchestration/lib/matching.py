@@ -66,7 +66,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
 
     from models.identity.clusters import JOINED, Links, cluster_records
     from models.identity.comparisons import TWO_PEOPLE
-    from models.identity.names_alone import ONLY_OF_NAME, only_bearers
+    from models.identity.names_alone import ONLY_OF_NAME, count_bearers
 
     settings = company.identity.matching
     found = con.execute("select count(*) from intermediate.int_identity__records").fetchone()
@@ -110,7 +110,8 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     links = pd.concat([sure, _links_by_likeness(likely)], ignore_index=True)
     senior, refused = clusters_of(links, two_people)
     names_only = likeness[likeness["guard"] == "names_only"]
-    tied = names_only[only_bearers(records, senior, names_only)]
+    bearers = count_bearers(records, senior, names_only)
+    tied = names_only[bearers == 1]
     if not tied.empty:
         likeness.loc[tied.index, "guard"] = None
         likeness.loc[tied.index, "link_rule"] = ONLY_OF_NAME
@@ -119,6 +120,15 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
         last = _links_by_likeness(tied).assign(strength=0.0)
         links = pd.concat([links, last], ignore_index=True)
         senior, refused = clusters_of(links, two_people)
+    # One of several who bear it, as likely as the others: a person is asked which.
+    one_of_several = np.where(
+        bearers > 1, company.identity.only_of_name.reliability / np.maximum(bearers, 1), 0.0
+    )
+    asked = (one_of_several >= settings.review_threshold) & (
+        one_of_several < settings.match_threshold
+    )
+    likeness.loc[names_only.index[asked], "guard"] = None
+    likeness.loc[names_only.index[asked], "match_probability"] = one_of_several[asked]
     vetoed = links.assign(guard=refused).loc[
         refused != JOINED, ["record_number_a", "record_number_b", "is_likeness", "guard"]
     ]
@@ -145,6 +155,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
             "pairs_below_threshold": int(
                 (matches.pairs["match_probability"] < settings.match_threshold).sum()
             ),
+            "pairs_by_one_of_several_names": int(asked.sum()),
             **{f"model_{grain}": status for grain, status in matches.statuses.items()},
         },
     )

@@ -95,7 +95,7 @@ def test_what_is_left_out_is_counted_with_its_reason(marts: Connection) -> None:
         ("zendesk", "cases", "rows", 7),
         ("zendesk", "customers", "left out: agents and admins", 2),
         ("zendesk", "customers", "left out: deleted or merged users without a ticket", 1),
-        ("zendesk", "customers", "rows", 7),
+        ("zendesk", "customers", "rows", 8),
     ]
 
 
@@ -146,6 +146,25 @@ def test_one_person_is_one_customer_over_all_systems(marts: Connection) -> None:
         ("shopify", "customers", "6001"),
         ("zendesk", "users", "901"),
     }
+
+
+def test_an_organisation_of_the_help_desk_has_its_members(marts: Connection) -> None:
+    assert rows(
+        marts,
+        """
+        select organisation_name, domain, members.source_record_id
+        from marts.customer_identities as organisations
+        inner join marts.customer_relationships as roles
+            on organisations.customer_key = roles.customer_key and roles.role = 'organisation'
+        inner join marts.dim_organisations
+            on roles.organisation_key = dim_organisations.organisation_key
+        inner join marts.customer_relationships as belonging
+            on roles.organisation_key = belonging.organisation_key and belonging.role = 'contact'
+        inner join marts.customer_identities as members
+            on belonging.customer_key = members.customer_key and members.source_system = 'zendesk'
+        where organisations.source_record_id = 'organization:77'
+        """,
+    ) == [("Müller & Söhne GmbH", "mueller.example", "902")]
 
 
 # --- Shopify -------------------------------------------------------------------------------------

@@ -141,11 +141,28 @@
 
 {# What a user says of the customer. A number that several users share identifies none of them. #}
 {% macro zendesk_user_columns(users, organizations) -%}
+    {{ users }}.id as customer_id,
+    'users' as source_object,
+    'person' as customer_type,
     nullif(trim({{ users }}.name), '') as full_name,
     nullif(trim({{ organizations }}.name), '') as company_name,
     nullif(trim({{ users }}.email), '') as email,
     case
         when not coalesce(cast({{ users }}.shared_phone_number as boolean), false)
             then nullif(trim({{ users }}.phone), '')
-    end as phone
+    end as phone,
+    'organization:' || {{ users }}.organization_id as organisation_id
+{%- endmacro %}
+
+
+{# What an organisation says of the customer; the first of its mail domains stands for all. #}
+{% macro zendesk_organization_columns(organizations) -%}
+    'organization:' || {{ organizations }}.id as customer_id,
+    'organizations' as source_object,
+    'organisation' as customer_type,
+    cast(null as varchar) as full_name,
+    nullif(trim({{ organizations }}.name), '') as company_name,
+    cast(null as varchar) as email,
+    cast(null as varchar) as phone,
+    cast(null as varchar) as organisation_id
 {%- endmacro %}

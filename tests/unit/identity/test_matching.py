@@ -254,7 +254,9 @@ def test_pairs_that_their_patterns_drop_would_not_have_scored(
     monkeypatch.setattr(
         matching,
         "drop_hopeless_pairs",
-        lambda con, *_: con.execute("create table pairs as select *, '0' as match_key from compared"),
+        lambda con, *_: con.execute(
+            "create table pairs as select *, '0' as match_key from compared"
+        ),
     )
     whole = match_records(as_records(register), options)
 

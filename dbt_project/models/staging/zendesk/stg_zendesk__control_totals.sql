@@ -14,6 +14,10 @@ ratings as (
     {{ newest_rows('zendesk', 'satisfaction_ratings', ['ticket_id', 'requester_id', 'score']) }}
 ),
 
+organizations as (
+    {{ newest_rows('zendesk', 'organizations', ['name']) }}
+),
+
 live_tickets as (
     select * from tickets
     where status <> 'deleted'
@@ -46,13 +50,14 @@ counted as (
     select
         'customers' as entity,
         'rows' as measure,
-        count(*) filter (where is_end_user and is_needed) as value
+        count(*) filter (where is_end_user and is_needed)
+        + (select count(*) from organizations) as value
     from judged_users
     union all
     select
         'customers' as entity,
         'exported' as measure,
-        count(*) as value
+        count(*) + (select count(*) from organizations) as value
     from judged_users
     union all
     select

@@ -8,11 +8,12 @@ organizations as (
     select * from {{ current_records('zendesk', 'organizations') }}
 ),
 
+organization_versions as (
+    select * from {{ record_versions('zendesk', 'organizations') }}
+),
+
 typed as (
     select
-        users.id as customer_id,
-        'users' as source_object,
-        'person' as customer_type,
         {{ zendesk_user_columns('users', 'organizations') }},
         users._version_number as version_number,
         users._exported_at as exported_at,
@@ -23,6 +24,16 @@ typed as (
         users._row_number
     from users
     left join organizations on users.organization_id = organizations.id
+    union all
+    select
+        {{ zendesk_organization_columns('organization_versions') }},
+        _version_number as version_number,
+        _exported_at as exported_at,
+        _changed_at as changed_at,
+        false as is_deleted,
+        _file_name,
+        _row_number
+    from organization_versions
 )
 
 select

@@ -5,7 +5,7 @@ users as (
 ),
 
 organizations as (
-    select * from {{ current_records('zendesk', 'organizations') }}
+    select * from {{ current_records('zendesk', 'organizations', with_first_export=true) }}
 ),
 
 asking as (
@@ -33,10 +33,8 @@ kept as (
 )
 
 select
-    kept.id as customer_id,
-    'users' as source_object,
-    'person' as customer_type,
     {{ zendesk_user_columns('kept', 'organizations') }},
+    cast(null as varchar) as website,
     {{ external_id('kept.external_id') }} as external_ids,
     cast(kept.created_at as timestamp) as created_at,
     cast(kept.updated_at as timestamp) as updated_at,
@@ -49,3 +47,20 @@ select
     kept._row_number
 from kept
 left join organizations on kept.organization_id = organizations.id
+union all
+select
+    {{ zendesk_organization_columns('organizations') }},
+    nullif(regexp_extract(organizations.domain_names, '[^][", ;]+'), '') as website,
+    -- Firms are numbered apart from people: the same number would mean somebody else.
+    case
+        when organizations.external_id like '%:%' then trim(organizations.external_id)
+    end as external_ids,
+    cast(organizations.created_at as timestamp) as created_at,
+    cast(organizations.updated_at as timestamp) as updated_at,
+    organizations.first_exported_at,
+    true as is_active,
+    {{ metadata_with(['domain_names'], lists=['tags'], relation='organizations') }}
+        as source_metadata,
+    organizations._file_name,
+    organizations._row_number
+from organizations
