@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 # prior depends on it: .5 or .9 moves every score by less than half a bit.
 RULES_RECALL = 0.7
 SAMPLE_RECORDS = 500  # of random pairs for u: 125,000, in which one in fifty thousand shows
-TRAINING_PAIRS = 300_000  # per training; more moves m in the third digit
+TRAINING_PAIRS = 100_000  # per training; more moves m in the third digit
 LEAST_TRAINING_PAIRS = 50  # fewer train noise
 PRIOR_PAIRS = 20.0  # matches that the expected m counts for, beside those that training found
 LEAST_FILLED = 0.02  # share of records that must state an attribute for it to be compared

@@ -4,8 +4,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from models.identity.clusters import (
+    ANSWERED_DIFFERENT,
+    PARENT_AND_CHILD,
+    TOO_MANY_RECORDS,
+    UNIQUE_IDS_DIFFER,
+)
+from models.identity.comparisons import TWO_PEOPLE
+from orchestration.lib.explain import _GUARDS, UnknownCustomerError, explain_customer
 from tests.running import crm_warehouse, published
 
 
@@ -90,6 +99,29 @@ def test_a_customer_is_found_by_record_former_key_and_mailbox(
     unknown = crm_warehouse("explain", "customer", "nobody", "--home", published_home)
     assert unknown.exit_code == 1
     assert "no customer is called 'nobody'" in unknown.stderr
+
+
+def test_a_key_that_names_nobody_any_more_is_told_what_became_of_it(
+    published_home: Path, tmp_path: Path
+) -> None:
+    marts = tmp_path / "customer_marts.duckdb"
+    marts.write_bytes((published_home / "published/current/customer_marts.duckdb").read_bytes())
+    with duckdb.connect(str(marts)) as con:
+        con.execute(
+            "insert into audit.identity_changes by name select 'k' as former_key, 'gone' as "
+            "change_kind, 3 as count_records, date '2026-02-03' as changed_on"
+        )
+        with pytest.raises(UnknownCustomerError, match="k was a customer of 3 records until 2026-"):
+            explain_customer(con, "k", frozenset())
+
+
+def test_every_guard_is_told_in_words(published_home: Path) -> None:
+    with published(published_home) as con:
+        guards = con.execute(
+            "select distinct guard from marts.identity_links where guard is not null"
+        ).fetchall()
+    known = {*TWO_PEOPLE, ANSWERED_DIFFERENT, PARENT_AND_CHILD, UNIQUE_IDS_DIFFER, TOO_MANY_RECORDS}
+    assert {guard for (guard,) in guards} | known <= set(_GUARDS)
 
 
 def test_a_number_is_told_by_columns_and_rows(published_home: Path) -> None:
