@@ -41,7 +41,9 @@ from models.identity.patterns import (
     NO_PATTERNS,
     compare_pairs,
     drop_hopeless_pairs,
+    frequency_columns,
     patterns_to_keep,
+    write_frequencies,
 )
 
 if TYPE_CHECKING:
@@ -210,6 +212,7 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pa.Tab
             return no_matches("nothing_to_compare")
         parameters, prior = _train(con, grain, attributes, filled, options.seed, count)
         compare_pairs(con, attributes, kept)
+        write_frequencies(con, attributes)
         drop_hopeless_pairs(con, attributes, parameters, prior, LEAST_PROBABILITY)
         pairs = _score(con, grain, attributes, parameters, prior, options.review_threshold)
         table = _as_table(grain, attributes, parameters)
@@ -344,7 +347,8 @@ def _train(
     counts = {key: PRIOR_PAIRS * m for key, (m, _) in expected.items()}
     for columns in grain.training:
         if filled.issuperset(columns):
-            for key, pairs in _trained_on(con, columns, attributes, start, prior).items():
+            found = _trained_on(con, columns, attributes, start, prior, seed)
+            for key, pairs in found.items():
                 counts[key] += pairs
     con.execute("reset threads")
     totals: dict[str, float] = defaultdict(float)
@@ -360,6 +364,7 @@ def _trained_on(
     attributes: Sequence[Attribute],
     parameters: _Parameters,
     prior: float,
+    seed: int,
 ) -> dict[tuple[str, str], float]:
     """Return how many matches show every level, among the pairs that agree in the columns.
 
@@ -368,26 +373,45 @@ def _trained_on(
     """
     from splink.internals.exceptions import EMTrainingException
 
-    pairs = _scalar(
-        con,
-        "select coalesce(sum(size * (size - 1) / 2), 0) from (select count(*) as size from records "
-        f"where {' is not null and '.join(columns)} is not null group by {', '.join(columns)})",
-    )
-    if pairs < LEAST_TRAINING_PAIRS:
-        return {}
     if not any(set(columns).isdisjoint(attribute.needs) for attribute in attributes):
         return {}
-    linker = _linker(con, "records", attributes, parameters, prior)
+    group = ", ".join(columns)
+    # Whole groups, drawn by lot until they hold enough pairs.
+    con.execute(
+        f"""
+        create or replace table drawn as
+        select {group}, pairs
+        from (
+            select *, sum(pairs) over (order by hash({group}, {seed}), {group}) as so_far
+            from (
+                select {group}, count(*) * (count(*) - 1) // 2 as pairs
+                from records
+                where {" is not null and ".join(columns)} is not null
+                group by {group}
+                having count(*) > 1
+            )
+        )
+        where so_far - pairs < {TRAINING_PAIRS}
+        """
+    )
+    pairs = _scalar(con, "select coalesce(sum(pairs), 0) from drawn")
+    if pairs < LEAST_TRAINING_PAIRS:
+        return {}
+    con.execute(
+        "create or replace table lesson as "
+        f"select records.* from records inner join drawn using ({group})"
+    )
+    linker = _linker(con, "lesson", attributes, parameters, prior)
     try:
         trained = linker.training.estimate_parameters_using_expectation_maximisation(
             " and ".join(f"l.{column} = r.{column}" for column in columns),
             estimate_without_term_frequencies=True,
-            max_pairs=TRAINING_PAIRS,
+            max_pairs=2 * TRAINING_PAIRS,  # the last group may be a crowd
         ).core_model_settings
     except (EMTrainingException, ValueError):
         # Every pair lacks the other attributes, or a level that no match shows sank to nothing.
         return {}
-    matches = min(pairs, TRAINING_PAIRS) * trained.probability_two_random_records_match
+    matches = min(int(pairs), 2 * TRAINING_PAIRS) * trained.probability_two_random_records_match
     return {
         (comparison.output_column_name, level.label_for_charts): matches * level._m_probability
         for comparison in trained.comparisons
@@ -513,7 +537,14 @@ def _score(
     threshold: float,
 ) -> pd.DataFrame:
     """Score the pairs with the finished model; keep those from the threshold on."""
-    linker = _linker(con, "records", attributes, parameters, prior)
+    con.execute(
+        "create table likely as select * from records where record_number in "
+        "(select join_key_l from pairs union select join_key_r from pairs)"
+    )
+    linker = _linker(con, "likely", attributes, parameters, prior)
+    for column in frequency_columns(attributes):
+        shares = linker._db_api.register(f"shares_of_{column}")
+        linker.table_management.register_term_frequency_lookup(shares, column)
     linker.table_management.register_blocked_pairs_for_predict(linker._db_api.register("pairs"))
     scored = linker.inference.predict(threshold_match_probability=LEAST_PROBABILITY)
     with_frequency = {
@@ -549,8 +580,8 @@ def _score(
             case {guards} end as guard,
             {SAYS_MORE.format("a")} = {SAYS_MORE.format("b")} as is_balanced
         from {scored.physical_name}
-        inner join records as a on record_number_l = a.record_number
-        inner join records as b on record_number_r = b.record_number
+        inner join likely as a on record_number_l = a.record_number
+        inner join likely as b on record_number_r = b.record_number
         order by record_number_a, record_number_b
         """
     ).df()

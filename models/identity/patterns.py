@@ -109,17 +109,17 @@ def drop_hopeless_pairs(
     """Make the table `pairs` of those in `compared` whose patterns weigh enough.
 
     The weight is the one that Splink gives, the frequency of the value in which both agree
-    included: what is dropped would have scored below `least_probability`.
+    included: what is dropped would have scored below `least_probability`. Expects the tables of
+    `write_frequencies`.
     """
     bound = log2(least_probability / (1 - least_probability)) - log2(prior / (1 - prior)) - _SLACK
-    terms, most, frequencies = [], [], set()
+    terms, most = [], []
     for position, attribute in enumerate(attributes):
         weights, largest = [], []
         for number, level in enumerate(attribute.levels, 1):
             m, u = parameters[(attribute.name, level.name)]
             weight = limit = str(log2(m / u))
             if level.frequency_of:
-                frequencies.add(level.frequency_of)
                 weight = f"{log2(m)} - log2(greatest({_share(level)}, {level.least_frequency}))"
                 limit = str(log2(m / level.least_frequency))
             weights.append(f"when {number} then {weight}")
@@ -128,9 +128,8 @@ def drop_hopeless_pairs(
         terms.append(f"case {digit} {' '.join(weights)} else 0 end")
         most.append(f"case {digit} {' '.join(largest)} else 0 end")
     shares = " ".join(
-        f"left join (select {c}, count(*) / sum(count(*)) over () as share from records "
-        f"where {c} is not null group by {c}) as of_{c} on l.{c} = of_{c}.{c}"
-        for c in sorted(frequencies)
+        f"left join shares_of_{c} on l.{c} = shares_of_{c}.{c}"
+        for c in frequency_columns(attributes)
     )
     # Most patterns are hopeless whatever the values, and there are few of them.
     con.execute(
@@ -159,8 +158,24 @@ def _digit(attribute: Attribute) -> str:
     return f"case when {attribute.unknown} then 0{whens} else {len(attribute.levels)} end"
 
 
+def write_frequencies(con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute]) -> None:
+    """Write `shares_of_<column>`: how frequent each value is, in the columns Splink asks for."""
+    for column in frequency_columns(attributes):
+        con.execute(
+            f"create or replace table shares_of_{column} as "
+            f"select {column}, count(*) / sum(count(*)) over () as tf_{column} from records "
+            f"where {column} is not null group by {column}"
+        )
+
+
+def frequency_columns(attributes: Sequence[Attribute]) -> list[str]:
+    """Return the columns of which rare values that agree say more than frequent ones."""
+    found = {level.frequency_of for attribute in attributes for level in attribute.levels}
+    return sorted(column for column in found if column)
+
+
 def _share(level: Level) -> str:
-    return f"of_{level.frequency_of}.share"
+    return f"shares_of_{level.frequency_of}.tf_{level.frequency_of}"
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> set[str]:
