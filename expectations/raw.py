@@ -7,6 +7,7 @@ Two kinds of suites: one over the system's rows of audit.input_files, which judg
 per object over its raw view, which judges what was landed.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ class RawObject:
 
     `not_null` are the columns beside the key that must be filled. `masked_columns` hold personal
     data. `mode` is full or delta: only full exports are compared with the one before.
+    `quarantine_ceiling` is the share (0-1) of a file's rows that may be quarantined.
     """
 
     name: str
@@ -32,6 +34,7 @@ class RawObject:
     not_null: tuple[str, ...]
     mode: str
     required: bool
+    quarantine_ceiling: float
     min_rows: int = 1
     masked_columns: frozenset[str] = frozenset()
 
@@ -41,14 +44,13 @@ def raw_suites(
     objects: Sequence[RawObject],
     *,
     owner: str,
-    quarantine_ceiling: float,
     largest_shrink: float,
 ) -> list[Suite]:
     """Make the suites of one system's raw gate, files first.
 
-    `quarantine_ceiling` and `largest_shrink` are shares (0-1) from company.yml.
+    `largest_shrink` is a share (0-1) from company.yml.
     """
-    files = _files_suite(system, objects, owner, quarantine_ceiling, largest_shrink)
+    files = _files_suite(system, objects, owner, largest_shrink)
     return [files, *(_object_suite(system, an_object, owner) for an_object in objects)]
 
 
@@ -80,11 +82,32 @@ def _object_suite(system: str, an_object: RawObject, owner: str) -> Suite:
     )
 
 
+def _ceiling(objects: Sequence[RawObject], column: str) -> str:
+    """Write the share of a file's rows that may be quarantined, by the object in a column."""
+    usual = Counter(o.quarantine_ceiling for o in objects).most_common(1)[0][0]
+    whens = [
+        f"WHEN {literal(o.name)} THEN {o.quarantine_ceiling}"
+        for o in objects
+        if o.quarantine_ceiling != usual
+    ]
+    return f"(CASE {column} {' '.join(whens)} ELSE {usual} END)" if whens else str(usual)
+
+
+def _shares(objects: Sequence[RawObject]) -> str:
+    """Say which shares of their files may be quarantined."""
+    shares = sorted({an_object.quarantine_ceiling for an_object in objects})
+    if len(shares) == 1:
+        return f"{100 * shares[0]:g} %"
+    return ", ".join(
+        f"{100 * share:g} % ({' '.join(o.name for o in objects if o.quarantine_ceiling == share)})"
+        for share in shares
+    )
+
+
 def _files_suite(
     system: str,
     objects: Sequence[RawObject],
     owner: str,
-    quarantine_ceiling: float,
     largest_shrink: float,
 ) -> Suite:
     file = ["object", "file_name"]
@@ -122,13 +145,16 @@ def _files_suite(
         _critical(
             "expect_rows_to_satisfy",
             {
-                "condition": f"rows_quarantined - rows_released <= {quarantine_ceiling}"
-                " * rows_in_file",
-                "sample_query": bad_rows.format(least=f"{quarantine_ceiling} * f.rows_in_file"),
+                "condition": "rows_quarantined - rows_released <= "
+                f"{_ceiling(objects, 'object')} * rows_in_file",
+                "sample_query": bad_rows.format(
+                    least=f"{_ceiling(objects, 'f.object')} * f.rows_in_file"
+                ),
             },
-            f"More than {100 * quarantine_ceiling:g} % of a file's rows cannot be used.",
+            f"More than {_shares(objects)} of a file's rows cannot be used.",
             "The first bad rows are listed with line and column. " + _REDELIVER + " To accept "
-            "such files raise quarantine_ceiling in company.yml.",
+            "such files raise quarantine_ceiling in company.yml, or quarantine_ceilings for "
+            "single objects.",
             name=f"quarantine_stays_below_ceiling({system})",
         ),
         _warning(

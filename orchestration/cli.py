@@ -258,6 +258,10 @@ def inspect(
             "folder, names and columns."
         ),
     ] = None,
+    draft: Annotated[
+        Path | None,
+        typer.Option(help="File to write the contract to that is drafted for unknown layouts."),
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Try export files: what they are, what would land and what not; changes nothing.
@@ -273,6 +277,10 @@ def inspect(
         typer.echo(f"crm-warehouse: there is no export file in {path}", err=True)
         raise typer.Exit(ERROR)
     typer.echo(as_json(as_content(found)) if json_output else as_text(found))
+    if draft is not None and found.draft is not None:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(found.draft, encoding="utf-8")
+        report(f"the drafted contract is in {draft}")
     raise typer.Exit(PUBLISHED if found.lands_whole else STOPPED)
 
 
@@ -312,7 +320,7 @@ def quarantine(
     if json_output:
         typer.echo(as_json(as_content(aside)))
     else:
-        typer.echo(as_text(aside, project.company().quarantine_ceiling))
+        typer.echo(as_text(aside, project.company().ceiling_of))
 
 
 @app.command()

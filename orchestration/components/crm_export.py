@@ -104,9 +104,11 @@ def raw_layer(contract: ExportContract) -> dg.Definitions:
         company = warehouse.company
         suites = raw_suites(
             contract.system,
-            [_raw_object(exported) for exported in contract.objects],
+            [
+                _raw_object(exported, company.ceiling_of(contract.system, exported.name))
+                for exported in contract.objects
+            ],
             owner=contract.owner or OWNER,
-            quarantine_ceiling=company.quarantine_ceiling,
             largest_shrink=company.largest_shrink,
         )
         personal = {
@@ -118,9 +120,10 @@ def raw_layer(contract: ExportContract) -> dg.Definitions:
     return dg.Definitions(assets=[land], asset_checks=[gate])
 
 
-def _raw_object(exported: ExportObject) -> RawObject:
+def _raw_object(exported: ExportObject, quarantine_ceiling: float) -> RawObject:
     return RawObject(
         name=exported.name,
+        quarantine_ceiling=quarantine_ceiling,
         key=exported.key,
         # Rows that say "deleted" may hold nothing but their key; the reader has judged the others.
         not_null=()

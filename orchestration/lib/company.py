@@ -351,8 +351,13 @@ class Company(_Strict):
     # Read from that file, so that a changed target is a changed setting.
     kpi_targets: tuple[KpiTarget, ...] = ()
     quarantine_ceiling: Share = 0.01
+    quarantine_ceilings: Mapping[str, Share] = Field(default_factory=dict)
     largest_shrink: Share = 0.50
     published_versions_kept: Annotated[int, Field(ge=2)] = 10
+
+    def ceiling_of(self, system: str, name: str) -> float:
+        """Return the share of a file's rows that may be quarantined, for an object of a system."""
+        return self.quarantine_ceilings.get(f"{system}.{name}", self.quarantine_ceiling)
 
 
 def load_company(path: Path) -> Company:

@@ -3,6 +3,7 @@
 Belongs here: reading the environment, in functions. Does not: anything done with the values.
 """
 
+import difflib
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -83,6 +84,13 @@ def company() -> Company:
                 f"{company_file()}: {name}: there is no system {system}; known systems: "
                 f"{', '.join(contracts())}"
             )
+    known = {f"{c.system}.{exported.name}" for c in contracts().values() for exported in c.objects}
+    for name in sorted(set(settings.quarantine_ceilings) - known):
+        nearest = difflib.get_close_matches(name, known, 1, 0)[0]
+        raise CompanyError(
+            f"{company_file()}: quarantine_ceilings: there is no object {name}; "
+            f"nearest is {nearest}"
+        )
     return settings
 
 

@@ -6,7 +6,7 @@ aside (`reading/sorting.py`), the ceiling that stops a run (the raw gate).
 
 import csv
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ class AsideFile:
     """One file with such rows."""
 
     system: str
+    object: str
     file_name: str
     rows_in_file: int
     rows_quarantined: int
@@ -152,8 +153,11 @@ def as_content(aside: Aside) -> dict[str, Any]:
     }
 
 
-def as_text(aside: Aside, ceiling: float) -> str:
-    """Return counts by reason, the files, the first rows and what to do next."""
+def as_text(aside: Aside, ceiling_of: Callable[[str, str], float]) -> str:
+    """Return counts by reason, the files, the first rows and what to do next.
+
+    `ceiling_of` gives the share of a file's rows that may be in quarantine, by system and object.
+    """
     left = [row for row in aside.rows if not row.released_by]
     released = len(aside.rows) - len(left)
     lines = [
@@ -167,13 +171,14 @@ def as_text(aside: Aside, ceiling: float) -> str:
         for (system, name, reason), count in by_reason:
             remedy = _REMEDIES.get(reason, "")
             lines.append(f"  {count:>8,}  {system}.{name}  {reason}: {remedy}")
-        lines += ["", f"Files (more than {100 * ceiling:g} % of a file stops a run)"]
+        lines += ["", "Files (more than the share in brackets stops a run)"]
         for file in sorted(aside.files, key=lambda f: (-f.share, f.system, f.file_name)):
             count = file.rows_quarantined - file.rows_released
+            ceiling = ceiling_of(file.system, file.object)
             stops = "  stops" if file.share > ceiling else ""
             lines.append(
-                f"  {100 * file.share:>7.2f} %  {file.system}/{file.file_name}: {count:,} of "
-                f"{file.rows_in_file:,} rows{stops}"
+                f"  {100 * file.share:>7.2f} % ({100 * ceiling:g} %)  {file.system}/"
+                f"{file.file_name}: {count:,} of {file.rows_in_file:,} rows{stops}"
             )
         lines += ["", f"Rows (at most {_SHOWN} of each system)"]
         shown: Counter[str] = Counter()
@@ -190,7 +195,8 @@ def as_text(aside: Aside, ceiling: float) -> str:
     if left:
         lines += [
             "  Correct the rows at the source, export again, put the file into landing and run:",
-            "  the new file releases them. --csv FILE lists them all.",
+            "  the new file releases them. --csv FILE lists them all. Where they may stay as they",
+            "  are, as the totals of a report, raise quarantine_ceilings in company.yml.",
         ]
     if aside.waiting:
         lines.append("  crm-warehouse inspect FILE says what becomes of a file not landed yet.")
@@ -229,7 +235,12 @@ def _files(con: duckdb.DuckDBPyConnection, system: str) -> list[AsideFile]:
     )
     return [
         AsideFile(
-            system, r.file_name, r.rows_in_file, r.rows_quarantined, released[r.file_name] or 0
+            system,
+            str(r.object),
+            r.file_name,
+            r.rows_in_file,
+            r.rows_quarantined,
+            released[r.file_name] or 0,
         )
         for r in read_input_files(con, system)
         if r.rows_quarantined

@@ -81,6 +81,10 @@ def test_an_unknown_system_is_answered_with_the_known_ones(tmp_path: Path) -> No
         ("margn_rate: 0.3\n", "margn_rate: Extra inputs are not permitted"),
         ("identity:\n  email: {limit: 1}\n", "identity.email.limit: Input should be greater"),
         ("repeated_order_systems: [erp]\n", "repeated_order_systems: there is no system erp"),
+        (
+            "quarantine_ceilings: {hubspot.tickts: 0.1}\n",
+            "quarantine_ceilings: there is no object hubspot.tickts; nearest is hubspot.tickets",
+        ),
         ("- canonical\n", "expected `setting: value` lines"),
         ("systems: [canonical\n", "is not YAML"),
     ],

@@ -173,13 +173,12 @@ def test_an_unknown_layout_gets_a_contract_that_lands_it(tmp_path: Path) -> None
     second = UNKNOWN.replace("T-", "U-").replace("1.234,50", "7,00")
     (folder / "requests_2026-11-02.csv").write_bytes(second.encode("cp1252"))
 
-    code, told = inspect(folder, "--system", "desk")
+    path = tmp_path / "desk" / "defs.yaml"
+    code, told = inspect(folder, "--system", "desk", "--draft", path)
 
     assert code == 2
     assert {file["verdict"] for file in told["files"]} == {"unrecognised"}
-    path = tmp_path / "desk" / "defs.yaml"
-    path.parent.mkdir()
-    path.write_text(told["draft"], encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == told["draft"]
     contract = load_contract(path)
     (drafted,) = contract.objects
     assert (drafted.name, drafted.files) == ("requests", ("requests*.csv",))

@@ -73,7 +73,7 @@ def test_rows_are_told_with_place_reason_and_masked_values(home: Path) -> None:
     assert found["count"] == 3
     assert text.startswith("3 rows are in quarantine.")
     assert "2  canonical.customers  bad_type: correct the value at the source" in text
-    assert f"23.08 %  canonical/{FIRST}: 3 of 13 rows  stops" in text
+    assert f"23.08 % (1 %)  canonical/{FIRST}: 3 of 13 rows  stops" in text
     assert f"canonical/{FIRST} line 13  bad_type  updated_at is not a timestamp" in text
     assert "not-a-day" not in text
     assert "@example.org" not in text

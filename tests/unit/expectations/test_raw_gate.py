@@ -17,10 +17,18 @@ OBJECTS = (
         not_null=("created_at",),
         mode="full",
         required=True,
+        quarantine_ceiling=0.01,
         min_rows=2,
         masked_columns=frozenset({"email"}),
     ),
-    RawObject(name="notes", key=("note_id",), not_null=(), mode="delta", required=False),
+    RawObject(
+        name="notes",
+        key=("note_id",),
+        not_null=(),
+        mode="delta",
+        required=False,
+        quarantine_ceiling=0.2,
+    ),
 )
 GOOD_FILE: dict[str, Any] = {
     "system": "shop",
@@ -71,9 +79,7 @@ def gate(
             " FROM range(200) AS t(i)"
         )
         con.execute("CREATE VIEW raw.shop__notes AS SELECT '' AS note_id WHERE FALSE")
-    suites = raw_suites(
-        "shop", OBJECTS, owner="team:shop", quarantine_ceiling=0.01, largest_shrink=0.5
-    )
+    suites = raw_suites("shop", OBJECTS, owner="team:shop", largest_shrink=0.5)
     return validate(path, suites)
 
 
@@ -169,8 +175,23 @@ def test_too_many_bad_rows_stop_with_file_line_and_column(tmp_path: Path) -> Non
     text = found["quarantine_stays_below_ceiling(shop)"]
     assert "file_name = 'customers_2.csv', row_number = 10, line_number = 11" in text
     assert "column_name = 'created_at', value = 'day 10'" in text
-    assert "More than 1 % of a file" in text
+    assert "More than 1 % (customers), 20 % (notes) of a file" in text
     assert not results[0].critical.passed
+
+
+def test_an_object_may_have_a_ceiling_of_its_own(tmp_path: Path) -> None:
+    """Reports with a total per group have one for all their days."""
+    notes = {"object": "notes", "file_name": "notes_1.csv", "rows_in_file": 20}
+    few = {"rows_quarantined": 4, "rows_loaded": 16}
+    assert "quarantine_stays_below_ceiling(shop)" not in failures(
+        gate(tmp_path, [GOOD_FILE, notes | few])
+    )
+    (tmp_path / "warehouse.duckdb").unlink()
+    many = {"rows_quarantined": 5, "rows_loaded": 15}
+    text = failures(gate(tmp_path, [GOOD_FILE, notes | many]))[
+        "quarantine_stays_below_ceiling(shop)"
+    ]
+    assert "More than 1 % (customers), 20 % (notes) of a file's rows cannot be used." in text
 
 
 def test_few_bad_rows_only_warn(tmp_path: Path) -> None:
@@ -199,9 +220,7 @@ def test_landed_rows_are_judged(tmp_path: Path) -> None:
             " 'x' AS created_at, 'customers.csv' AS _file_name, 1 AS _row_number"
         )
         con.execute("CREATE VIEW raw.shop__notes AS SELECT '' AS note_id WHERE FALSE")
-    suites = raw_suites(
-        "shop", OBJECTS, owner="team:shop", quarantine_ceiling=0.01, largest_shrink=0.5
-    )
+    suites = raw_suites("shop", OBJECTS, owner="team:shop", largest_shrink=0.5)
     customers, notes = validate(tmp_path / "w.duckdb", suites[1:])
     rows, key = customers.critical.failures
     assert rows.message.startswith("raw.shop__customers: row count must be at least 2; it is 1.")
