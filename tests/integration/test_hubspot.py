@@ -89,7 +89,7 @@ def test_stage_clocks_become_events(warehouse: duckdb.DuckDBPyConnection) -> Non
     expected = sorted(
         (
             "7001" if row["Ticket ID"] == "7002" else row["Ticket ID"],  # 7002 was merged into it
-            label.removeprefix('Date entered "').split(" (")[0],
+            label.removeprefix("Date entered ")[1:].split(" (")[0],
             datetime.strptime(value, "%m/%d/%Y %I:%M %p"),
         )
         for row in tickets

@@ -34,7 +34,10 @@ cells as (
 clocks as (
     select
         ticket_id,
-        regexp_extract(label, '(?i)^(?:v2 )?date entered "?(.+?)"?$', 1) as stage_and_pipeline,
+        -- Tools that the file went through turn the quotes into others.
+        regexp_extract(
+            label, '(?i)^(?:v2 )?date entered ["“”‘’'']?(.+?)["“”‘’'']?$', 1
+        ) as stage_and_pipeline,
         entered,
         {{ hubspot_is_day_first('entered', 'tickets') }} as is_day_first,
         _file_name,
