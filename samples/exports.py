@@ -130,8 +130,12 @@ def write_exports(
             "days_of_deltas": days_of_deltas,
         },
         **asdict(parameters),
-        # measured with the parameters as they are, unknown with others
-        "purchase_process_as_written": asdict(AS_WRITTEN) if parameters == Parameters() else None,
+        # Under the name that is looked up: what the written purchases follow, effects included.
+        # It was measured with the parameters as they are; with others it is not known.
+        "purchase_process": asdict(
+            AS_WRITTEN if parameters == Parameters() else parameters.purchase_process
+        ),
+        "purchase_process_before_effects": asdict(parameters.purchase_process),
         "realised": company.realised,
         "closed_days": company.closed_days,
     }

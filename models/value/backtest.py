@@ -221,16 +221,14 @@ def _trials(log: PurchaseLog, origin: int, horizons: list[int]) -> list[Trial]:
             spend_fit = fit_spend(known.frequency, known.mean_spend)
             spend = gamma_gamma.expected_mean_spend(spend_fit, known.frequency, known.mean_spend)
         actual_ranks = measures.average_ranks(known.purchases), measures.average_ranks(known.spend)
-        nbd = outlook.outlook(
-            nbd_fit, known.frequency, known.recency, known.age, known.recent, horizon
-        )
+        window = known.recent, float(horizon)
+        nbd = outlook.outlook(nbd_fit, known.frequency, known.recency, known.age, *window)
         for fit in fits:
-            view = outlook.outlook(
-                fit, known.frequency, known.recency, known.age, known.recent, horizon
-            )
+            seen = (known.recent_year, YEAR) if fit.model == "naive_year" else window
+            view = outlook.outlook(fit, known.frequency, known.recency, known.age, *seen)
             purchases = outlook.expected_purchases(view, horizon)
             probability = outlook.probability_of_purchase(
-                nbd if fit.model in naive.MODELS else view, horizon
+                nbd if fit.model in naive.WITHOUT_CHANCE else view, horizon
             )
             found, deciles = _measure(
                 known, purchases, purchases * spend, probability, actual_ranks

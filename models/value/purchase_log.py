@@ -43,6 +43,8 @@ class Cut:
     """Of the repeat purchases; 0 without one."""
     recent: Array
     """Repeat purchases in the window before the day that is as long as the one after it."""
+    recent_year: Array
+    """Repeat purchases in the 365 days before."""
     purchases: Array
     spend: Array
 
@@ -89,6 +91,7 @@ def cut(log: PurchaseLog, origin: int, horizon: int) -> Cut:
         age=(origin - first[known]).astype(np.float64),
         mean_spend=per_customer(repeat, log.spend) / np.maximum(frequency, 1.0),
         recent=per_customer(repeat & (log.day > origin - horizon)),
+        recent_year=per_customer(repeat & (log.day > origin - 365)),
         purchases=per_customer(coming),
         spend=per_customer(coming, log.spend),
     )

@@ -17,9 +17,9 @@ Fallbacks, each named in `model_status` of the row:
 - A history that contradicts itself (negative, t_x > T, not a number): scored as a one-time buyer as
   old as the oldest customer, the least that a customer can be worth, and left out of the fit.
 
-A naive forecast is only a number: probabilities and intervals beside it are those of the NBD. Who
-has left cannot be told by the NBD and by BG/NBD for one-time buyers (it
-holds all of them for alive). `probability_alive` is then the probability of a purchase within a
+Beside the naive forecasts `naive.WITHOUT_CHANCE` probabilities and intervals are those of the NBD.
+Who has left cannot be told by the NBD, a naive one, and by BG/NBD for one-time buyers (it holds all
+of them for alive). `probability_alive` is then the probability of a purchase within a
 year: a lower bound, and the only part that the data tell. Scores are always finite and never
 negative.
 """
@@ -45,12 +45,9 @@ from models.value.sufficient_statistics import (
 
 DAYS_PER_YEAR = 365.25
 MONTHS_PER_YEAR = 12
+YEAR = naive.YEAR
 DEFAULT_MODEL = "mbg_nbd"
 WITH_DROPOUT = ("mbg_nbd", "pareto_nbd", "bg_nbd")
-YEAR = 365.0
-RECENT_WINDOW = 365.0
-"""Days of the window that `recent` counts."""
-
 _RATES_ARE_TOLD = (Status.OK, Status.DROPOUT_UNIDENTIFIED)
 
 
@@ -181,10 +178,10 @@ def score_histories(
         used = fit
     else:
         used = fitted("nbd")
-    view = outlook.outlook(used, x, t, age, recent, RECENT_WINDOW)
+    view = outlook.outlook(used, x, t, age, recent, YEAR)
     spread = view
-    if model in naive.MODELS:
-        spread = outlook.outlook(fitted("nbd"), x, t, age, recent, RECENT_WINDOW)
+    if model in naive.WITHOUT_CHANCE:
+        spread = outlook.outlook(fitted("nbd"), x, t, age, recent, YEAR)
     has_rates = fit.status in _RATES_ARE_TOLD or model in naive.MODELS
     foreseen = math.inf if has_rates else oldest
     monthly_rate = (1.0 + annual_discount_rate) ** (1 / MONTHS_PER_YEAR) - 1.0
@@ -207,8 +204,8 @@ def score_histories(
         low, high = spend_interval(
             spread.fit,
             spend_fit,
-            x,
-            age,
+            spread.frequency,
+            spread.age,
             outlook.probability_of_purchase(spread, ahead[number]),
             ahead[number],
             generator,

@@ -71,7 +71,10 @@ BARS = {
 DAYS = 1095
 LAST_DAY = date(2026, 1, 1)
 # DuckDB would cache the orders in all the memory that there is. Order as in dbt's profile.
-SQL_SETTINGS: dict[str, str | bool | int | float | list[str]] = {"memory_limit": "200MB", "preserve_insertion_order": False}
+SQL_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "memory_limit": "200MB",
+    "preserve_insertion_order": False,
+}
 SQL_MODELS = ("int_value__purchase_days", "int_value__purchase_summaries", "mart_customer_ltv")
 
 

@@ -707,7 +707,9 @@ def published_measures(
     }
 
 
-@pytest.mark.parametrize("model", ["mbg_nbd", "naive_rate", "naive_repeat", "naive_total"])
+@pytest.mark.parametrize(
+    "model", ["mbg_nbd", "naive_year", "naive_rate", "naive_repeat", "naive_total"]
+)
 def test_backtest(exports: Exports, marts: duckdb.DuckDBPyConnection, model: str) -> None:
     """One origin, a year before the end, forecast again from purchase days and measured anew."""
     origin, horizon = AS_OF - timedelta(365), 365
@@ -725,6 +727,7 @@ def test_backtest(exports: Exports, marts: duckdb.DuckDBPyConnection, model: str
                 "age": (origin - first).days,
                 "mean": float(sum(spend[day] for day in repeats)) / max(len(repeats), 1),
                 "recent": sum(day > origin - timedelta(horizon) for day in repeats),
+                "bought_in_year": sum(origin - timedelta(365) < day <= origin for day in spend),
                 "purchases": len(coming),
                 "spend": float(sum(spend[day] for day in coming)),
             }
@@ -733,6 +736,7 @@ def test_backtest(exports: Exports, marts: duckdb.DuckDBPyConnection, model: str
     history = (known["x"].to_numpy(), known["t"].to_numpy(), known["age"].to_numpy())
     fit = transactions.fit("mbg_nbd" if model == "mbg_nbd" else "nbd", *history)
     naive = {
+        "naive_year": known["bought_in_year"],  # the year before the origin, as long as the horizon
         "naive_rate": known["x"] * horizon / known["age"].clip(lower=1),
         "naive_repeat": known["recent"],
         "naive_total": known["x"],
@@ -743,6 +747,8 @@ def test_backtest(exports: Exports, marts: duckdb.DuckDBPyConnection, model: str
         else naive[model].astype(float)
     )
     probability = pd.Series(transactions.probability_of_purchase(fit, *history, horizon))
+    if model == "naive_year":
+        probability = 1 - 0.5 ** known["bought_in_year"].astype(float)
     per_purchase = gamma_gamma.expected_mean_spend(
         gamma_gamma.fit(known["x"], known["mean"]), known["x"], known["mean"]
     )
@@ -788,7 +794,8 @@ def test_champion_has_the_least_error(marts: duckdb.DuckDBPyConnection) -> None:
     table = errors.pivot(index="origin_date", columns="model_name", values="value")
     relative = table.div(table.min(axis=1), axis=0).mean()
     good = relative[relative <= relative.min() * 1.02].index
-    order = ["mbg_nbd", "pareto_nbd", "bg_nbd", "nbd", "naive_rate", "naive_repeat", "naive_total"]
+    order = ["mbg_nbd", "pareto_nbd", "bg_nbd", "nbd"]
+    order += ["naive_year", "naive_rate", "naive_repeat", "naive_total"]
     assert set(table.columns) == set(order)
     assert champion == next(model for model in order if model in good) == "mbg_nbd"
     assert len(table) == 2 and horizon == 365

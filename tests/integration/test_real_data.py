@@ -512,12 +512,26 @@ def test_retail_orders_taken_back_whole_are_no_purchases(retail: Marts) -> None:
 
 
 def test_retail_says_that_dropout_is_unidentified_and_uses_what_wins(retail: Marts) -> None:
-    """In one year of a wholesale business nobody has visibly left; last year's rate wins."""
+    """In one year of a wholesale business nobody has visibly left; going on as before wins.
+
+    Once `naive_repeat` won, which expects nothing of who came once, beside a chance of .4 to .8.
+    """
     assert rows(
         retail,
         "select distinct model_name, model_status from marts.mart_customer_ltv "
         "where count_orders > 0",
-    ) == [("naive_repeat", "dropout_unidentified")]
+    ) == [("naive_year", "dropout_unidentified")]
+    # k purchases in the last year: k more, and a chance of 1 - 1/2^k that there is any
+    ((buyers, came_once, purchases, at_odds),) = rows(
+        retail,
+        "select count(*), count(*) filter (where x = 1), max(x), count(*) filter (where "
+        "abs(expected_purchases_365d - x) > 1e-9 or abs(1 - pow(0.5, x) - "
+        "probability_purchase_365d) > 1e-9) "
+        "from marts.mart_customer_ltv join (select customer_key, count(distinct "
+        "cast(ordered_at as date)) filter (where ordered_at >= date '2010-12-10') as x "
+        "from marts.fct_orders where is_sale group by customer_key) using (customer_key)",
+    )
+    assert (buyers, at_odds) == (4327, 0) and came_once > 1000 < buyers and purchases > 100
     ((horizon, note),) = rows(
         retail,
         "select horizon_days, note from marts.mart_model_evaluation where target = 'choice'",
@@ -532,6 +546,7 @@ def test_retail_says_that_dropout_is_unidentified_and_uses_what_wins(retail: Mar
             "where target = 'purchases' and metric_name = 'rmse' and horizon_days = 186",
         )
     )
+    assert errors["naive_year"] < errors["naive_repeat"] / 1.05
     assert errors["naive_repeat"] < errors["nbd"] / 1.01 < errors["mbg_nbd"]
     assert_values_are_sane(retail)
     assert_equal_customers_get_equal_scores(retail)

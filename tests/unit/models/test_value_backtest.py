@@ -53,6 +53,7 @@ def test_cut_knows_nothing_of_the_future() -> None:
     assert known.age.tolist() == [40, 10]
     assert known.mean_spend.tolist() == [8, 8]
     assert known.recent.tolist() == [1, 1]  # (30, 50], first purchases left out
+    assert known.recent_year.tolist() == [2, 1]
     assert known.purchases.tolist() == [1, 0]  # (50, 70]
     assert known.spend.tolist() == [100, 0]
 
@@ -139,7 +140,7 @@ def test_naive_forecast_wins_where_nothing_can_be_learned_from_others() -> None:
         generator=np.random.default_rng(0),
         model="naive_repeat",
     )
-    assert chosen.champion in ("nbd", "naive_rate", "naive_repeat")
+    assert chosen.champion in ("nbd", "naive_year", "naive_rate", "naive_repeat")
     assert scores.expected_purchases_365d == pytest.approx(known.recent)
 
 
@@ -240,6 +241,7 @@ def test_every_champion_can_score(model: str, made_up: Callable[[int, int], Made
     with_dropout = model in ("mbg_nbd", "bg_nbd", "pareto_nbd")
     assert set(scores.model_status.tolist()) == {"ok" if with_dropout else "outperformed"}
     expected = {
+        "naive_year": recent + (customers.age < 365),
         "naive_rate": customers.frequency * 365 / customers.age,
         "naive_repeat": recent,
         "naive_total": customers.frequency,
