@@ -7,6 +7,7 @@ customers cost no more draws than a thousand. Parameter uncertainty is left out:
 few hundred customers it is small against the randomness of one customer.
 """
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -42,6 +43,9 @@ def spend_interval(
     """
     if len(frequency) == 0:
         return np.zeros(0), np.zeros(0)
+    # Of a naive forecast r is 0, and who bought nothing has no next purchase to be drawn.
+    r = max(fit.parameters["r"], 1e-12)
+    fit = replace(fit, parameters={**fit.parameters, "r": r})
     grid_x = _frequency_grid(float(frequency.max()))
     youngest, oldest = float(age.min()), float(age.max())
     alpha = fit.parameters["alpha"]
@@ -54,7 +58,6 @@ def spend_interval(
         spend = purchases * _mean_spend_noise(spend_fit, x, purchases, generator)
         table[row] = np.log(np.maximum(_quantiles(spend), 1e-12))
 
-    r = fit.parameters["r"]
     at_x, share_x = _position(np.log(r + grid_x), np.log(r + frequency))
     at_age, share_age = _position(np.log(grid_age), np.log(alpha + age))
 

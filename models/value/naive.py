@@ -28,8 +28,6 @@ WITHOUT_CHANCE = ("naive_rate", "naive_repeat", "naive_total")
 """Those whose number of purchases says nothing of how likely one is."""
 YEAR = 365.0
 
-_NEARLY_NONE = 1e-12  # purchases known beforehand: without any, who bought nothing has no next one
-
 
 def fit(model: str) -> Fit:
     """Give the model in the form of a fit: an NBD that has learned nothing from other customers."""
@@ -37,7 +35,7 @@ def fit(model: str) -> Fit:
         raise ValueError(f"{model} is no naive forecast: choose one of {', '.join(MODELS)}")
     return Fit(
         model=model,
-        parameters={"r": 0.0 if model in WITHOUT_CHANCE else _NEARLY_NONE, "alpha": 0.0},
+        parameters={"r": 0.0, "alpha": 0.0},
         standard_errors={"r": 0.0, "alpha": 0.0},
         covariance=np.zeros((2, 2)),
         log_likelihood=0.0,
