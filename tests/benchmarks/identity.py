@@ -4,8 +4,8 @@ Run `python -m tests.benchmarks.identity [--records 1000000]`. The records are m
 seed outside the timing: three systems that know 55 % as many people as there are records, with
 misprints, nicknames, moves, missing cells, families on one phone, shared mailboxes and namesakes.
 Timed are the steps between staging and the keyed records: identifiers and rules (dbt), likeness and
-clusters (Splink), links and keys (dbt). Memory is the peak of the process that takes them. Precision and
-recall are of record pairs, against who the records were made from.
+clusters (Splink), links and keys (dbt). Memory is the peak of the process that takes them.
+Precision and recall are of record pairs, against who the records were made from.
 """
 
 import argparse

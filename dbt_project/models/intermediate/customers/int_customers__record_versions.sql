@@ -6,7 +6,11 @@
 with
 
 records as (
-    select * from {{ ref('int_customers__records_ranked') }}
+    select
+        *,
+        -- A file without a date counts as exported before all others, which tells no time.
+        nullif(first_exported_at, cast('1970-01-01' as timestamp)) as first_dated_export_at
+    from {{ ref('int_customers__records_ranked') }}
 ),
 
 exported as (
@@ -159,9 +163,11 @@ versions as (
         coalesce(
             newest.known_from,
             case
-                when records.updated_at < {{ days_after('records.first_exported_at', 1) }}
+                when records.updated_at < {{ days_after('records.first_dated_export_at', 1) }}
                     then records.updated_at
             end,
+            records.first_dated_export_at,
+            records.created_at,
             records.first_exported_at
         ) as known_from,
         false as is_deleted,
