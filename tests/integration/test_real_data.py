@@ -170,6 +170,25 @@ def test_olist_customers_are_the_persons_of_the_file(olist: Marts, olist_files: 
     assert scalar(olist, "select count(*) from marts.dim_customers") == len(persons)
 
 
+def test_who_moved_between_two_orders_has_a_history(olist: Marts, olist_files: Path) -> None:
+    """The files have no date; a record is as old as the order that it was written for."""
+    placed = {
+        row["customer_id"]: row["order_purchase_timestamp"]
+        for row in olist_file(olist_files, "orders")
+    }
+    lived: dict[str, list[tuple[str, ...]]] = {}
+    for row in sorted(olist_file(olist_files, "customers"), key=lambda r: placed[r["customer_id"]]):
+        place = row["customer_city"], row["customer_state"], row["customer_zip_code_prefix"]
+        places = lived.setdefault(row["customer_unique_id"], [])
+        if places[-1:] != [place]:
+            places.append(place)
+    assert rows(
+        olist,
+        "select count(*), count(*) filter (where changed_attributes = 'address'), "
+        "cast(min(valid_from) as varchar) from marts.dim_customers_history",
+    ) == [(sum(map(len, lived.values())), 22, min(placed.values()))]
+
+
 def test_olist_orders_have_the_value_of_their_items(olist: Marts, olist_files: Path) -> None:
     value: dict[str, Decimal] = defaultdict(Decimal)
     freight: dict[str, Decimal] = defaultdict(Decimal)
