@@ -193,6 +193,9 @@ def test_the_calendar_is_published_for_import(
     )
     known = names.agg("; ".join)
     assert [row["source_records"] for row in rows] == known[calendar["customer_key"]].tolist()
+    assert calendar["source_records"].tolist() == known[calendar["customer_key"]].tolist()
+    customers = table(marts, "dim_customers").set_index("customer_key")["customer_name"]
+    assert calendar["customer_name"].tolist() == customers[calendar["customer_key"]].tolist()
 
 
 def test_every_indicator_of_a_customer_is_in_the_catalogue(

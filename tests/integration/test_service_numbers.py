@@ -680,6 +680,12 @@ def feedback(
         ]
         stages = own_case.phases if own_case else []
         deeds += [now[2] for was, now in itertools.pairwise(stages) if was[0] >= 4 > now[0]]
+        touchpoint = (
+            "after_case" if row["case_id"]
+            else "review" if row["survey_type"] == "review"
+            else "after_purchase" if row["order_id"]
+            else "relationship"
+        )  # fmt: skip
         found[row["response_id"]] = {
             "given": given,
             "calls": bool(row["comment"]) or unhappy,
@@ -688,7 +694,7 @@ def feedback(
             "is_over": given + days <= END,
             "survey_type": row["survey_type"],
             "channel": row["channel"] or "unknown",
-            "touchpoint": "case" if row["case_id"] else "order" if row["order_id"] else "none",
+            "touchpoint": touchpoint,
             "tone": "unfavourable" if unhappy else "favourable",
             "month": given.date().replace(day=1),
             "published": {
@@ -698,7 +704,7 @@ def feedback(
                 "case_key": surrogate("canonical", row["case_id"]) if row["case_id"] else None,
                 "survey_type": row["survey_type"],
                 "channel": row["channel"],
-                "touchpoint": "case" if row["case_id"] else "order" if row["order_id"] else "none",
+                "touchpoint": touchpoint,
                 "score": score,
                 "scale_min": low,
                 "scale_max": high,
@@ -826,6 +832,7 @@ def test_feedback_is_answered_or_on_the_list(
             "count_feedback": len(everything),
             "count_anonymous": 0,
             "count_waiting": len(rows) - answered - unanswered,
+            "count_unknown": 0,  # the sample's contacts and cases are exported
             "p90_hours_to_answer": p90(hours),
             "answered_ci_high": rate(answered, unanswered)["ci_high"],
             "acted_on_rate": rate(acted, not_acted)["rate"],

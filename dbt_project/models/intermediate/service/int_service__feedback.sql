@@ -78,6 +78,22 @@ due as (
     from feedback
 ),
 
+-- Where no contact of ours with anybody is exported, or no case at all, nobody knows who was
+-- answered or what was done.
+spoken as (
+    select 1 as one from interactions
+    where direction = 'outbound' and campaign_id is null
+    union all
+    select 1 as one from events
+    where {{ lookup_value('actor_type') }} = 'agent'
+),
+
+known as (
+    select
+        (select count(*) from spoken) > 0 as is_answering_known,
+        (select count(*) from cases) > 0 as is_acting_known
+),
+
 -- What we said to the customer, and on the case the feedback is about.
 contacts as (
     select
@@ -158,9 +174,10 @@ select
     due.survey_type,
     due.standard_channel as channel,
     case
-        when due.case_id is not null then 'case'
-        when due.order_id is not null then 'order'
-        else 'none'
+        when due.case_id is not null then 'after_case'
+        when due.survey_type = 'review' then 'review'
+        when due.order_id is not null then 'after_purchase'
+        else 'relationship'
     end as touchpoint,
     due.score,
     due.scale_min,
@@ -173,7 +190,10 @@ select
     due.comment is not null or coalesce(due.is_unfavourable, false) as calls_for_answer,
     due.customer_key is not null or due.case_key is not null as is_answerable,
     answers.contacted_at as answered_at,
-    actions.acted_at
+    actions.acted_at,
+    known.is_answering_known,
+    known.is_acting_known
 from due
+cross join known
 left join answers on due.feedback_key = answers.feedback_key
 left join actions on due.feedback_key = actions.feedback_key

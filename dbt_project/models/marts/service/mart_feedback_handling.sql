@@ -12,11 +12,11 @@ feedback as (
         -- Judged once answered, or once the time for an answer is over.
         case
             when answered_at is not null then true
-            when due_at <= {{ as_of_end() }} then false
+            when due_at <= {{ as_of_end() }} and is_answering_known then false
         end as is_answered,
         case
             when acted_at is not null then true
-            when due_at <= {{ as_of_end() }} then false
+            when due_at <= {{ as_of_end() }} and is_acting_known then false
         end as is_acted_on,
         {{ seconds_between('given_at', 'answered_at') }} / 3600.0 as hours_to_answer
     from {{ ref('int_service__feedback') }}
@@ -41,6 +41,11 @@ counted as (
             as count_answered,
         count(*) filter (where calls_for_answer and is_answerable and not is_answered)
             as count_unanswered,
+        count(*) filter (
+            where
+            calls_for_answer and is_answerable and is_answered is null
+            and due_at <= {{ as_of_end() }}
+        ) as count_unknown,
         count(*) filter (where calls_for_answer and is_answerable and is_acted_on)
             as count_acted_on,
         count(*) filter (where calls_for_answer and is_answerable and not is_acted_on)
@@ -70,7 +75,9 @@ select
     count_anonymous,
     count_answered,
     count_unanswered,
-    count_calling - count_anonymous - count_answered - count_unanswered as count_waiting,
+    count_calling - count_anonymous - count_answered - count_unanswered - count_unknown
+        as count_waiting,
+    count_unknown,
     case
         when count_answered + count_unanswered > 0
             then cast(count_answered as double) / (count_answered + count_unanswered)
