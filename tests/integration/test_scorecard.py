@@ -95,6 +95,9 @@ def test_every_actual_is_what_the_facts_say(
     terms = table(marts, "metric_catalogue").set_index("metric_name")["chinese_term"]
     for target in targets.itertuples():
         row = found.loc[(target.kpi, target.phase)]
+        assert (row["target"], row["direction"]) == (target.target, target.direction)
+        change = row["actual"] - row["previous_actual"]
+        assert row["change"] == pytest.approx(change, nan_ok=True)
         start, length = target.period_start, target.period_end - target.period_start
         if start > TODAY:
             assert row["status"] == "not_started"

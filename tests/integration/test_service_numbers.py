@@ -743,6 +743,7 @@ def test_channels_by_month_and_in_all(marts: duckdb.DuckDBPyConnection) -> None:
         )
         found = levels[levels["period_type"] == period].set_index(["channel", *own])
         found = found.sort_index()
+        assert found.index.tolist() == expected.sort_index().index.tolist()
         for column in expected:
             assert found[column].to_numpy(float) == pytest.approx(
                 expected[column].sort_index().to_numpy(float), nan_ok=True
@@ -768,6 +769,18 @@ def test_channels_by_month_and_in_all(marts: duckdb.DuckDBPyConnection) -> None:
                 )
         assert (found["is_small_sample"] == (found["count_all"] < 30)).all()
     of_all = levels[levels["period_type"] == "all_time"].set_index("channel")
+    own_mix = mix.set_index(["customer_key", "channel"]).sort_index()
+    groups = contacts.dropna(subset=["customer_key", "channel"]).groupby(
+        ["customer_key", "channel"]
+    )
+    for column, values in {
+        "count_inbound": groups["direction"].agg(lambda said: (said == "inbound").sum()),
+        "count_answered": groups["response_minutes"].count(),
+        "median_response_minutes": groups["response_minutes"].median(),
+    }.items():
+        assert own_mix[column].to_numpy(float) == pytest.approx(
+            values.sort_index().to_numpy(float), nan_ok=True
+        ), column
     preferred = mix[mix["is_preferred"]]["channel"].value_counts()
     for channel, count in preferred.items():
         assert of_all.loc[channel, "count_preferring"] == count

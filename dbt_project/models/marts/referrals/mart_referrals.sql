@@ -32,7 +32,10 @@ customers as (
     left join by_customer on segments.customer_key = by_customer.customer_key
     left join {{ ref('mart_customer_satisfaction') }} as satisfaction
         on segments.customer_key = satisfaction.customer_key
-    where segments.frequency > 0 or by_customer.customer_key is not null
+    where
+        (segments.frequency > 0 or by_customer.customer_key is not null)
+        -- Where no referral is exported, nobody knows who recommends.
+        and (select count(*) from referrals) > 0
 ),
 
 counted as (
@@ -59,6 +62,8 @@ counted as (
                 ({{ cut }}){{ ',' if not loop.last }}
             {%- endfor %}
         )
+    -- The empty set has a row even when there is nobody.
+    having count(*) > 0
 ),
 
 by_channel as (
