@@ -91,8 +91,6 @@ def statistics_step(
         record_built(warehouse.build_dir, layer, ALL)
         report(f"{schema}: {', '.join(tables)}")
         with warehouse.connect() as con:
-            # As in dbt's profile; half a million rows of forecasts took twice as long in order.
-            con.execute("set preserve_insertion_order = false")
             found = compute(con, warehouse.company)
             con.execute(f"create schema if not exists {schema}")
             for name in tables:
