@@ -505,7 +505,11 @@ def _cut(
 ) -> TextLayout:
     """Cut off what stands before the rows and behind them."""
     footer = _footer(text, exported, layout)
-    if footer:
+    if footer.total:
+        said = f"the last row begins with {footer.total!r}: if it sums up the others, declare "
+        said += f"`footer:` for {exported.name}"
+        layout = replace(layout, warnings=(*layout.warnings, said))
+    if footer.lines:
         # no more than the words that gave it away: the rest may be about a person
         phrases = [FOOTER.match(line) for line in footer.lines]
         shown = [p.group().strip(" \"'(*") if p else "a note" for p in phrases]
@@ -514,9 +518,9 @@ def _cut(
             footer_lines=len(footer.lines),
             warnings=(*layout.warnings, f"left out behind the last row: {' / '.join(shown)}"),
         )
-    if before == 0 and footer is None:
+    if before == 0 and not footer.lines:
         return layout
-    end = footer.offset if footer else text.stat().st_size
+    end = footer.offset
     with text.open("rb") as source, body.open("wb") as out:
         source.seek(before)
         left = end - before
@@ -528,11 +532,17 @@ def _cut(
 
 @dataclass(frozen=True)
 class _Footer:
+    """The lines behind the last row, where they begin, and what that row calls itself if a total.
+
+    A total with a number in every cell may as well be a record: there is a company of that name.
+    """
+
     lines: tuple[str, ...]
     offset: int
+    total: str = ""
 
 
-def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer | None:
+def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer:
     """Find the lines at the end that are no rows.
 
     They match the contract's `footer`, or they have other cells than a row and either read like a
@@ -547,6 +557,7 @@ def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer |
     end, footer_at = size, size
     footer: list[str] = []
     waiting: list[str] = []
+    total = ""
     for line, code in zip(reversed(lines[1:]), reversed(raw[1:]), strict=True):
         end -= len(code)
         if not line.strip():
@@ -563,6 +574,7 @@ def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer |
         is_footer = is_footer or (bool(footer) and _are_sums(line, layout))
         if not is_footer:
             if width_alone(line, layout.dialect) in (layout.width, None):
+                total = first if _TOTAL.fullmatch(first) else ""
                 break  # a row, or the end of one
             is_footer = bool(FOOTER.match(line))
             if not is_footer and not waiting and len(cells) > 1:
@@ -571,7 +583,7 @@ def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer |
             footer, waiting, footer_at = [line, *waiting, *footer], [], end
         else:
             waiting = [line, *waiting]
-    return _Footer(tuple(footer), footer_at) if footer else None
+    return _Footer(tuple(footer), footer_at, total)
 
 
 def _are_sums(line: str, layout: TextLayout) -> bool:

@@ -27,20 +27,21 @@ def count_header_rows(
 ) -> int:
     """Count the header rows of a file, the names included, up to what the contract declares.
 
-    Somebody may have removed the others. A record with a date or a number in a column of these is
-    a row, and would be lost.
+    Somebody may have removed the others. A record with a date in a column of dates is a row, and
+    would be lost; where no column holds dates, one with a number in a column of numbers. Beside
+    dates, numbers may be labels: the choices of a scale.
     """
-    declared = following[: exported.header_rows - 1]
-    typed = [
-        (position, exported.column(name).type)
+    kinds = {
+        position: exported.column(name).type
         for name, position in match_columns(headers, exported).matched.items()
-    ]
+    }
+    times = {at: kind for at, kind in kinds.items() if kind in ("date", "timestamp")}
+    declared = following[: exported.header_rows - 1]
     for count, cells in enumerate(declared, 1):
-        for position, kind in typed:
+        for position, kind in (times or kinds).items():
             text = cells[position].strip() if position < len(cells) else ""
             is_time = kind in ("date", "timestamp") and spelling_of(re.sub("[1-9]", "0", text))
-            is_number = kind in PLAIN and re.fullmatch(PLAIN[kind], text)
-            if is_time or is_number:
+            if is_time or (kind in PLAIN and re.fullmatch(PLAIN[kind], text)):
                 return count
     return 1 + len(declared)
 

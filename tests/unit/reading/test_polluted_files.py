@@ -197,6 +197,15 @@ def test_sums_without_a_label_above_the_total_are_left_out_with_it(shop: Shop) -
     assert (landed, record.footer_lines) == (ROWS, 2)
 
 
+def test_a_last_row_called_total_without_a_gap_lands_with_a_warning(shop: Shop) -> None:
+    """A pivot table has such a row, and so has a list of companies that ends with Total."""
+    total = ["Total", "66", "MG-0", "Boots", "all", "x"]
+    record, landed = land(shop, text([*LINES, total]))
+    assert landed == [*ROWS, total]
+    assert str(record.message).startswith("the last row begins with 'Total'")
+    assert land(shop, text([*LINES, total]), footer=["total"])[1] == ROWS
+
+
 def test_one_quote_that_is_never_closed_costs_its_row_in_a_small_file(shop: Shop) -> None:
     """Another quote was once chosen for the whole file, and the quotes of all cells were kept."""
     broken = [LINES[5][0], '"' + LINES[5][1], *LINES[5][2:]]

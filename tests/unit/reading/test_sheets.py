@@ -77,3 +77,16 @@ def test_a_workbook_without_the_columns_is_refused(shop: Shop) -> None:
     (record,) = shop.land(columns=COLUMNS)
     assert record.status == "refused"
     assert "no row of any sheet (A, B) is a header of orders" in str(record.message)
+
+
+def test_answers_are_not_taken_for_header_rows_that_somebody_removed(shop: Shop) -> None:
+    """The numbers of a scale beneath the names are labels, a date is none."""
+    answer = ["0017", 12.5, "a", 3, True, dt.datetime(2026, 1, 5, 10, 30), "red"]
+    scale = [None, None, None, 5, None, None, "Which?"]
+    shop.put("orders_2026-02-01.xlsx", workbook(("Data", [HEADER, scale, answer])))
+    (record,) = records = shop.land(columns=COLUMNS, header_rows=3)
+    assert [row[0] for row in shop.rows(records, "order_id", columns=COLUMNS)] == ["0017"]
+    assert (record.header_line, record.rows_in_file) == (1, 1)
+    assert record.message == (
+        "2 of 3 header rows: line 3 holds dates or numbers and was read as a row"
+    )
