@@ -110,9 +110,9 @@ def _holds(block: bytes, text: bytes) -> bool:
 
 
 def _has_odd_line_ends(block: bytes, dialect: Dialect) -> bool:
-    """Tell whether a line of a block is empty or ends with a delimiter."""
+    """Tell whether a line of a block is empty, or ends with a delimiter or a lone CR."""
     delimiter = ord(dialect.delimiter)
-    if block[-1] == delimiter:
+    if block[-1] == delimiter or block.count(b"\r") != block.count(b"\r\n"):
         return True
     code = np.frombuffer(b"\n" + block, dtype=np.uint8)
     ends = np.flatnonzero(code[1:] == 10)

@@ -138,6 +138,8 @@ def test_both_readers_return_what_was_written(
 @example(body='"a\\b",c\n', escape="\\")
 @example(body="a,b\n\n\r\n", escape='"')
 @example(body="a,b,,\n", escape='"')
+@example(body=",,\r", escape='"')
+@example(body=",,\r,\\", escape='"')
 @example(body=',  ""\\', escape='"')
 def test_whatever_the_fast_reader_accepts_the_careful_one_reads_the_same(
     tmp_path: Path, body: str, escape: str
