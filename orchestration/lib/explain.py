@@ -227,7 +227,7 @@ def customer_text(found: Mapping[str, Any]) -> str:
     if found["changes_of_keys"]:
         lines += ["", "Changes since earlier versions"]
         lines += [
-            f"  {c['changed_on']} {c['change_kind']}: {c['count_records']} records went from "
+            f"  {c['changed_on']} {c['change_kind']}: records moved {c['count_records']}, from "
             f"{c['former_key']} to {c['customer_key'] or 'nobody'}"
             for c in found["changes_of_keys"]
         ]
