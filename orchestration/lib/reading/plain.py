@@ -112,12 +112,14 @@ def _holds(block: bytes, text: bytes) -> bool:
 def _has_odd_line_ends(block: bytes, dialect: Dialect) -> bool:
     """Tell whether a line of a block is empty, or ends with a delimiter or a lone CR."""
     delimiter = ord(dialect.delimiter)
-    if block[-1] == delimiter or block.count(b"\r") != block.count(b"\r\n"):
+    if block[-1] == delimiter:
         return True
     code = np.frombuffer(b"\n" + block, dtype=np.uint8)
     ends = np.flatnonzero(code[1:] == 10)
     before = code[ends]
     returns = ends[before == 13]
+    if b"\r" in block and block.count(b"\r") != len(returns):
+        return True
     before = np.concatenate((before, code[returns - 1]))
     return bool(((before == delimiter) | (before == 10)).any())
 
