@@ -168,6 +168,7 @@ SELECTS = {
             channel,
             subject,
             is_complaint,
+            null as is_promise_kept, -- the service desk keeps no verdict of its own
             changed_at as updated_at,
             false as is_deleted
         from (
@@ -201,6 +202,7 @@ SELECTS = {
             identifier('C', customer_number) as customer_id,
             identifier('O', order_number) as order_id,
             identifier('CS', case_number) as case_id,
+            null as product_id, -- asked about orders, not about products
             survey as survey_type,
             if(seen(responded_at) is null, null, score) as score,
             scale_min,
