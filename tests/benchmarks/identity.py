@@ -9,7 +9,6 @@ Precision and recall are of record pairs, against who the records were made from
 """
 
 import argparse
-import resource
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ import pandas as pd
 
 from orchestration.lib.company import Company
 from samples.people import FAMILY, GIVEN
+from tests.benchmarks.memory import peak_megabytes
 from tests.identity_steps import build_rules, resolve, write_records
 
 SEED = 11
@@ -47,7 +47,7 @@ def main() -> None:
             build_rules(database)
         with timed("likeness, clusters, links and keys"):
             found = resolve(database, company)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_megabytes()
         print(f"peak memory of the process: {peak:,.0f} MB", flush=True)
         print(found)
         judge(database)

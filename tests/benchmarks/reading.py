@@ -9,7 +9,6 @@ runs beside each, because a shared machine has no steady speed. Printed is CPU t
 import argparse
 import gzip
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import duckdb
 
 from orchestration.lib.contracts import ExportContract
 from orchestration.lib.reading.landing import land_system
+from tests.benchmarks.memory import peak_megabytes
 
 _CONTRACT = {
     "system": "shop",
@@ -154,7 +154,7 @@ def main() -> None:
     if options.measure:
         started, cpu = time.perf_counter(), time.process_time()
         (_read if options.measure == "read" else _copy)(options.path)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = peak_megabytes()
         took = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - started}
         print(json.dumps(took | {"peak_mb": peak}))
         return

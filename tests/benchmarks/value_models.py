@@ -18,7 +18,6 @@ in 15 and 1 GB, with and without the SQL.
 
 import argparse
 import multiprocessing
-import resource
 import shutil
 import sys
 import tempfile
@@ -46,6 +45,7 @@ from orchestration.lib.dbt_functions import register_functions
 from orchestration.lib.dbt_project import read_manifest, run_dbt
 from orchestration.lib.documented_tables import write_documented
 from orchestration.lib.settings_table import write_settings
+from tests.benchmarks.memory import peak_megabytes
 from tests.unit.models.value_model_data import MadeUp, simulate
 
 FITTERS = {
@@ -143,7 +143,7 @@ def measure_pipeline(n: int) -> tuple[float, float]:
     begin = time.process_time()
     evaluate_and_score(given)
     seconds = time.process_time() - begin
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return seconds, peak_megabytes()
 
 
 def compile_sql(database: Path) -> list[str]:
@@ -222,7 +222,7 @@ def measure_sql(
             write_documented(con, manifest, f"statistics.{name}", table)
         con.execute(lookup).fetchone()
     seconds = time.process_time() - begin
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return seconds, peak_megabytes()
 
 
 def measure_by_hand(database: str) -> tuple[float, float]:
@@ -281,7 +281,7 @@ def measure_by_hand(database: str) -> tuple[float, float]:
             {**fit.parameters, **spend.parameters},
         ).fetchone()
     seconds = time.process_time() - begin
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return seconds, peak_megabytes()
 
 
 def measure_from_sales(n: int) -> dict[str, tuple[float, float]]:
@@ -361,7 +361,7 @@ def measure(task: tuple[str, str], model: str, n: int) -> tuple[float, float]:
         begin = time.process_time()
         TASKS[task](model, made)
         seconds = time.process_time() - begin
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return seconds, peak_megabytes()
 
 
 def in_new_process(
