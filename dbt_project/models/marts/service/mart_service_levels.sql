@@ -1,3 +1,14 @@
+{#- What is true or false of a case as a whole: the metric, what is so, of which cases it is known.
+    Only what was solved once can be reopened. #}
+{%- set outcomes = [
+    (
+        'reopened',
+        'count_reopened > 0',
+        'count_reopened > 0 or (count_reopened = 0 and is_resolved)',
+    ),
+    ('first_contact_resolution', 'is_first_contact_resolved', 'is_first_contact_resolved is not null'),
+    ('own_verdict', 'is_promise_kept', 'is_promise_kept is not null'),
+] %}
 with
 
 cases as (
@@ -25,55 +36,24 @@ measured as (
         clocks.is_overdue
     from clocks
     inner join cases on clocks.case_key = cases.case_key
-    union all
-    select
-        'reopened' as metric,
-        opened_month,
-        coalesce({{ lookup_value('priority') }}, 'unknown') as priority_group,
-        channel_group,
-        category_group,
-        kind,
-        source_system,
-        cast(null as double) as calendar_minutes,
-        cast(null as double) as business_minutes,
-        count_reopened > 0 as is_met,
-        false as is_running,
-        false as is_overdue
-    from cases
-    -- Only what was solved once can be reopened.
-    where count_reopened > 0 or (count_reopened = 0 and is_resolved)
-    union all
-    select
-        'first_contact_resolution' as metric,
-        opened_month,
-        coalesce({{ lookup_value('priority') }}, 'unknown') as priority_group,
-        channel_group,
-        category_group,
-        kind,
-        source_system,
-        cast(null as double) as calendar_minutes,
-        cast(null as double) as business_minutes,
-        is_first_contact_resolved as is_met,
-        false as is_running,
-        false as is_overdue
-    from cases
-    where is_first_contact_resolved is not null
-    union all
-    select
-        'own_verdict' as metric,
-        opened_month,
-        coalesce({{ lookup_value('priority') }}, 'unknown') as priority_group,
-        channel_group,
-        category_group,
-        kind,
-        source_system,
-        cast(null as double) as calendar_minutes,
-        cast(null as double) as business_minutes,
-        is_promise_kept as is_met,
-        false as is_running,
-        false as is_overdue
-    from cases
-    where is_promise_kept is not null
+    {%- for metric, is_met, is_counted in outcomes %}
+        union all
+        select
+            '{{ metric }}' as metric,
+            opened_month,
+            coalesce({{ lookup_value('priority') }}, 'unknown') as priority_group,
+            channel_group,
+            category_group,
+            kind,
+            source_system,
+            cast(null as double) as calendar_minutes,
+            cast(null as double) as business_minutes,
+            {{ is_met }} as is_met,
+            false as is_running,
+            false as is_overdue
+        from cases
+        where {{ is_counted }}
+    {%- endfor %}
 ),
 
 counted as (
