@@ -26,7 +26,12 @@ def feedback_texts(con: duckdb.DuckDBPyConnection, company: Company) -> Statisti
     """One row per open answer: language, polarity, topics; and how right the polarity is."""
     import pandas as pd
 
-    from models.satisfaction.feedback_text import english_library, name_of, read_feedback
+    from models.satisfaction.feedback_text import (
+        chinese_library,
+        english_library,
+        name_of,
+        read_feedback,
+    )
 
     answers = con.execute(
         """
@@ -44,7 +49,7 @@ def feedback_texts(con: duckdb.DuckDBPyConnection, company: Company) -> Statisti
         answers["label"].to_numpy(dtype=float),
         dict(con.execute("select word, polarity from settings.feedback_words").fetchall()),
         dict(con.execute("select keyword, topic from settings.feedback_topics").fetchall()),
-        library=english_library(),
+        libraries={"latin": english_library, "zh": chinese_library},
         seed=SEED,
     )
     texts = pd.DataFrame(

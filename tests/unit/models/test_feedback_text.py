@@ -1,13 +1,18 @@
-"""Open answers: words and negations, the library behind them, training, topics, accuracy."""
+"""Open answers: words and negations, the libraries behind them, training, topics, accuracy."""
+
+import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from models.satisfaction.feedback_text import (
-    LIBRARY,
     TRAINED,
     WORDS,
+    Library,
     Reading,
+    chinese_library,
     english_library,
     language_of,
     name_of,
@@ -73,8 +78,15 @@ def test_names_of_scores() -> None:
     ]
 
 
-def read(texts: list[str], labels: list[float], **options: object) -> Reading:
-    return read_feedback(texts, np.array(labels), SHIPPED, TOPICS, seed=1, **options)  # type: ignore[arg-type]
+def read(texts: list[str], labels: list[float], **libraries: Library) -> Reading:
+    return read_feedback(
+        texts,
+        np.array(labels),
+        SHIPPED,
+        TOPICS,
+        libraries={language: lambda known=known: known for language, known in libraries.items()},
+        seed=1,
+    )
 
 
 def test_accuracy_counts_neutral_as_wrong_and_leaves_out_what_has_no_label() -> None:
@@ -85,31 +97,110 @@ def test_accuracy_counts_neutral_as_wrong_and_leaves_out_what_has_no_label() -> 
     assert found.scores.tolist() == [1, -1, 0, 1]
 
 
-def test_the_library_answers_where_no_word_does_and_only_in_latin_script() -> None:
+def test_the_library_answers_where_no_word_does_and_only_in_its_language() -> None:
     asked = []
 
-    def library(text: str) -> float:
+    def polarity(text: str) -> float:
         asked.append(text)
         return -0.9
 
-    found = read(["good", "it smells", "送货"], [1, -1, 1], library=library)
+    found = read(["good", "it smells", "送货"], [1, -1, 1], latin=Library("nose", polarity))
     assert asked == ["it smells"]
-    assert found.methods == [LIBRARY, LIBRARY, WORDS]
+    assert found.methods == ["word_list_and_nose", "word_list_and_nose", WORDS]
     assert found.scores.tolist() == [1, -0.9, 0]
     used = {(one.language, one.method) for one in found.accuracy if one.is_used}
-    assert used == {("latin", LIBRARY), ("zh", WORDS)}
+    assert used == {("latin", "word_list_and_nose"), ("zh", WORDS)}
 
 
-def test_the_library_is_left_where_it_does_not_help() -> None:
-    found = read(["good", "oi"], [1, 1], library=lambda _: -0.9)
-    assert found.methods == [WORDS, WORDS]
+def test_the_library_is_left_where_it_harms_and_used_where_it_does_not() -> None:
+    harming = read(["good", "oi"], [1, 1], latin=Library("nose", lambda _: -0.9))
+    assert harming.methods == [WORDS, WORDS]  # as often right, but wrong instead of neutral
+    equal = read(["good", "oi"], [1, 1], latin=Library("nose", lambda _: 0.0))
+    assert equal.methods == ["word_list_and_nose", "word_list_and_nose"]
+
+
+def test_the_library_is_believed_where_no_score_tells() -> None:
+    found = read(["good", "it smells"], [np.nan, np.nan], latin=Library("nose", lambda _: -0.9))
+    assert set(found.methods) == {"word_list_and_nose"}
+    assert {(one.count_answers, one.is_used) for one in found.accuracy} == {(0, True), (0, False)}
+
+
+def test_words_and_topics_are_looked_for_in_the_librarys_spelling() -> None:
+    library = Library("shop", lambda _: 0.0, lambda text: text.replace("滿", "满"))
+    assert read(["很滿意"], [1]).scores.tolist() == [0]
+    assert read(["很滿意"], [1], zh=library).scores.tolist() == [1]
+
+
+def test_only_the_library_of_a_language_that_occurs_is_loaded() -> None:
+    def broken() -> Library:
+        raise AssertionError("loaded")
+
+    found = read_feedback(
+        ["good"], np.array([1.0]), SHIPPED, TOPICS, libraries={"zh": broken}, seed=1
+    )
+    assert found.methods == [WORDS]
 
 
 def test_the_english_library_knows_english() -> None:
     library = english_library()
-    assert library("The camera is a joy, wonderful pictures.") > 0.5
-    assert library("A terrible waste of money.") < -0.5
-    assert library("O produto chegou.") == 0
+    assert library.polarity("The camera is a joy, wonderful pictures.") > 0.5
+    assert library.polarity("A terrible waste of money.") < -0.5
+    assert library.polarity("O produto chegou.") == 0
+
+
+def test_the_chinese_library_knows_chinese_in_both_scripts() -> None:
+    library = chinese_library()
+    assert library is not None
+    assert library.polarity("赏心悦目") > 0.5
+    assert library.polarity("粗制滥造") < -0.5
+    assert library.polarity("今天星期二") == 0
+    assert library.spelled("品質粗製濫造") == "品质粗制滥造"
+    found = read(["品質粗製濫造", "賞心悅目", "物流"], [-1, 1, np.nan], zh=library)
+    assert [name_of(score) for score in found.scores] == ["negative", "positive", "neutral"]
+
+
+def test_whatever_a_library_leans_to_is_told() -> None:
+    """One careful sentence among seven that say nothing leans by less than is neutral here."""
+    library = chinese_library()
+    assert library is not None
+    careful = (
+        1.3  # the weight of 仔细 in JioNLP's dictionary; its score is the logistic of the mean
+    )
+    found = library.polarity("仔细。" + "今天星期二。" * 7)
+    assert found == pytest.approx(0.2 + 0.8 * np.tanh(careful / 8 / 2))
+    assert name_of(found) == "positive"
+
+
+def test_the_chinese_library_neither_prints_nor_listens_nor_asks_the_network() -> None:
+    """JioNLP greets on standard output, where `--json` is read by machines."""
+    code = (
+        "import logging, socket\n"
+        "def refuse(*_): raise AssertionError('network')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "from models.satisfaction.feedback_text import chinese_library\n"
+        "library = chinese_library()\n"
+        "assert library.polarity('赏心悦目') > 0\n"
+        "assert logging.getLogger().handlers == []\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_warnings_are_heard_again_after_the_library_is_loaded(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    chinese_library()
+    logging.getLogger().warning("late")
+    assert [record.message for record in caplog.records] == ["late"]
+
+
+def test_without_the_chinese_extra_the_list_reads_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jionlp", None)
+    assert chinese_library() is None
+    found = read_feedback(
+        ["送货慢"], np.array([-1.0]), SHIPPED, TOPICS, libraries={"zh": chinese_library}, seed=1
+    )
+    assert (found.methods, found.scores.tolist()) == ([WORDS], [-1])
 
 
 def scored_texts(count: int, seed: int) -> tuple[list[str], list[float]]:
