@@ -1,3 +1,8 @@
+{%- set cuts = {
+    'first_contact_year': 'year_group',
+    'acquisition_channel': 'channel_group',
+    'customer_type': 'type_group',
+} -%}
 with
 
 journeys as (
@@ -68,13 +73,7 @@ counted as (
         stage_number,
         stage,
         chinese_term,
-        case
-            when grouping(year_group) = 0 then 'first_contact_year'
-            when grouping(channel_group) = 0 then 'acquisition_channel'
-            when grouping(type_group) = 0 then 'customer_type'
-            else 'all'
-        end as dimension_name,
-        coalesce(year_group, channel_group, type_group, 'all') as dimension_value,
+        {{ cut_columns(cuts) }},
         count(*) as count_reached,
         count(*) filter (where is_converted) as count_converted,
         count(*) filter (where is_fallen_out_here) as count_fallen_out,
@@ -85,7 +84,7 @@ counted as (
         {{ grouping_cuts(
             'stage_number, stage, chinese_term',
             [],
-            ['year_group', 'channel_group', 'type_group']
+            cuts.values()
         ) }}
 )
 

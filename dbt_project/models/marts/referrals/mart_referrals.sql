@@ -40,13 +40,7 @@ customers as (
 
 counted as (
     select
-        case
-            {%- for cut in cuts %}
-                when grouping({{ cut }}) = 0 then '{{ cut }}'
-            {%- endfor %}
-            else 'all'
-        end as dimension_name,
-        coalesce({{ cuts | join(', ') }}) as dimension_value,
+        {{ cut_columns(dict(zip(cuts, cuts))) }},
         count(*) as count_customers,
         count(*) filter (where count_invitations > 0) as count_advocates,
         count(*) filter (where count_conversions > 0) as count_successful_advocates,
@@ -56,12 +50,7 @@ counted as (
         sum(referred_predicted_value) as referred_predicted_value
     from customers
     group by
-        grouping sets (
-            (),
-            {%- for cut in cuts %}
-                ({{ cut }}){{ ',' if not loop.last }}
-            {%- endfor %}
-        )
+        {{ grouping_cuts('', [], cuts) }}
     -- The empty set has a row even when there is nobody.
     having count(*) > 0
 ),
@@ -69,7 +58,7 @@ counted as (
 by_channel as (
     select
         'channel' as dimension_name,
-        channel as dimension_value,
+        coalesce(channel, '(unknown)') as dimension_value, -- not every invitation names one
         cast(null as bigint) as count_customers,
         count(distinct referrer_customer_key) as count_advocates,
         count(distinct case when is_converted then referrer_customer_key end)
@@ -94,10 +83,7 @@ cells as (
 
 select
     cells.dimension_name,
-    coalesce(
-        cells.dimension_value,
-        case when cells.dimension_name = 'all' then 'all' else '(unknown)' end
-    ) as dimension_value,
+    cells.dimension_value,
     cells.count_customers,
     cells.count_advocates,
     cast(cells.count_advocates as double) / cells.count_customers as advocate_rate,

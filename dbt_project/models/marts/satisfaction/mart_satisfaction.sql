@@ -166,13 +166,7 @@ counted as (
         metric,
         period_type,
         period_month,
-        case
-            {%- for cut in cuts %}
-                when grouping({{ cut }}) = 0 then '{{ cut }}'
-            {%- endfor %}
-            else 'all'
-        end as dimension_name,
-        coalesce({{ cuts | join(', ') }}) as dimension_value,
+        {{ cut_columns(dict(zip(cuts, cuts))) }},
         count(*) as count_responses,
         count(*) filter (where score >= 9) as count_nine_or_more,
         count(*) filter (where score <= 6) as count_six_or_less,
@@ -184,12 +178,7 @@ counted as (
     from windows
     where dimension = 'overall'
     group by
-        grouping sets (
-            (metric, period_type, period_month),
-            {%- for cut in cuts %}
-                (metric, period_type, period_month, {{ cut }}){{ ',' if not loop.last }}
-            {%- endfor %}
-        )
+        {{ grouping_cuts('metric, period_type, period_month', [], cuts) }}
     union all
     select
         metric,
@@ -212,28 +201,8 @@ counted as (
 -- Who was asked in the window, whether he answered or not.
 invited as (
     select
-        metric,
-        {%- for cut in cuts %}
-            {{ cut }},
-        {%- endfor %}
-        is_answered,
-        'month' as period_type,
-        cast(date_trunc('month', invited_at) as date) as period_month
-    from measured
-    where
-        dimension = 'overall'
-        and invited_at is not null
-        and metric != 'satisfaction_index'
-        and tells_who_was_asked
-    union all
-    select
-        metric,
-        {%- for cut in cuts %}
-            {{ cut }},
-        {%- endfor %}
-        is_answered,
-        'all_time' as period_type,
-        cast(null as date) as period_month
+        *,
+        cast(date_trunc('month', invited_at) as date) as invited_month
     from measured
     where
         dimension = 'overall'
@@ -245,25 +214,14 @@ invited as (
 invitations as (
     select
         metric,
-        period_type,
-        period_month,
-        case
-            {%- for cut in cuts %}
-                when grouping({{ cut }}) = 0 then '{{ cut }}'
-            {%- endfor %}
-            else 'all'
-        end as dimension_name,
-        coalesce({{ cuts | join(', ') }}) as dimension_value,
+        case when grouping(invited_month) = 0 then 'month' else 'all_time' end as period_type,
+        invited_month as period_month,
+        {{ cut_columns(dict(zip(cuts, cuts))) }},
         count(*) as count_invited,
         count(*) filter (where is_answered) as count_invited_answered
     from invited
     group by
-        grouping sets (
-            (metric, period_type, period_month),
-            {%- for cut in cuts %}
-                (metric, period_type, period_month, {{ cut }}){{ ',' if not loop.last }}
-            {%- endfor %}
-        )
+        {{ grouping_cuts('metric', ['invited_month'], cuts) }}
 ),
 
 -- What is added up for each metric: hits over all for shares, sums over n for means.
@@ -273,11 +231,7 @@ valued as (
         counted.period_type,
         counted.period_month,
         counted.dimension_name,
-        -- In brackets: a region may well be called "unknown".
-        coalesce(
-            counted.dimension_value,
-            case when counted.dimension_name = 'all' then 'all' else '(unknown)' end
-        ) as dimension_value,
+        counted.dimension_value,
         counted.count_responses,
         case counted.metric
             when 'nps' then counted.count_nine_or_more
@@ -318,7 +272,7 @@ valued as (
             and counted.period_type = invitations.period_type
             and counted.period_month is not distinct from invitations.period_month
             and counted.dimension_name = invitations.dimension_name
-            and counted.dimension_value is not distinct from invitations.dimension_value
+            and counted.dimension_value = invitations.dimension_value
 ),
 
 -- The value, and what a difference of two of them is judged by: NPS and shares with answers added

@@ -1,3 +1,8 @@
+{%- set cuts = {
+    'channel': 'channel_group',
+    'category': 'category_group',
+    'kind': 'kind',
+} -%}
 with
 
 cases as (
@@ -50,13 +55,7 @@ counted as (
         chinese_term,
         case when grouping(opened_month) = 0 then 'month' else 'all_time' end as period_type,
         opened_month as period_month,
-        case
-            when grouping(channel_group) = 0 then 'channel'
-            when grouping(category_group) = 0 then 'category'
-            when grouping(kind) = 0 then 'kind'
-            else 'all'
-        end as dimension_name,
-        coalesce(channel_group, category_group, kind, 'all') as dimension_value,
+        {{ cut_columns(cuts) }},
         count(*) as count_candidates,
         count(*) filter (where is_reached) as count_reached,
         count(*) filter (where is_reentered) as count_reentered,
@@ -70,7 +69,7 @@ counted as (
         {{ grouping_cuts(
             'stage_number, stage, chinese_term',
             ['opened_month'],
-            ['channel_group', 'category_group', 'kind']
+            cuts.values()
         ) }}
 )
 

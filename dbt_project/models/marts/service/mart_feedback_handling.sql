@@ -1,3 +1,9 @@
+{%- set cuts = {
+    'survey_type': 'survey_type',
+    'channel': 'channel_group',
+    'touchpoint': 'touchpoint',
+    'tone': 'tone',
+} -%}
 with
 
 feedback as (
@@ -26,14 +32,7 @@ counted as (
     select
         case when grouping(given_month) = 0 then 'month' else 'all_time' end as period_type,
         given_month as period_month,
-        case
-            when grouping(survey_type) = 0 then 'survey_type'
-            when grouping(channel_group) = 0 then 'channel'
-            when grouping(touchpoint) = 0 then 'touchpoint'
-            when grouping(tone) = 0 then 'tone'
-            else 'all'
-        end as dimension_name,
-        coalesce(survey_type, channel_group, touchpoint, tone, 'all') as dimension_value,
+        {{ cut_columns(cuts) }},
         count(*) as count_feedback,
         count(*) filter (where calls_for_answer) as count_calling,
         count(*) filter (where calls_for_answer and not is_answerable) as count_anonymous,
@@ -59,7 +58,7 @@ counted as (
         {{ grouping_cuts(
             '',
             ['given_month'],
-            ['survey_type', 'channel_group', 'touchpoint', 'tone']
+            cuts.values()
         ) }}
     -- The empty set has a row even when there is no feedback.
     having count(*) > 0

@@ -9,6 +9,12 @@
     ('first_contact_resolution', 'is_first_contact_resolved', 'is_first_contact_resolved is not null'),
     ('own_verdict', 'is_promise_kept', 'is_promise_kept is not null'),
 ] %}
+{%- set cuts = {
+    'channel': 'channel_group',
+    'category': 'category_group',
+    'kind': 'kind',
+    'source_system': 'source_system',
+} -%}
 with
 
 cases as (
@@ -62,14 +68,7 @@ counted as (
         case when grouping(opened_month) = 0 then 'month' else 'all_time' end as period_type,
         opened_month as period_month,
         case when grouping(priority_group) = 0 then priority_group else 'all' end as priority,
-        case
-            when grouping(channel_group) = 0 then 'channel'
-            when grouping(category_group) = 0 then 'category'
-            when grouping(kind) = 0 then 'kind'
-            when grouping(source_system) = 0 then 'source_system'
-            else 'all'
-        end as dimension_name,
-        coalesce(channel_group, category_group, kind, source_system, 'all') as dimension_value,
+        {{ cut_columns(cuts) }},
         count(*) as count_events,
         count(calendar_minutes) as count_stopped,
         count(*) filter (where is_met) as count_met,
@@ -85,7 +84,7 @@ counted as (
         {{ grouping_cuts(
             'metric',
             ['opened_month', 'priority_group'],
-            ['channel_group', 'category_group', 'kind', 'source_system']
+            cuts.values()
         ) }}
 )
 
