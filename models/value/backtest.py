@@ -215,9 +215,9 @@ def _trials(log: PurchaseLog, origin: int, horizons: list[int]) -> list[Trial]:
             continue
         if not fits:
             histories = collapse(known.frequency, known.recency, known.age)
-            fits = [transactions.fit_histories(name, histories) for name in transactions.MODELS]
-            nbd_fit = next(fit for fit in fits if fit.model == "nbd")
-            fits += [naive.fit(name) for name in naive.MODELS]
+            fitted = transactions.fit_all(histories)
+            nbd_fit = fitted["nbd"]
+            fits = [*fitted.values(), *(naive.fit(name) for name in naive.MODELS)]
             spend_fit = fit_spend(known.frequency, known.mean_spend)
             spend = gamma_gamma.expected_mean_spend(spend_fit, known.frequency, known.mean_spend)
         actual_ranks = measures.average_ranks(known.purchases), measures.average_ranks(known.spend)

@@ -30,6 +30,10 @@ _LARGEST_STEP = 1.5  # in log-parameters; a full step from far away would oversh
 _MOST_STEPS = 100  # made-up and real companies need five to thirty
 _MOST_HALVINGS = 20  # a step of a millionth that still does not gain is none
 _GAIN_AT_END = 1e-9  # expected gain of log-posterior below which the optimum is reached
+# A Newton step about squares what is missing: of 2e-4 it left 2e-12. So the function, the dear
+# part, is not looked at again after a step that promises this little. Twenty times as much would be
+# enough for the parameters, but not for their standard errors (.4 % off for CDNOW).
+_LAST_GAIN, _LAST_STEP = 1e-5, 1e-2
 
 
 @dataclass(frozen=True)
@@ -80,20 +84,29 @@ def maximise(
 
     Newton steps on log-parameters; where the Hessian is indefinite its eigenvalues are taken
     absolute, which turns a saddle into a descent direction. `prior_scale` may be `math.inf`.
+
+    The last, small step is taken unseen: the log-likelihood after it is the one that the quadratic
+    promised (right within 1e-7), the covariance is that before it.
     """
     precision = 1.0 / prior_scale**2
     point = np.log(np.asarray(start, dtype=np.float64))
     current = _log_scale(log_likelihood(np.exp(point)), point, precision)
     converged = False
     for _ in range(_MOST_STEPS):
-        posterior, gradient, curvature, _ = current
+        posterior, gradient, curvature, value = current
         values, vectors = np.linalg.eigh(curvature)
         bent = np.maximum(np.abs(values), 1e-9 * max(float(np.abs(values).max()), 1e-9))
         step = (vectors * ((vectors * gradient[:, None]).sum(axis=0) / bent)).sum(axis=1)
         gain = float((gradient * step).sum())
-        if gain < _GAIN_AT_END and values.min() > 0:
-            converged = True
-            break
+        if values.min() > 0:
+            if gain < _LAST_GAIN and np.abs(step).max() < _LAST_STEP:
+                moved = point + step
+                value += gain / 2 + precision / 2 * float((moved * moved - point * point).sum())
+                point, converged = moved, True
+                break
+            if gain < _GAIN_AT_END:
+                converged = True
+                break
         step *= min(1.0, _LARGEST_STEP / float(np.abs(step).max()))
         # Rounding of a sum over all customers, below which "worse" means nothing.
         noise = 1e-13 * abs(posterior)
@@ -105,8 +118,8 @@ def maximise(
         else:
             break
         point, current = point + step, candidate
-    _, _, curvature, value = current
-    values, vectors = np.linalg.eigh(curvature)
+    else:
+        value = current[3]  # given up, at a point not judged yet
     variance = 1.0 / np.maximum(values, 1e-12)
     parameters = np.exp(point)
     covariance = (vectors[:, None, :] * vectors[None, :, :] * variance).sum(axis=2)

@@ -72,12 +72,15 @@ def fit(
 ) -> SpendFit:
     """Fit spend per purchase to customers with x >= 1 and a positive mean spend.
 
-    The unit of money does not matter: the prior applies after dividing by the median.
+    The unit of money does not matter: the prior applies after dividing by the median. Nor does the
+    order of customers, to the last digit.
     """
     all_x = np.asarray(frequency, dtype=np.float64)
     all_spend = np.asarray(mean_spend, dtype=np.float64)
     usable = usable_spend(all_x, all_spend)
-    x, spend = all_x[usable], all_spend[usable]
+    # Sums of doubles depend on the order; complex numbers are sorted by both parts.
+    both = np.sort(all_spend[usable] + 1j * all_x[usable])
+    x, spend = both.imag.copy(), both.real.copy()
     n = len(x)
     excluded = int((all_x > 0).sum()) - n
     unit = float(np.median(spend)) if n else 1.0

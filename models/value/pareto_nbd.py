@@ -11,11 +11,13 @@ each a function of two of the three numbers of a history, so that both are compu
 pair. The integrals are done by double-exponential quadrature.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from itertools import combinations_with_replacement
 
 import numpy as np
 from scipy.special import exprel
 
+from models.value.along_time import along_time
 from models.value.fitting import (
     Derivatives,
     Fit,
@@ -26,7 +28,7 @@ from models.value.fitting import (
 )
 from models.value.nbd import draw_first_purchase
 from models.value.quadrature import half_line_nodes
-from models.value.sufficient_statistics import Array, Histories, distinct_pairs
+from models.value.sufficient_statistics import Array, Grid, Histories, distinct_pairs, grid
 
 NAMES = ("r", "alpha", "s", "beta")
 TIME_POWERS = (0, 1, 0, 1)
@@ -38,6 +40,7 @@ _NODES_TO_FIT = 40
 _NODES_TO_FIT_FAR_APART = 64
 _FAR_APART = 3.0
 _NODES_TO_PREDICT = 144
+_UPPER = tuple(combinations_with_replacement(range(4), 2))
 
 
 def log_likelihood(model: str, histories: Histories, parameters: Array) -> Derivatives:
@@ -45,8 +48,8 @@ def log_likelihood(model: str, histories: Histories, parameters: Array) -> Deriv
     r, alpha, s, beta = parameters
     value, gradient, hessian = alive_or_silent(
         histories,
-        _buys_again_terms(parameters, histories.alive_frequency, histories.alive_age),
-        _drops_out_terms(parameters, histories.silent_frequency, histories.silent_recency),
+        _buys_again_terms(parameters, histories.alive),
+        _drops_out_terms(parameters, histories.silent),
     )
     n = histories.customers
     rising = log_rising_factorial(histories.frequency, histories.frequency_weight, r)
@@ -155,52 +158,45 @@ def _draw_while_active(
     return drawn
 
 
-@dataclass(frozen=True)
-class _Moments:
-    """Hold log I of I = int_t^inf (alpha+u)^-c (beta+u)^-d du and expectations under its integrand.
-
-    Gradient over (c, alpha, d, beta), shape (4, pairs); second derivatives as in `Terms`.
-    """
-
-    value: Array
-    first: Array
-    second: dict[tuple[int, int], Array]
-
-
 def _buys_again(parameters: Array, x: Array, start: Array) -> Array:
     """Give log K(x, start)."""
     r, alpha, s, beta = parameters
-    log_integral = _log_integral(r + x + 1, alpha, np.full(len(x), s), beta, start)
-    again: Array = np.log(r + x) + log_integral
+
+    def log_integral(x: Array, start: Array) -> Array:
+        return _log_integral(r + x + 1, alpha, np.full(len(x), s), beta, start)[None]
+
+    again: Array = np.log(r + x) + along_time(log_integral, grid(x, start), min(alpha, beta))[0]
     return again
 
 
 def _drops_out(parameters: Array, x: Array, start: Array) -> Array:
     """Give log G(x, start)."""
     r, alpha, s, beta = parameters
-    log_integral = _log_integral(r + x, alpha, np.full(len(x), s + 1), beta, start)
-    gone: Array = np.log(s) + log_integral
+
+    def log_integral(x: Array, start: Array) -> Array:
+        return _log_integral(r + x, alpha, np.full(len(x), s + 1), beta, start)[None]
+
+    gone: Array = np.log(s) + along_time(log_integral, grid(x, start), min(alpha, beta))[0]
     return gone
 
 
-def _buys_again_terms(parameters: Array, x: Array, start: Array) -> Terms:
+def _buys_again_terms(parameters: Array, pairs: Grid) -> Terms:
     """Give log K with derivatives."""
     r, alpha, s, beta = parameters
-    moments = _moments(r + x + 1, alpha, s, beta, start)
-    first, second = moments.first, moments.second
-    first[0] += 1.0 / (r + x)
-    second[0, 0] -= 1.0 / (r + x) ** 2
-    return Terms(np.log(r + x) + moments.value, first, second)
+    terms = _integral_terms(lambda x: r + x + 1, alpha, s, beta, pairs)
+    count = (r + pairs.first)[pairs.of_first]
+    terms.first[0] += 1.0 / count
+    terms.second[0, 0][:] -= 1.0 / count**2
+    return Terms(terms.value + np.log(count), terms.first, terms.second)
 
 
-def _drops_out_terms(parameters: Array, x: Array, start: Array) -> Terms:
+def _drops_out_terms(parameters: Array, pairs: Grid) -> Terms:
     """Give log G with derivatives."""
     r, alpha, s, beta = parameters
-    moments = _moments(r + x, alpha, s + 1, beta, start)
-    first, second = moments.first, moments.second
-    first[2] += 1.0 / s
-    second[2, 2] -= 1.0 / s**2
-    return Terms(np.log(s) + moments.value, first, second)
+    terms = _integral_terms(lambda x: r + x, alpha, s + 1, beta, pairs)
+    terms.first[2] += 1.0 / s
+    terms.second[2, 2][:] -= 1.0 / s**2
+    return Terms(terms.value + np.log(s), terms.first, terms.second)
 
 
 def _log_integrand(
@@ -234,14 +230,27 @@ def _log_integral(c: Array, alpha: float, d: Array, beta: float, start: Array) -
     return value
 
 
-def _moments(c: Array, alpha: float, d: float, beta: float, start: Array) -> _Moments:
-    """Give the integral with derivatives: gradient and covariance of the log-integrand's own."""
+def _integral_terms(
+    c: Callable[[Array], Array], alpha: float, d: float, beta: float, pairs: Grid
+) -> Terms:
+    """Give log int_start^inf (alpha+u)^-c(x) (beta+u)^-d du for pairs (x, start), with derivatives.
+
+    In (c, alpha, d, beta): gradient and covariance of the log-integrand's own.
+    """
+    found = along_time(
+        lambda x, start: _moments(c(x), alpha, d, beta, start), pairs, min(alpha, beta)
+    )
+    return Terms(found[0], found[1:5], dict(zip(_UPPER, found[5:], strict=True)))
+
+
+def _moments(c: Array, alpha: float, d: float, beta: float, start: Array) -> Array:
+    """Give the log-integral, its gradient and its second derivatives (`_UPPER`) as rows."""
     d_all = np.full(len(c), d)
     is_far = max(alpha / beta, beta / alpha) > _FAR_APART
     nodes = _NODES_TO_FIT_FAR_APART if is_far else _NODES_TO_FIT
-    value = (1 - c) * np.log(alpha + start) - d * np.log(beta + start)
-    first = np.empty((4, len(c)))
-    second = {(i, j): np.empty(len(c)) for i in range(4) for j in range(i, 4)}
+    found = np.empty((5 + len(_UPPER), len(c)))
+    value, first, second = found[0], found[1:5], dict(zip(_UPPER, found[5:], strict=True))
+    value[:] = (1 - c) * np.log(alpha + start) - d * np.log(beta + start)
     for begin in range(0, len(c), _PAIRS_AT_ONCE):
         rows = slice(begin, begin + _PAIRS_AT_ONCE)
         logs, top, alpha_growth, beta_growth = _log_integrand(
@@ -271,4 +280,4 @@ def _moments(c: Array, alpha: float, d: float, beta: float, start: Array) -> _Mo
         first[2, rows] -= np.log(at_beta)
         second[0, 1][rows] -= means[1] / at_alpha
         second[2, 3][rows] -= means[3] / at_beta
-    return _Moments(value, first, second)
+    return found

@@ -127,7 +127,7 @@ def fit_spend(
     if (x > 0).any():
         return fit
     first = np.asarray(first_orders, dtype=np.float64)
-    usable = first[(first > 0) & np.isfinite(first)]
+    usable = np.sort(first[(first > 0) & np.isfinite(first)])  # a sum depends on the order
     return replace(fit, observed_mean=float(usable.mean()) if len(usable) else 0.0)
 
 

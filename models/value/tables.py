@@ -4,7 +4,7 @@ What belongs here: from columns to `statistics.*` (documented column by column i
 `_statistics__sources.yml`), one pure function at the top. What does not: statistics.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 
@@ -19,7 +19,7 @@ from models.value.gamma_gamma import SpendFit
 from models.value.purchase_log import PurchaseLog
 from models.value.scoring import YEAR, HistoryScores, fit_spend, score_histories
 from models.value.status import Status
-from models.value.sufficient_statistics import collapse
+from models.value.sufficient_statistics import Index, collapse, distinct_rows
 
 HISTORY = ["count_repeat_purchases", "recency_days", "age_days", "count_repeat_purchases_365d"]
 CONTRACT_STATE = ["plan_key", "cohort_year", "renewal_number", "days_to_renewal"]
@@ -61,8 +61,7 @@ class Evaluation:
 
 
 def customer_value(
-    histories: pd.DataFrame,
-    frequency: npt.ArrayLike,
+    customers: Sequence[npt.NDArray[np.integer]],
     mean_spend: npt.ArrayLike,
     log: PurchaseLog,
     renewals: pd.DataFrame,
@@ -74,17 +73,17 @@ def customer_value(
 ) -> CustomerValue:
     """Test all models, forecast with the champion, and give everything as tables.
 
-    `histories`: one row per distinct purchase history (`HISTORY`) with `count_customers`.
-    `frequency`, `mean_spend`: one entry per customer. `log`: the purchases to test on, days counted
-    from 1970-01-01 as `as_of` is. `renewals`: rows of `int_value__renewals` with
-    `days_to_renewal` and `decided_day`.
+    `customers`: their purchase histories (`HISTORY`), a column each, and `mean_spend`, one entry
+    per customer, in any order. `log`: the purchases to test on, days counted from 1970-01-01 as
+    `as_of` is. `renewals`: rows of `int_value__renewals` with `days_to_renewal` and `decided_day`.
     """
-    weights = histories["count_customers"].to_numpy(dtype=np.float64)
-    x, t, age, recent = (histories[name].to_numpy(dtype=np.float64) for name in HISTORY)
+    histories, counts = distinct_rows(customers)
+    weights = counts.astype(np.float64)
+    x, t, age, recent = (column.astype(np.float64) for column in histories)
     collapsed = collapse(x, t, age, weights)
-    fits = {model: transactions.fit_histories(model, collapsed) for model in transactions.MODELS}
+    fits = transactions.fit_all(collapsed)
     tested = backtest(log, as_of, {name: fit.status for name, fit in fits.items()})
-    spend_fit = fit_spend(frequency, mean_spend, mean_spend)
+    spend_fit = fit_spend(customers[0], mean_spend, mean_spend)
     scores = score_histories(
         x,
         t,
@@ -121,9 +120,9 @@ def customer_value(
     )
 
 
-def _purchase_forecasts(histories: pd.DataFrame, scores: HistoryScores) -> pd.DataFrame:
+def _purchase_forecasts(histories: Sequence[Index], scores: HistoryScores) -> pd.DataFrame:
     """Put the forecasts beside the histories that they are of."""
-    table = histories[HISTORY].copy()
+    table = pd.DataFrame(dict(zip(HISTORY, histories, strict=True)))
     table["probability_alive"] = scores.probability_alive
     table["probability_purchase_365d"] = scores.probability_purchase_365d
     for name, horizon in (

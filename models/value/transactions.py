@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.value import beta_geometric, naive, nbd, pareto_nbd
+from models.value.along_time import along_time
 from models.value.fitting import (
     PRIOR_SCALE,
     SCALED_AGE,
     Fit,
-    maximise,
     maximise_in_two,
     named_fit,
 )
@@ -28,6 +28,7 @@ from models.value.sufficient_statistics import (
     Array,
     Histories,
     collapse,
+    grid,
     rescale,
     valid_histories,
 )
@@ -71,8 +72,28 @@ def fit(
     return fit_histories(model, collapse(x[valid], t[valid], T[valid], given), prior_scale)
 
 
-def fit_histories(model: str, histories: Histories, prior_scale: float = PRIOR_SCALE) -> Fit:
-    """Fit a purchase model to collapsed histories."""
+def fit_all(histories: Histories) -> dict[str, Fit]:
+    """Fit every purchase model to the same histories, by name."""
+    without_dropout = fit_histories("nbd", histories)
+    return {
+        model: without_dropout
+        if model == "nbd"
+        else fit_histories(model, histories, without_dropout=without_dropout)
+        for model in MODELS
+    }
+
+
+def fit_histories(
+    model: str,
+    histories: Histories,
+    prior_scale: float = PRIOR_SCALE,
+    *,
+    without_dropout: Fit | None = None,
+) -> Fit:
+    """Fit a purchase model to collapsed histories.
+
+    `without_dropout` is the NBD of the same histories and prior, for who has fitted it already.
+    """
     module = MODELS[model]
     oldest = float(histories.alive_age.max(initial=0.0))
     unit = oldest / SCALED_AGE if oldest > 0 else 1.0
@@ -85,21 +106,17 @@ def fit_histories(model: str, histories: Histories, prior_scale: float = PRIOR_S
         prior_scale,
     )
     # a density of x event times per unit of time each
-    in_unit = -histories.purchases * math.log(unit)
+    log_likelihood = optimum.log_likelihood - histories.purchases * math.log(unit)
     evidence = 0.0
     if module is not nbd:
-        without = maximise(
-            lambda parameters: nbd.log_likelihood("nbd", scaled, parameters),
-            [1.0, 1.0],
-            prior_scale,
-        )
-        evidence = optimum.log_likelihood - without.log_likelihood
+        without_dropout = without_dropout or fit_histories("nbd", histories, prior_scale)
+        evidence = log_likelihood - without_dropout.log_likelihood
     return named_fit(
         model,
         module.NAMES,
         [unit**power for power in module.TIME_POWERS],
         optimum,
-        log_likelihood=optimum.log_likelihood + in_unit,
+        log_likelihood=log_likelihood,
         n=histories.customers,
         status=_status(model, histories, optimum.converged, evidence),
         dropout_evidence=evidence,
@@ -187,20 +204,38 @@ def purchases_by_horizon_if_alive(
     Horizons share the periods before them.
     """
     whole = [max(math.ceil(horizon / period - 1e-9) - 1, 0) for horizon in horizons]
-    found: list[tuple[Array, Array]] = [(frequency, frequency)] * len(horizons)
-    discounted = np.zeros(len(frequency))
-    before = np.zeros(len(frequency))
-    for number in range(max(whole, default=0) + 1):
-        if number > 0:
-            until = expected_purchases_if_alive(fit, frequency, age, number * period)
-            discounted = discounted + (until - before) * (1.0 + discount_rate_per_period) ** -number
-            before = until
-        for at, horizon in enumerate(horizons):
-            if whole[at] == number:
-                until = expected_purchases_if_alive(fit, frequency, age, horizon)
-                discount = (1.0 + discount_rate_per_period) ** (-horizon / period)
-                found[at] = until, discounted + (until - before) * discount
-    return found
+
+    def by_horizon(frequency: Array, age: Array) -> Array:
+        """Give both per horizon, one after the other."""
+        found = np.zeros((2 * len(horizons), len(frequency)))
+        discounted = np.zeros(len(frequency))
+        before = np.zeros(len(frequency))
+        for number in range(max(whole, default=0) + 1):
+            if number > 0:
+                until = expected_purchases_if_alive(fit, frequency, age, number * period)
+                discount = (1.0 + discount_rate_per_period) ** -number
+                discounted = discounted + (until - before) * discount
+                before = until
+            for at, horizon in enumerate(horizons):
+                if whole[at] == number:
+                    until = expected_purchases_if_alive(fit, frequency, age, horizon)
+                    discount = (1.0 + discount_rate_per_period) ** (-horizon / period)
+                    found[2 * at] = until
+                    found[2 * at + 1] = discounted + (until - before) * discount
+        return found
+
+    if fit.model in naive.MODELS or min(horizons) <= 0:
+        found = by_horizon(frequency, age)
+    else:
+        # logarithms, so that the smallest are as right as the largest
+        offset = min(fit.parameters["alpha"], fit.parameters.get("beta", math.inf))
+        logs = along_time(
+            lambda x, age: np.log(np.maximum(by_horizon(x, age), 1e-300)),
+            grid(frequency, age),
+            offset,
+        )
+        found = np.exp(logs)
+    return list(zip(found[::2], found[1::2], strict=True))
 
 
 def draw_purchases(

@@ -37,7 +37,7 @@ from models.value import gamma_gamma, transactions
 from models.value.purchase_log import PurchaseLog, cut, purchase_log
 from models.value.scoring import score_customers
 from models.value.sufficient_statistics import distinct_pairs
-from models.value.tables import HISTORY, customer_value
+from models.value.tables import customer_value
 from orchestration.defs.models import customer_value as step
 from orchestration.defs.models.customer_value import MOST_BACKTESTED_CUSTOMERS, SEED
 from orchestration.lib.company import Company
@@ -109,12 +109,10 @@ def purchases(n: int) -> PurchaseLog:
 
 
 def pipeline_input(n: int) -> tuple[Any, ...]:
-    """Make what SQL hands over: distinct histories, spend per customer, the log to test on."""
+    """Make what SQL hands over: histories and spend per customer, the log to test on."""
     log = purchases(n)
     known = cut(log, DAYS - 1, 365)
-    columns = (known.frequency, known.recency, known.age, known.recent)
-    counted = pd.DataFrame(dict(zip(HISTORY, columns, strict=True)))
-    histories = counted.groupby(HISTORY, as_index=False).size()
+    histories = (known.frequency, known.recency, known.age, known.recent)
     until = int(np.searchsorted(log.customer, MOST_BACKTESTED_CUSTOMERS))
     drawn = PurchaseLog(log.customer[:until], log.day[:until], log.spend[:until])
     renewals = pd.DataFrame(
@@ -124,8 +122,7 @@ def pipeline_input(n: int) -> tuple[Any, ...]:
         ]
     )
     return (
-        histories.rename(columns={"size": "count_customers"}),
-        known.frequency,
+        [column.astype(np.int64) for column in histories],
         known.mean_spend,
         drawn,
         renewals,

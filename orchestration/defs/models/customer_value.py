@@ -27,29 +27,17 @@ TABLES = (
 
 def customer_value(con: duckdb.DuckDBPyConnection, company: Company) -> Statistics:
     """Forecasts of purchases and contracts by the model that won the backtest, and the backtest."""
+    import numpy as np
+
     from models.value import tables
     from models.value.purchase_log import purchase_log
 
     # As in dbt's profile; writing half a million rows of forecasts in order took twice as long.
     con.execute("set preserve_insertion_order = false")
-    histories = con.execute(
-        """
-        select
-            count_repeat_purchases,
-            recency_days,
-            age_days,
-            count_repeat_purchases_365d,
-            count(*) as count_customers
-        from intermediate.int_value__purchase_summaries
-        group by all
-        order by all
-        """
-    ).df()
-    # One-time buyers' spend counts only where nobody came back, but is not worth a second query.
-    # Sorted by value, as sums of doubles depend on the order, and numbers sort faster than keys.
-    spend = con.execute(
-        "select count_repeat_purchases, mean_spend "
-        "from intermediate.int_value__purchase_summaries order by all"
+    # Distinct histories are counted and spend is sorted in `models`: numbers sort faster there.
+    customers = con.execute(
+        f"select {', '.join(tables.HISTORY)}, mean_spend "
+        "from intermediate.int_value__purchase_summaries"
     ).fetchnumpy()
     # Keys are hashes, so that the first customers are drawn at random.
     log = con.execute(
@@ -88,9 +76,8 @@ def customer_value(con: duckdb.DuckDBPyConnection, company: Company) -> Statisti
         "select as_of_date - date '1970-01-01' from settings.company"
     ).fetchall()
     value = tables.customer_value(
-        histories,
-        spend["count_repeat_purchases"],
-        spend["mean_spend"],
+        [np.asarray(customers[name]) for name in tables.HISTORY],
+        customers["mean_spend"],
         purchase_log(log["customer"], log["day"], log["spend"]),
         renewals,
         as_of=as_of,

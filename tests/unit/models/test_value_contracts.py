@@ -12,7 +12,7 @@ from models.value import contracts
 from models.value.contracts import Renewals, Retention
 from models.value.purchase_log import purchase_log
 from models.value.status import Status
-from models.value.tables import HISTORY, contract_models, customer_value
+from models.value.tables import contract_models, customer_value
 from tests.unit.models.value_model_data import Array
 
 # Per cent of customers surviving year 0 to 12 (Fader & Hardie 2007, table 1).
@@ -172,10 +172,8 @@ def test_champion_of_a_plan_makes_its_forecasts() -> None:
     renewals = pd.concat([decided, running], ignore_index=True).assign(
         plan_key="box", plan_name="Box", cohort_year=2026, period_days=30, days_to_renewal=5
     )
-    none = {name: [0] for name in HISTORY} | {"age_days": [10], "count_customers": [1]}
     value = customer_value(
-        pd.DataFrame(none),
-        [0.0],
+        [np.array([days]) for days in (0, 0, 10, 0)],
         [5.0],
         purchase_log([0], [710], [5.0]),
         renewals,

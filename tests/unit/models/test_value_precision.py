@@ -7,10 +7,11 @@ import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 
-from models.value import transactions
+from models.value import pareto_nbd, transactions
 from models.value.fitting import Fit
 from models.value.quadrature import beta_nodes, half_line_nodes, wide_beta_nodes
 from models.value.status import Status
+from models.value.sufficient_statistics import collapse
 
 BETA_GEOMETRIC = [
     (0.2426, 4.4135, 0.7929, 2.4258),
@@ -182,3 +183,47 @@ def test_half_line_rule_gives_gamma_function() -> None:
     for shape in (0.7, 1.0, 3.0):
         integral = np.exp(log_weights + (shape - 1) * np.log(nodes) - nodes).sum()
         assert integral == pytest.approx(float(mpmath.gamma(shape)), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters"),
+    [
+        *(("mbg_nbd", parameters) for parameters in BETA_GEOMETRIC),
+        *(("pareto_nbd", parameters) for parameters in PARETO),
+    ],
+)
+def test_many_ages_are_interpolated_to_the_digits_of_one(
+    model: str, parameters: tuple[float, ...]
+) -> None:
+    """Of five thousand days a hundred are computed; of single ones every one."""
+    fit = fit_of(model, parameters)
+    days = np.arange(5000.0)
+    ahead = ([90.0, 1096.0], 0.008, 30.4375)
+    for x in (0.0, 3.0, 50.0):
+        many = transactions.purchases_by_horizon_if_alive(fit, np.full(5000, x), days, *ahead)
+        some = [0, 1, 7, 100, 2711, 4998, 4999]
+        few = transactions.purchases_by_horizon_if_alive(fit, np.full(7, x), days[some], *ahead)
+        np.testing.assert_allclose(np.array(many)[:, :, some], np.array(few), rtol=1e-10)
+
+
+@pytest.mark.parametrize("parameters", PARETO)
+def test_likelihood_over_many_days_is_that_of_single_ones(parameters: tuple[float, ...]) -> None:
+    fitted = np.array(parameters)
+    x, day = np.repeat([0.0, 1.0, 20.0], 4000), np.tile(np.arange(4000.0), 3)
+    t = np.where(x > 0, np.floor(day / 2), 0.0)
+    some = slice(None, None, 611)
+    many = pareto_nbd.probability_alive(fit_of("pareto_nbd", parameters), x, t, day)
+    few = pareto_nbd.probability_alive(
+        fit_of("pareto_nbd", parameters), x[some], t[some], day[some]
+    )
+    np.testing.assert_allclose(many[some], few, atol=1e-10)
+    whole = pareto_nbd.log_likelihood("pareto_nbd", collapse(x, t, day), fitted)
+    parts = [
+        pareto_nbd.log_likelihood(
+            "pareto_nbd", collapse(*(c[at::240] for c in (x, t, day))), fitted
+        )
+        for at in range(240)
+    ]
+    for number in range(3):
+        total = np.sum([np.asarray(part[number]) for part in parts], axis=0)
+        np.testing.assert_allclose(whole[number], total, rtol=1e-8, atol=1e-8)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from models.value import gamma_gamma, transactions
 from models.value.scoring import CustomerScores, score_customers
+from models.value.sufficient_statistics import distinct_rows
 from tests.unit.models.value_model_data import FREQUENT, TRUTH, Array, MadeUp, simulate
 
 Summary = tuple[Array, Array, Array, Array]
@@ -138,3 +140,16 @@ def test_value_is_the_sum_of_its_definition(made_up: Callable[[int, int], MadeUp
 def test_longer_horizon_is_worth_more(made_up: Callable[[int, int], MadeUp]) -> None:
     scores = score(made_up(300, 27), lifetime_days=3 * 365.0)
     assert (scores.predicted_value_lifetime > scores.predicted_value_365d).all()
+
+
+def test_distinct_rows_are_counted_and_sorted() -> None:
+    generator = np.random.default_rng(4)
+    columns = [generator.integers(0, most, 5000) for most in (3, 900, 1, 20)]
+    found, counts = distinct_rows(columns)
+    expected = pd.DataFrame(dict(enumerate(columns))).value_counts().sort_index()
+    assert list(zip(*(column.tolist() for column in found), strict=True)) == expected.index.tolist()
+    assert counts.tolist() == expected.tolist()
+    empty, none = distinct_rows([np.zeros(0, dtype=np.int64)] * 2)
+    assert len(empty) == 2 and len(none) == 0
+    with pytest.raises(OverflowError, match="dates far out of range"):
+        distinct_rows([np.array([1 << 40]), np.array([1 << 30])])
