@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -48,6 +49,13 @@ def published(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         str(home / "published/current/customer_marts.duckdb"), read_only=True
     ) as connection:
         yield connection
+
+
+def rows(
+    connection: duckdb.DuckDBPyConnection, query: str, *parameters: Any
+) -> list[tuple[Any, ...]]:
+    """Return all rows of a query."""
+    return connection.execute(query, parameters).fetchall()
 
 
 @contextmanager

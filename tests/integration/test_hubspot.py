@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
-from tests.running import TEST_DATA, published
+from tests.running import TEST_DATA, published, rows
 from tests.staging_layer import stage
 
 HUBSPOT = TEST_DATA / "hubspot"
@@ -25,10 +24,6 @@ Row = dict[str, str]
 def exported(path: Path) -> list[Row]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         return list(csv.DictReader(file))
-
-
-def rows(con: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    return con.execute(query, parameters).fetchall()
 
 
 @pytest.fixture(scope="module")

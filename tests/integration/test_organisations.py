@@ -5,13 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
 from models.identity.names import latin
-from tests.running import TEST_DATA, published
+from tests.running import TEST_DATA, published, rows
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -26,10 +25,6 @@ def crm(crm_home: Path) -> Iterator[Connection]:
 def sample(published_home: Path) -> Iterator[Connection]:
     with published(published_home) as connection:
         yield connection
-
-
-def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
-    return connection.execute(query).fetchall()
 
 
 def test_accounts_and_companies_stand_in_their_hierarchy(crm: Connection) -> None:

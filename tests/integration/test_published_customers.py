@@ -2,19 +2,9 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import pytest
-
-from tests.running import published
-
-
-@pytest.fixture(scope="module")
-def marts(published_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    with published(published_home) as connection:
-        yield connection
 
 
 def exported(exports: Path, name: str) -> list[dict[str, str]]:

@@ -26,16 +26,12 @@ import pytest
 from models.value import transactions
 from models.value.scoring import score_customers
 from orchestration.defs.models.customer_value import SEED
-from tests.running import PROJECT_ROOT, crm_warehouse, published
+from tests.running import PROJECT_ROOT, crm_warehouse, published, rows
 
 pytestmark = pytest.mark.shared_data
 
 EXAMPLES = PROJECT_ROOT / "docs/examples"
 Marts = duckdb.DuckDBPyConnection
-
-
-def rows(con: Marts, query: str) -> list[tuple[Any, ...]]:
-    return con.execute(query).fetchall()
 
 
 def scalar(con: Marts, query: str) -> Any:

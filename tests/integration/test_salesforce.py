@@ -11,12 +11,11 @@ import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
-from tests.running import TEST_DATA, published
+from tests.running import TEST_DATA, published, rows
 from tests.staging_layer import stage
 
 NEWEST = TEST_DATA / "salesforce/2026-11-01"
@@ -31,10 +30,6 @@ def exported(path: Path, encoding: str = "utf-8-sig") -> list[Row]:
 
 def by_name(rows: list[Row], column: str = "Name") -> dict[str, Row]:
     return {row[column]: row for row in rows}
-
-
-def rows(con: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    return con.execute(query, parameters).fetchall()
 
 
 @pytest.fixture(scope="module")

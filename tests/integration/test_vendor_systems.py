@@ -20,7 +20,7 @@ import duckdb
 import pytest
 
 from orchestration.lib.dbt_project import read_manifest, run_dbt
-from tests.running import PROJECT_ROOT, crm_warehouse, published
+from tests.running import PROJECT_ROOT, crm_warehouse, published, rows
 
 DATA = PROJECT_ROOT / "tests/data"
 SYSTEMS = ["delighted", "loyalty", "marketing", "qualtrics", "shopify", "zendesk"]
@@ -49,10 +49,6 @@ def marts(home: Path) -> Iterator[Connection]:
 def warehouse(home: Path) -> Iterator[Connection]:
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         yield connection
-
-
-def rows(connection: Connection, query: str) -> list[tuple[Any, ...]]:
-    return connection.execute(query).fetchall()
 
 
 def read_csv(name: str, delimiter: str = ",") -> list[Row]:
