@@ -175,7 +175,7 @@ def same(published_value: Any, computed: Any) -> bool:
 def assert_rows(
     marts: duckdb.DuckDBPyConnection, query: str, expected: Mapping[Any, Row], keys: int = 1
 ) -> None:
-    """Hold a query against expected rows: the same keys, and every value that is expected."""
+    """Hold a query against expected rows: the same keys, the same columns, the same values."""
     found = marts.execute(query)
     names = [column[0] for column in found.description or ()]
     actual = {}
@@ -184,6 +184,8 @@ def assert_rows(
         assert key not in actual, f"two rows of {key}"
         actual[key] = dict(zip(names, values, strict=True))
     assert actual.keys() == expected.keys()
+    for key, row in expected.items():
+        assert row.keys() == set(names[keys:]), (key, row.keys() ^ set(names[keys:]))
     wrong = [
         f"{key} {name}: published {actual[key][name]!r}, computed {value!r}"
         for key, row in expected.items()
@@ -240,6 +242,12 @@ def case_row(case: Case, cases: Iterable[Case], contacts: list[Row], customer: s
         if response
         else "running",
         "resolution_outcome": "running",
+        **dict.fromkeys(
+            f"{time}_{clock}_minutes"
+            for time in ("resolution", "waiting")
+            for clock in ("calendar", "business")
+        ),
+        "is_promise_kept": None,
         "is_first_contact_resolved": None,
         "count_next_responses": len(case.waits),
         "next_response_calendar_minutes": middle(minutes(a, b) for a, b in case.waits if b),
@@ -325,7 +333,8 @@ def test_changes_of_the_clock_and_holidays_are_counted_as_planted(
     assert normal.first_response is not None and normal.resolution is not None
     assert_rows(
         marts,
-        "select case_id, * exclude (case_id) from marts.fct_cases "
+        "select case_id, first_response_business_minutes, resolution_business_minutes, "
+        "first_response_outcome, resolution_outcome from marts.fct_cases "
         f"where case_id in ({', '.join(repr(case) for case in truth['case_id'])})",
         {
             row["case_id"]: {
@@ -393,10 +402,15 @@ def p90(values: list[float]) -> float | None:
 
 
 def rate(hits: int, misses: int) -> Row:
+    found: Row = {"count_met": hits, "count_not_met": misses, "is_small_sample": hits + misses < 30}
     if hits + misses == 0:
-        return {"rate": None, "ci_low": None, "ci_high": None}
+        return found | {"rate": None, "ci_low": None, "ci_high": None}
     interval = binomtest(hits, hits + misses).proportion_ci(method="wilson")
-    return {"rate": hits / (hits + misses), "ci_low": interval.low, "ci_high": interval.high}
+    return found | {
+        "rate": hits / (hits + misses),
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+    }
 
 
 def clock_times(calendar: list[float], business: list[float]) -> Row:
@@ -452,9 +466,8 @@ def test_service_levels_are_those_of_their_cases(
         for clock in ("first_response", "resolution"):
             outcomes = Counter(row[f"{clock}_outcome"] for row in rows)
             expected[clock, *key] = {
+                "period_type": "all_time" if key[0] is None else "month",
                 "count_events": len(rows),
-                "count_met": outcomes["met"],
-                "count_not_met": outcomes["breached"],
                 "count_running": outcomes["running"],
                 "count_overdue": sum(row[f"{clock}_overdue"] for row in rows),
                 **clock_times(
@@ -463,7 +476,6 @@ def test_service_levels_are_those_of_their_cases(
                 ),
                 "count_not_judged": len(rows) - sum(outcomes.values())
                 + sum(outcomes[name] for name in ("unknown", "no_target")),
-                "is_small_sample": outcomes["met"] + outcomes["breached"] < 30,
                 **rate(outcomes["met"], outcomes["breached"]),
             }  # fmt: skip
         waits = [(row["priority"], *wait) for row in rows for wait in row["waits"]]
@@ -472,9 +484,8 @@ def test_service_levels_are_those_of_their_cases(
             outcomes = Counter(judged(p, "next_response", *taken) for p, *taken in over)
             running = [(p, minutes(a, END), open_minutes(a, END)) for p, a, b in waits if not b]
             expected["next_response", *key] = {
+                "period_type": "all_time" if key[0] is None else "month",
                 "count_events": len(waits),
-                "count_met": outcomes["met"],
-                "count_not_met": outcomes["breached"],
                 "count_running": len(running),
                 "count_overdue": sum(
                     judged(p, "next_response", *taken) == "breached" for p, *taken in running
@@ -483,24 +494,23 @@ def test_service_levels_are_those_of_their_cases(
                 "count_not_judged": 0,
                 **rate(outcomes["met"], outcomes["breached"]),
             }
-        reopened = sum(row["count_reopened"] > 0 for row in rows)
-        solid = sum(row["is_resolved"] and not row["count_reopened"] for row in rows)
-        if reopened + solid:
-            expected["reopened", *key] = {
-                "period_type": "all_time" if key[0] is None else "month",
-                "count_met": reopened,
-                "count_stopped": 0,
-                "count_not_judged": 0,
-                "median_calendar_minutes": None,
-                **rate(reopened, solid),
-            }
         solved = [row["is_first_contact_resolved"] for row in rows]
-        if any(value is not None for value in solved):
-            hits, misses = solved.count(True), solved.count(False)
-            expected["first_contact_resolution", *key] = {
-                "count_events": hits + misses,
-                **rate(hits, misses),
-            }
+        for metric, hits, misses in (
+            (
+                "reopened",
+                sum(row["count_reopened"] > 0 for row in rows),
+                sum(row["is_resolved"] and not row["count_reopened"] for row in rows),
+            ),
+            ("first_contact_resolution", solved.count(True), solved.count(False)),
+        ):
+            if hits + misses:
+                expected[metric, *key] = {
+                    "period_type": "all_time" if key[0] is None else "month",
+                    "count_events": hits + misses,
+                    **dict.fromkeys(("count_running", "count_overdue", "count_not_judged"), 0),
+                    **clock_times([], []),
+                    **rate(hits, misses),
+                }
     assert_rows(
         marts,
         "select metric, period_month, priority, dimension_name, dimension_value, * "
@@ -561,6 +571,7 @@ def test_every_contact_and_the_channels_of_every_customer(
     marts: duckdb.DuckDBPyConnection, contacts: list[Row], key_of: Mapping[str, str]
 ) -> None:
     answered = answers_to(contacts, key_of)
+    in_time = timedelta(days=COMPANY.service.answer_days)
     assert_rows(
         marts,
         "select interaction_id, * exclude (interaction_id) from marts.fct_interactions",
@@ -568,7 +579,11 @@ def test_every_contact_and_the_channels_of_every_customer(
             contact["interaction_id"]: {
                 "customer_key": key_of.get(contact["customer_id"]),
                 "channel": contact["channel"],
-                "answered_at": answered.get(contact["interaction_id"]),
+                "answered_at": answer,
+                "response_minutes": minutes(contact["occurred_at"], answer) if answer else None,
+                "is_answered": bool(answer)
+                if answer or (is_question and contact["occurred_at"] + in_time <= END)
+                else None,
                 "interaction_key": surrogate("canonical", contact["interaction_id"]),
                 "source_system": "canonical",
                 "source_channel": contact["channel"],
@@ -589,6 +604,8 @@ def test_every_contact_and_the_channels_of_every_customer(
                 and float(contact["duration_seconds"]),
             }
             for contact in contacts
+            for answer in [answered.get(contact["interaction_id"])]
+            for is_question in [contact["interaction_id"] in answered]
         },
     )
     assert sum(value is not None for value in answered.values()) > 50
@@ -634,10 +651,11 @@ def test_every_contact_and_the_channels_of_every_customer(
                 "is_preferred": name == most(recent, channels),
                 "has_shifted": most(recent, channels) != most(before, channels) if both else None,
             }
+    # The three left out are in the next test.
     assert_rows(
         marts,
-        "select customer_key, channel, * exclude (customer_key, channel) "
-        "from marts.mart_channel_mix",
+        "select customer_key, channel, * exclude (customer_key, channel, count_inbound, "
+        "count_answered, median_response_minutes) from marts.mart_channel_mix",
         expected,
         keys=2,
     )
@@ -808,7 +826,7 @@ def test_feedback_is_answered_or_on_the_list(
     )  # fmt: skip
     assert_rows(
         marts,
-        "select feedback_key, * exclude (feedback_key) from marts.mart_unanswered_feedback",
+        "select feedback_key as key, * exclude (response_id) from marts.mart_unanswered_feedback",
         {row["feedback_key"]: row | {"urgency_rank": n} for n, row in enumerate(order, start=1)},
     )
     assert {key for key, row in calling.items() if row["answered"] is None} == {
