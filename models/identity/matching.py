@@ -40,10 +40,11 @@ from models.identity.comparisons import (
 from models.identity.patterns import (
     NO_PATTERNS,
     compare_pairs,
-    drop_hopeless_pairs,
-    frequency_columns,
+    count_patterns,
+    level_of,
     patterns_to_keep,
-    write_frequencies,
+    write_likely_vectors,
+    write_training_vectors,
 )
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ if TYPE_CHECKING:
 RULES_RECALL = 0.7
 SAMPLE_RECORDS = 500  # of random pairs for u: 125,000, in which one in fifty thousand shows
 TRAINING_PAIRS = 100_000  # per training; more moves m in the third digit
+TRAINING_CROWD = 600  # records of a group that are looked at: 180,000 pairs
 LEAST_TRAINING_PAIRS = 50  # fewer train noise
 PRIOR_PAIRS = 20.0  # matches that the expected m counts for, beside those that training found
 LEAST_FILLED = 0.02  # share of records that must state an attribute for it to be compared
 SMALLEST_BUDGET = 50_000  # pairs that every reason to compare may make, however few the records
 LARGEST_FIRM = 0.01  # share of the mailboxes; a domain of more is a mail provider
-UNSEEN = 1e-9  # u before sampling; what no random pair shows keeps it
 DIGITS = 6
 LEAST_PROBABILITY = 0.01  # pairs below it count for nothing when the prior is corrected
 # Bits from which names alone will do, where nothing else can be held against them: of such pairs 88
@@ -69,6 +70,9 @@ RARE_NAMES = 3.0
 VERY_RARE_NAMES = 6.0
 PRIOR_ITERATIONS = 20  # later ones move it by less than a thousandth of a bit
 
+
+# What a pair is looked at for, a bit each: to be judged, to show what random pairs show; trainings.
+CANDIDATE, RANDOM = 1, 2
 
 Floats = npt.NDArray[np.float64]
 
@@ -159,6 +163,10 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pa.Tab
             names as (
                 select given_name, family_name from stated
             ),
+            nameless as materialized (
+                select record_number, email_name
+                from stated where given_name is null and family_name is null
+            ),
             -- Guests leave a mailbox and no name: ruth.lee is Ruth Lee where both are known names.
             named as (
                 select stated.* replace (
@@ -174,19 +182,22 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pa.Tab
                         select record_number,
                                regexp_replace(rtrim(email_name, '0123456789'), '[._-]', ' ')
                                    as mailbox
-                        from stated where given_name is null and family_name is null
+                        from nameless
                     )
                     where regexp_full_match(mailbox, '[a-z]+ [a-z]+')
                       and split_part(mailbox, ' ', 1) in (select given_name from names)
                       and split_part(mailbox, ' ', 2) in (select family_name from names)
                 ) as mailboxes using (record_number)
+            ),
+            -- A join of numbers: a window would carry all columns along.
+            born_alike as (
+                select hash(given_name, family_name, birth_date) as born, count(*) as count_alike
+                from named group by born
             )
-            select *,
-                   count(*) over (
-                       partition by given_name, family_name, birth_date
-                   ) as count_born_alike,
-                   regexp_replace(email_name, '[^0-9]', '', 'g') as mailbox_digits,
-                   contains(regexp_replace(email_name, '[^a-z]', '', 'g'), family_name)
+            select named.*,
+                   count_alike as count_born_alike,
+                   regexp_replace(email_name, '[^0-9]+', '', 'g') as mailbox_digits,
+                   contains(regexp_replace(email_name, '[^a-z]+', '', 'g'), family_name)
                        as is_mailbox_name,
                    case when email_domain in (
                        select email_domain from stated
@@ -194,6 +205,7 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pa.Tab
                        having count(*) <= {LARGEST_FIRM} * (select count(email_domain) from stated)
                    ) then email_domain end as work_domain
             from named
+            inner join born_alike on hash(given_name, family_name, birth_date) = born
             """
         )
         count = _scalar(con, "select count(*) from records")
@@ -208,12 +220,12 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pa.Tab
         if len(attributes) < grain.least_attributes:
             return no_matches("too_few_attributes")
         _find_pairs(con, grain, max(SMALLEST_BUDGET, int(options.pairs_per_record * count)))
-        if _scalar(con, "select count(*) from pairs") == 0:
+        if _scalar(con, "select count(*) from found") == 0:
             return no_matches("nothing_to_compare")
-        parameters, prior = _train(con, grain, attributes, filled, options.seed, count)
+        lessons = _draw_lessons(con, grain, attributes, filled, options.seed)
         compare_pairs(con, attributes, kept)
-        write_frequencies(con, attributes)
-        drop_hopeless_pairs(con, attributes, parameters, prior, LEAST_PROBABILITY)
+        parameters, prior = _train(con, grain, attributes, filled, lessons, count)
+        write_likely_vectors(con, attributes, parameters, prior, LEAST_PROBABILITY, CANDIDATE)
         pairs = _score(con, grain, attributes, parameters, prior, options.review_threshold)
         table = _as_table(grain, attributes, parameters)
         return Matches(pairs, table, {grain.name: "trained"}, patterns_to_keep(con))
@@ -267,27 +279,28 @@ def _levels_that_occur(attribute: Attribute, filled: frozenset[str]) -> tuple[Le
 
 
 def _find_pairs(con: duckdb.DuckDBPyConnection, grain: Grain, budget: int) -> None:
-    """Write the pairs worth comparing to the table `pairs`.
+    """Write the pairs worth comparing to the table `found`: join_key_l, join_key_r, uses.
 
     Two records are compared when they agree in one of the grain's reasons. A reason is used up to
     the largest group with which it stays within `budget` pairs: a family name that thousands share
     says nothing, and comparing them all would take days. That is what blocking can reach.
     """
-    con.execute("create table found (join_key_l integer, join_key_r integer)")
+    con.execute("create table found (join_key_l integer, join_key_r integer, uses integer)")
     for reason in grain.reasons.values():
         con.execute(
             "create or replace temp table reasons as "
+            "select record_number, cluster, hash(reason) as reason from ("
             "select record_number::integer as record_number, cluster::integer as cluster, "
-            f"hash({reason}) as reason from records where ({reason}) is not null"
+            f"{reason} as reason from records) where reason is not null"
         )
         con.execute(
             "create or replace temp table reason_sizes as select reason, count(*) as size "
             "from reasons group by reason having count(*) > 1 and min(cluster) != max(cluster)"
         )
         con.execute(
-            """
+            f"""
             insert into found
-            select one.record_number, other.record_number
+            select one.record_number, other.record_number, {CANDIDATE}
             from reason_sizes
             inner join reasons as one using (reason)
             inner join reasons as other using (reason)
@@ -303,9 +316,77 @@ def _find_pairs(con: duckdb.DuckDBPyConnection, grain: Grain, budget: int) -> No
             """,
             [budget],
         )
-    con.execute("create table pairs as select distinct join_key_l, join_key_r from found")
-    for table in ("found", "reasons", "reason_sizes"):
+    for table in ("reasons", "reason_sizes"):
         con.execute(f"drop table {table}")
+
+
+def _draw_lessons(
+    con: duckdb.DuckDBPyConnection,
+    grain: Grain,
+    attributes: Sequence[Attribute],
+    filled: frozenset[str],
+    seed: int,
+) -> dict[tuple[str, ...], int]:
+    """Add to `found` the pairs that teach the model; return the use of those of each training.
+
+    Those that agree in the columns of a training, drawn as whole groups by lot until they are
+    enough, and pairs of records drawn at random.
+    """
+    con.execute(
+        f"""
+        create table sampled as select record_number::integer as record_number from records
+        order by hash(record_number, {seed}), record_number limit {SAMPLE_RECORDS}
+        """
+    )
+    con.execute(
+        f"insert into found select one.record_number, other.record_number, {RANDOM} from sampled "
+        "as one inner join sampled as other on one.record_number < other.record_number"
+    )
+    lessons: dict[tuple[str, ...], int] = {}
+    for columns in grain.training:
+        # Attributes made of the columns themselves always agree here and teach nothing.
+        if not filled.issuperset(columns) or not any(
+            set(columns).isdisjoint(attribute.needs) for attribute in attributes
+        ):
+            continue
+        group = ", ".join(columns)
+        con.execute(
+            f"""
+            create or replace table drawn as
+            select {group}
+            from (
+                select *, sum(pairs) over (order by hash({group}, {seed}), {group}) as so_far
+                from (
+                    select {group}, count(*) * (count(*) - 1) // 2 as pairs
+                    from records
+                    where {" is not null and ".join(columns)} is not null
+                    group by {group}
+                    having count(*) > 1
+                )
+            )
+            where so_far - pairs < {TRAINING_PAIRS}
+            """
+        )
+        con.execute(
+            f"""
+            create or replace table lesson as
+            select record_number::integer as record_number, {group}
+            from records inner join drawn using ({group})
+            -- The last group may be a crowd.
+            qualify row_number() over (
+                partition by {group} order by hash(record_number, {seed}), record_number
+            ) <= {TRAINING_CROWD}
+            """
+        )
+        use = RANDOM << (len(lessons) + 1)
+        (added,) = con.execute(
+            f"insert into found select one.record_number, other.record_number, {use} "
+            f"from lesson as one inner join lesson as other using ({group}) "
+            "where one.record_number < other.record_number"
+        ).fetchone() or (0,)
+        if added >= LEAST_TRAINING_PAIRS:
+            lessons[columns] = use
+    return lessons
 
 
 def _train(
@@ -313,105 +394,97 @@ def _train(
     grain: Grain,
     attributes: Sequence[Attribute],
     filled: frozenset[str],
-    seed: int,
+    lessons: Mapping[tuple[str, ...], int],
     count: int,
 ) -> tuple[_Parameters, float]:
-    """Learn m and u from the records; return them with the chance that two records match."""
-    expected: _Parameters = {
-        (attribute.name, level.name): (level.expected, UNSEEN)
-        for attribute in attributes
-        for level in attribute.levels
-    }
-    # Sums over rows in the order of one thread: the same digits in every run.
-    con.execute("set threads = 1")
-    rules = [rule for rule in grain.tight if filled.issuperset(rule)]
-    prior = _prior(con, rules, count)
-    con.execute(
-        "create table sampled as select * from records "
-        f"order by hash(record_number, {seed}), record_number limit {SAMPLE_RECORDS}"
-    )
-    sampler = _linker(con, "sampled", attributes, expected, prior)
-    sampler.training.estimate_u_using_random_sampling(
-        max_pairs=SAMPLE_RECORDS**2, min_count_per_level=None, num_chunks=1
-    )
+    """Learn m and u from the pairs; return them with the chance that two records match."""
+    prior = _prior(con, [rule for rule in grain.tight if filled.issuperset(rule)], count)
     sampled = min(count, SAMPLE_RECORDS)
     random_pairs = sampled * (sampled - 1) / 2
-    observed = _observed(sampler)
+    observed = _level_shares(attributes, count_patterns(con, RANDOM))
     known = {
         (attribute.name, level.name): level.bits
         for attribute in attributes
         for level in attribute.levels
         if level.bits is not None
     }
+    expected = {
+        (attribute.name, level.name): level.expected
+        for attribute in attributes
+        for level in attribute.levels
+    }
     start = _without_matches(expected, observed, prior, random_pairs, known)
-    counts = {key: PRIOR_PAIRS * m for key, (m, _) in expected.items()}
-    for columns in grain.training:
-        if filled.issuperset(columns):
-            found = _trained_on(con, columns, attributes, start, prior, seed)
-            for key, pairs in found.items():
-                counts[key] += pairs
+    counts = {key: PRIOR_PAIRS * m for key, m in expected.items()}
+    # Sums over rows in the order of one thread: the same digits in every run.
+    con.execute("set threads = 1")
+    linker = _linker(con, attributes, start, prior)
+    for columns, use in lessons.items():
+        for key, matches in _trained_on(con, linker, attributes, columns, use).items():
+            counts[key] += matches
     con.execute("reset threads")
     totals: dict[str, float] = defaultdict(float)
-    for (attribute, _), pairs in counts.items():
-        totals[attribute] += pairs
-    learnt = {key: (pairs / totals[key[0]], UNSEEN) for key, pairs in counts.items()}
+    for (attribute, _), matches in counts.items():
+        totals[attribute] += matches
+    learnt = {key: matches / totals[key[0]] for key, matches in counts.items()}
     return _without_matches(learnt, observed, prior, random_pairs, known), prior
+
+
+def _level_shares(
+    attributes: Sequence[Attribute], patterns: Mapping[int, int]
+) -> dict[tuple[str, str], float]:
+    """Return how many of the pairs that state an attribute show each of its levels."""
+    shares = {}
+    for position, attribute in enumerate(attributes):
+        counts = [0] * (len(attribute.levels) + 1)
+        for pattern, pairs in patterns.items():
+            counts[level_of(pattern, position)] += pairs
+        stated = max(sum(counts[1:]), 1)
+        for level, pairs in zip(attribute.levels, counts[1:], strict=True):
+            shares[(attribute.name, level.name)] = pairs / stated
+    return shares
 
 
 def _trained_on(
     con: duckdb.DuckDBPyConnection,
-    columns: Sequence[str],
+    linker: "Linker",
     attributes: Sequence[Attribute],
-    parameters: _Parameters,
-    prior: float,
-    seed: int,
+    columns: Sequence[str],
+    use: int,
 ) -> dict[tuple[str, str], float]:
     """Return how many matches show every level, among the pairs that agree in the columns.
 
     Expectation maximisation, u fixed. Attributes made of the columns themselves are left out:
     they always agree here. Nothing comes back where there is nothing to learn.
+
+    Splink's training begins with comparing the pairs. Here that has been done already, so it is
+    given what comparing led to.
     """
+    from splink.internals.blocking import BlockingRule
+    from splink.internals.em_training_session import EMTrainingSession
     from splink.internals.exceptions import EMTrainingException
 
-    if not any(set(columns).isdisjoint(attribute.needs) for attribute in attributes):
-        return {}
-    group = ", ".join(columns)
-    # Whole groups, drawn by lot until they hold enough pairs.
-    con.execute(
-        f"""
-        create or replace table drawn as
-        select {group}, pairs
-        from (
-            select *, sum(pairs) over (order by hash({group}, {seed}), {group}) as so_far
-            from (
-                select {group}, count(*) * (count(*) - 1) // 2 as pairs
-                from records
-                where {" is not null and ".join(columns)} is not null
-                group by {group}
-                having count(*) > 1
-            )
-        )
-        where so_far - pairs < {TRAINING_PAIRS}
-        """
+    api, settings = linker._db_api, linker._settings_obj
+    write_training_vectors(con, attributes, use)
+    session = EMTrainingSession(
+        linker,
+        api,
+        BlockingRule(" and ".join(f"l.{column} = r.{column}" for column in columns), "duckdb"),
+        settings.core_model_settings.copy(),
+        settings.training_settings,
+        settings.column_info_settings.unique_id_input_columns,
+        fix_u_probabilities=True,
+        estimate_without_term_frequencies=True,
     )
-    pairs = _scalar(con, "select coalesce(sum(pairs), 0) from drawn")
-    if pairs < LEAST_TRAINING_PAIRS:
-        return {}
-    con.execute(
-        "create or replace table lesson as "
-        f"select records.* from records inner join drawn using ({group})"
-    )
-    linker = _linker(con, "lesson", attributes, parameters, prior)
     try:
-        trained = linker.training.estimate_parameters_using_expectation_maximisation(
-            " and ".join(f"l.{column} = r.{column}" for column in columns),
-            estimate_without_term_frequencies=True,
-            max_pairs=2 * TRAINING_PAIRS,  # the last group may be a crowd
-        ).core_model_settings
+        session._train(
+            api.table_to_splink_dataframe("__splink__df_comparison_vectors", "training_vectors")
+        )
     except (EMTrainingException, ValueError):
         # Every pair lacks the other attributes, or a level that no match shows sank to nothing.
         return {}
-    matches = min(int(pairs), 2 * TRAINING_PAIRS) * trained.probability_two_random_records_match
+    trained = session.core_model_settings
+    pairs = _scalar(con, "select count(*) from training_vectors")
+    matches = pairs * trained.probability_two_random_records_match
     return {
         (comparison.output_column_name, level.label_for_charts): matches * level._m_probability
         for comparison in trained.comparisons
@@ -438,13 +511,13 @@ def _prior(con: duckdb.DuckDBPyConnection, rules: Sequence[Sequence[str]], count
 
 
 def _without_matches(
-    parameters: _Parameters,
+    expected: Mapping[tuple[str, str], float],
     observed: Mapping[tuple[str, str], float],
     prior: float,
     random_pairs: float,
     known: Mapping[tuple[str, str], float],
 ) -> _Parameters:
-    """Return the parameters with u of pairs of two customers; `known` are weights in bits.
+    """Return the expected m with u of pairs of two customers; `known` are weights in bits.
 
     Random pairs hold a share `prior` of matches, which is most of the agreement on a birth date
     in small data: observed = prior * m + (1 - prior) * u. What was never observed counts as half
@@ -452,7 +525,7 @@ def _without_matches(
     """
     least = 0.5 / random_pairs
     corrected = {}
-    for key, (m, _) in parameters.items():
+    for key, m in expected.items():
         u = max((observed[key] - prior * m) / (1 - prior), 0.02 * observed[key], least)
         if key in known:
             u = m / 2 ** known[key]
@@ -465,7 +538,6 @@ def _without_matches(
 
 def _linker(
     con: duckdb.DuckDBPyConnection,
-    table: str,
     attributes: Sequence[Attribute],
     parameters: _Parameters,
     prior: float,
@@ -499,7 +571,9 @@ def _linker(
         retain_intermediate_calculation_columns=True,
         linker_uid="identity",  # the default is a random word, which ends up in names of tables
     )
-    return Linker(DuckDBAPI(con).register(table), settings, log_level=None, validate_settings=False)
+    return Linker(
+        DuckDBAPI(con).register("records"), settings, log_level=None, validate_settings=False
+    )
 
 
 def _splink_level(attribute: Attribute, level: Level, parameters: _Parameters) -> dict[str, Any]:
@@ -518,16 +592,6 @@ def _splink_level(attribute: Attribute, level: Level, parameters: _Parameters) -
     }
 
 
-def _observed(linker: "Linker") -> dict[tuple[str, str], float]:
-    """Return u of every level as the random pairs of a linker show it."""
-    return {
-        (comparison["output_column_name"], level["label_for_charts"]): level["u_probability"]
-        for comparison in linker.misc.save_model_to_json()["comparisons"]
-        for level in comparison["comparison_levels"]
-        if not level.get("is_null_level")
-    }
-
-
 def _score(
     con: duckdb.DuckDBPyConnection,
     grain: Grain,
@@ -537,16 +601,21 @@ def _score(
     threshold: float,
 ) -> pd.DataFrame:
     """Score the pairs with the finished model; keep those from the threshold on."""
-    con.execute(
-        "create table likely as select * from records where record_number in "
-        "(select join_key_l from pairs union select join_key_r from pairs)"
+    from splink.internals.pipeline import CTEPipeline
+    from splink.internals.predict import predict_from_comparison_vectors_sqls_using_settings
+
+    linker = _linker(con, attributes, parameters, prior)
+    api = linker._db_api
+    # What predict() does after it has compared the pairs.
+    pipeline = CTEPipeline(
+        [api.table_to_splink_dataframe("__splink__df_comparison_vectors", "likely_vectors")]
     )
-    linker = _linker(con, "likely", attributes, parameters, prior)
-    for column in frequency_columns(attributes):
-        shares = linker._db_api.register(f"shares_of_{column}")
-        linker.table_management.register_term_frequency_lookup(shares, column)
-    linker.table_management.register_blocked_pairs_for_predict(linker._db_api.register("pairs"))
-    scored = linker.inference.predict(threshold_match_probability=LEAST_PROBABILITY)
+    pipeline.enqueue_list_of_sqls(
+        predict_from_comparison_vectors_sqls_using_settings(
+            linker._settings_obj, threshold_match_probability=LEAST_PROBABILITY
+        )
+    )
+    scored = api.sql_pipeline_to_splink_dataframe(pipeline)
     with_frequency = {
         attribute.name
         for attribute in attributes
@@ -580,8 +649,8 @@ def _score(
             case {guards} end as guard,
             {SAYS_MORE.format("a")} = {SAYS_MORE.format("b")} as is_balanced
         from {scored.physical_name}
-        inner join likely as a on record_number_l = a.record_number
-        inner join likely as b on record_number_r = b.record_number
+        inner join records as a on record_number_l = a.record_number
+        inner join records as b on record_number_r = b.record_number
         order by record_number_a, record_number_b
         """
     ).df()

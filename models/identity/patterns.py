@@ -16,12 +16,11 @@ from math import log2
 import duckdb
 import pyarrow as pa
 
-from models.identity.comparisons import Attribute, Level
+from models.identity.comparisons import Attribute
 
 NO_PATTERNS = pa.table(
     {
-        "content_a": pa.array([], pa.uint64()),
-        "content_b": pa.array([], pa.uint64()),
+        "contents": pa.array([], pa.uint64()),
         "pattern": pa.array([], pa.int32()),
     }
 )
@@ -32,7 +31,7 @@ _SLACK = 0.001  # bits; Splink adds the same weights in another order
 def compare_pairs(
     con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute], kept: pa.Table
 ) -> None:
-    """Turn the table `pairs` into `compared`, which has the pattern of every pair beside it.
+    """Turn the table `found` into `compared`: a row per pair, its uses together, its pattern.
 
     `kept` is what `patterns_to_keep` returned in an earlier build. A pair is found there by a hash
     of what is compared and how, and of all that each record states.
@@ -50,30 +49,32 @@ def compare_pairs(
     con.register("kept_patterns", kept)
     con.execute(
         """
-        create or replace temp table known as
-        select join_key_l, join_key_r, pattern::integer as pattern
-        from pairs
-        inner join contents as a on join_key_l = a.record_number
-        inner join contents as b on join_key_r = b.record_number
-        left join kept_patterns
-            on a.content = kept_patterns.content_a and b.content = kept_patterns.content_b
+        create or replace table compared as
+        select join_key_l, join_key_r, uses, pairs.contents, pattern
+        from (
+            select join_key_l, join_key_r, uses, hash(a.content, b.content) as contents
+            from (
+                select join_key_l, join_key_r, bit_or(uses) as uses
+                from found group by join_key_l, join_key_r
+            )
+            inner join contents as a on join_key_l = a.record_number
+            inner join contents as b on join_key_r = b.record_number
+        ) as pairs
+        left join kept_patterns using (contents)
         """
     )
     con.unregister("kept_patterns")
-    con.execute("drop table pairs")
+    con.execute("drop table found")
+    con.execute("drop table contents")
     # A table of its own: with the filter in the statement below DuckDB joined the other way round
     # and compared twice as long.
-    con.execute(
-        "create or replace temp table new as "
-        "select join_key_l, join_key_r from known where pattern is null"
-    )
+    con.execute("create or replace temp table new as from compared where pattern is null")
+    con.execute("delete from compared where pattern is null")
     sides = ", ".join(f"{side}.{column} as {column}_{side}" for column in needed for side in "lr")
     con.execute(
         f"""
-        create or replace table compared as
-        select join_key_l, join_key_r, pattern from known where pattern is not null
-        union all
-        select join_key_l, join_key_r, ({pattern})::integer
+        insert into compared
+        select join_key_l, join_key_r, uses, contents, ({pattern})::integer
         from (
             select new.*, {sides}
             from new
@@ -82,69 +83,132 @@ def compare_pairs(
         )
         """
     )
-    con.execute("drop table known")
     con.execute("drop table new")
 
 
+def count_patterns(con: duckdb.DuckDBPyConnection, use: int) -> dict[int, int]:
+    """Return how many of the compared pairs of a use show each pattern."""
+    return dict(
+        con.execute(
+            "select pattern, count(*) from compared where uses & ? != 0 group by pattern", [use]
+        ).fetchall()
+    )
+
+
+def level_of(pattern: int, position: int) -> int:
+    """Return the level, from 1, of the attribute at a position; 0 where it is unknown."""
+    return pattern >> 4 * position & _LEVELS - 1
+
+
+def write_training_vectors(
+    con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute], use: int
+) -> None:
+    """Write `training_vectors`, what Splink trains on: a row per pair of a use, sorted."""
+    con.execute(
+        f"""
+        create or replace table training_vectors as
+        select {_vector(attributes)}
+        from (
+            select pattern, unnest(range(count(*)))
+            from compared where uses & {use} != 0
+            group by pattern order by pattern
+        )
+        """
+    )
+
+
 def patterns_to_keep(con: duckdb.DuckDBPyConnection) -> pa.Table:
-    """Return what `compare_pairs` found, for the next build: content_a, content_b, pattern."""
-    return con.execute(
-        """
-        -- Records that state the same have one pattern.
-        select distinct a.content as content_a, b.content as content_b, pattern
-        from compared
-        inner join contents as a on join_key_l = a.record_number
-        inner join contents as b on join_key_r = b.record_number
-        """
-    ).to_arrow_table()
+    """Return what `compare_pairs` found, for the next build: contents (a hash of both), pattern."""
+    # Records that state the same have one pattern.
+    return con.execute("select distinct contents, pattern from compared").to_arrow_table()
 
 
-def drop_hopeless_pairs(
+def write_likely_vectors(
     con: duckdb.DuckDBPyConnection,
     attributes: Sequence[Attribute],
     parameters: Mapping[tuple[str, str], tuple[float, float]],
     prior: float,
     least_probability: float,
+    use: int,
 ) -> None:
-    """Make the table `pairs` of those in `compared` whose patterns weigh enough.
+    """Write `likely_vectors`, what Splink scores: the pairs of a use that have a chance.
 
     The weight is the one that Splink gives, the frequency of the value in which both agree
-    included: what is dropped would have scored below `least_probability`. Expects the tables of
-    `write_frequencies`.
+    included: what is left out would have scored below `least_probability`.
     """
     bound = log2(least_probability / (1 - least_probability)) - log2(prior / (1 - prior)) - _SLACK
-    terms, most = [], []
-    for position, attribute in enumerate(attributes):
-        weights, largest = [], []
-        for number, level in enumerate(attribute.levels, 1):
-            m, u = parameters[(attribute.name, level.name)]
-            weight = limit = str(log2(m / u))
-            if level.frequency_of:
-                weight = f"{log2(m)} - log2(greatest({_share(level)}, {level.least_frequency}))"
-                limit = str(log2(m / level.least_frequency))
-            weights.append(f"when {number} then {weight}")
-            largest.append(f"when {number} then {limit}")
-        digit = f"(pattern // {_LEVELS**position}) % {_LEVELS}"
-        terms.append(f"case {digit} {' '.join(weights)} else 0 end")
-        most.append(f"case {digit} {' '.join(largest)} else 0 end")
-    shares = " ".join(
-        f"left join shares_of_{c} on l.{c} = shares_of_{c}.{c}"
-        for c in frequency_columns(attributes)
-    )
+    rarities = [
+        (position, number, level)
+        for position, attribute in enumerate(attributes)
+        for number, level in enumerate(attribute.levels, 1)
+        if level.frequency_of
+    ]
+    # What a level weighs, without the rarity of the value where that counts.
+    weights = [
+        [0.0]
+        + [
+            log2(m) if level.frequency_of else log2(m / u)
+            for level in attribute.levels
+            for m, u in [parameters[(attribute.name, level.name)]]
+        ]
+        for attribute in attributes
+    ]
     # Most patterns are hopeless whatever the values, and there are few of them.
+    hopeful = []
+    for pattern in count_patterns(con, use):
+        fixed = sum(each[level_of(pattern, at)] for at, each in enumerate(weights))
+        counts = [int(level_of(pattern, at) == number) for at, number, _ in rarities]
+        rarest = (
+            -n * log2(level.least_frequency)
+            for n, (*_, level) in zip(counts, rarities, strict=True)
+        )
+        if fixed + sum(rarest) >= bound:
+            hopeful.append((pattern, fixed, *counts))
+    columns = [level.frequency_of for *_, level in rarities]
+    con.execute(
+        "create or replace table hopeful (pattern integer, fixed double"
+        + "".join(f", counts_{column} tinyint" for column in columns)
+        + ")"
+    )
+    if hopeful:
+        con.executemany(f"insert into hopeful values (?, ?{', ?' * len(columns)})", hopeful)
+    for column in columns:
+        con.execute(
+            f"create or replace table shares_of_{column} as "
+            f"select {column}, count(*) / sum(count(*)) over () as share from records "
+            f"where {column} is not null group by {column}"
+        )
+    # Frequencies weigh where both records state the same value: that of one is that of the other.
+    shares = "".join(
+        f", shares_of_{c}.share as tf_{c}_l, shares_of_{c}.share as tf_{c}_r" for c in columns
+    )
+    joins = " ".join(f"left join shares_of_{c} on l.{c} = shares_of_{c}.{c}" for c in columns)
+    rarity = "".join(
+        f" - counts_{level.frequency_of} * log2(greatest(coalesce("
+        f"shares_of_{level.frequency_of}.share, 1), {level.least_frequency}))"
+        for *_, level in rarities
+    )
     con.execute(
         f"""
-        create or replace table pairs as
-        select join_key_l, join_key_r, '0' as match_key
-        from (
-            select pattern from (select distinct pattern from compared)
-            where {" + ".join(most)} >= {bound}
-        )
-        inner join compared using (pattern)
+        create or replace table likely_vectors as
+        select join_key_l as record_number_l, join_key_r as record_number_r, '0' as match_key,
+               {_vector(attributes)} {shares}
+        from compared
+        inner join hopeful using (pattern)
         inner join records as l on join_key_l = l.record_number
-        {shares}
-        where {" + ".join(terms)} >= {bound}
+        {joins}
+        where uses & {use} != 0 and fixed{rarity} >= {bound}
         """
+    )
+
+
+def _vector(attributes: Sequence[Attribute]) -> str:
+    """Return SQL that spells a pattern as Splink does: the best level has the largest number."""
+    return ", ".join(
+        f"case when {digit} = 0 then -1 else {len(attribute.levels)} - {digit} end "
+        f"as gamma_{attribute.name}"
+        for position, attribute in enumerate(attributes)
+        for digit in [f"(pattern // {_LEVELS**position} % {_LEVELS})"]
     )
 
 
@@ -156,26 +220,6 @@ def _digit(attribute: Attribute) -> str:
         if level.condition != "ELSE"
     )
     return f"case when {attribute.unknown} then 0{whens} else {len(attribute.levels)} end"
-
-
-def write_frequencies(con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute]) -> None:
-    """Write `shares_of_<column>`: how frequent each value is, in the columns Splink asks for."""
-    for column in frequency_columns(attributes):
-        con.execute(
-            f"create or replace table shares_of_{column} as "
-            f"select {column}, count(*) / sum(count(*)) over () as tf_{column} from records "
-            f"where {column} is not null group by {column}"
-        )
-
-
-def frequency_columns(attributes: Sequence[Attribute]) -> list[str]:
-    """Return the columns of which rare values that agree say more than frequent ones."""
-    found = {level.frequency_of for attribute in attributes for level in attribute.levels}
-    return sorted(column for column in found if column)
-
-
-def _share(level: Level) -> str:
-    return f"shares_of_{level.frequency_of}.tf_{level.frequency_of}"
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> set[str]:

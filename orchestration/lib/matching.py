@@ -167,7 +167,7 @@ def _previous_keys(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
     The keys themselves never depend on it: it is there to tell what changed.
     """
     columns = "source_system, source_object, source_record_id, customer_key"
-    if _is_there(con, "marts", "customer_identities"):
+    if _is_there(con, "marts", "customer_identities", "customer_key"):
         return con.execute(f"select {columns} from marts.customer_identities").df()
     import pandas as pd
 
@@ -180,11 +180,7 @@ def _earlier_changes(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
     No file tells it: a key is known to those who read the version that held it.
     """
     columns = "former_key, customer_key, change_kind, count_records, changed_on, current_key"
-    is_there = con.execute(
-        "select count(*) from duckdb_columns() where schema_name = 'audit' "
-        "and table_name = 'identity_changes' and column_name = 'current_key'"
-    ).fetchone() != (0,)
-    if is_there:
+    if _is_there(con, "audit", "identity_changes", "current_key"):
         return con.execute(f"select {columns} from audit.identity_changes").df()
     import pandas as pd
 
@@ -321,11 +317,15 @@ def _kept_patterns(con: duckdb.DuckDBPyConnection) -> "pa.Table":
     """Return what comparing pairs gave in the build that this one is a copy of."""
     from models.identity.patterns import NO_PATTERNS
 
-    is_there = _is_there(con, "matching", "patterns")
+    # Homes of older versions kept them in other columns: they are found again by comparing.
+    is_there = _is_there(con, "matching", "patterns", "contents")
     return con.execute("from matching.patterns").to_arrow_table() if is_there else NO_PATTERNS
 
 
-def _is_there(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    """Tell whether the last build left a table; the first one is a copy of none."""
-    query = "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?"
-    return con.execute(query, [schema, table]).fetchone() != (0,)
+def _is_there(con: duckdb.DuckDBPyConnection, schema: str, table: str, column: str) -> bool:
+    """Tell whether the last build left a table with a column; the first one is a copy of none."""
+    query = (
+        "select count(*) from duckdb_columns() "
+        "where schema_name = ? and table_name = ? and column_name = ?"
+    )
+    return con.execute(query, [schema, table, column]).fetchone() != (0,)

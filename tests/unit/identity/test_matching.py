@@ -13,6 +13,7 @@ import pytest
 from models.identity import matching
 from models.identity.matching import LEAST_PROBABILITY, Matches, Options, match_records
 from models.identity.names import name_forms
+from models.identity.patterns import write_likely_vectors
 
 OPTIONS = Options(review_threshold=0.5, minimum_records=200, pairs_per_record=3.0, seed=1)
 TEXTS = (
@@ -233,7 +234,7 @@ def test_patterns_of_an_earlier_build_are_used_and_change_nothing(
 
     assert not matches.pairs.empty
     nothing_stated = pa.array(np.zeros(len(matches.patterns), np.int32))
-    unlike = matches.patterns.set_column(2, "pattern", nothing_stated)
+    unlike = matches.patterns.set_column(1, "pattern", nothing_stated)
     assert match_records(as_records(register), OPTIONS, unlike).pairs.empty
 
 
@@ -246,17 +247,15 @@ def test_pairs_that_their_patterns_drop_would_not_have_scored(
     score = matching._score
 
     def counting(con: duckdb.DuckDBPyConnection, *arguments: Any) -> pd.DataFrame:
-        counts.append(con.execute("select count(*) from pairs").fetchall()[0][0])
+        counts.append(con.execute("select count(*) from likely_vectors").fetchall()[0][0])
         return score(con, *arguments)
 
     monkeypatch.setattr(matching, "_score", counting)
     pruned = match_records(as_records(register), options)
     monkeypatch.setattr(
         matching,
-        "drop_hopeless_pairs",
-        lambda con, *_: con.execute(
-            "create table pairs as select *, '0' as match_key from compared"
-        ),
+        "write_likely_vectors",
+        lambda *arguments: write_likely_vectors(*arguments[:4], 1e-300, *arguments[5:]),
     )
     whole = match_records(as_records(register), options)
 
