@@ -8,7 +8,6 @@ few hundred customers it is small against the randomness of one customer.
 """
 
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +15,22 @@ import numpy.typing as npt
 from models.value import transactions
 from models.value.fitting import Fit
 from models.value.gamma_gamma import SpendFit
-from models.value.sufficient_statistics import Array
+from models.value.sufficient_statistics import Array, Index
 
 _DRAWS = 4096
 _LEVELS = np.linspace(0.0, 1.0, 201)
-_AGES = 10
-_EXACT_FREQUENCIES = 8
-_FREQUENCY_RATIO = 1.35
+# Against 40 ages, a ratio of 1.1 and 32,768 draws the ends are 1.2 % off (root mean square),
+# most of it noise; ten ages and a ratio of 1.35 came no nearer and took twice as long.
+_AGES = 6
+_EXACT_FREQUENCIES = 4
+_FREQUENCY_RATIO = 1.6
 _ROWS_AT_ONCE = 1 << 16  # all of a million at once took 40 MB more at the peak
 
 
 def spend_interval(
     fit: Fit,
     spend_fit: SpendFit,
-    frequency: Array,
-    age: Array,
+    pairs: tuple[Array, Array, Index],
     probability_of_purchase: Array,
     horizon: float,
     generator: np.random.Generator,
@@ -38,10 +38,12 @@ def spend_interval(
 ) -> tuple[Array, Array]:
     """Give both ends of the central interval, in units of the expected spend per purchase.
 
+    `pairs`: distinct x and T, and the pair of each history (`distinct_pairs`).
     If zero purchases are more likely than the tail, the lower end is 0; if they are more likely
     than 1 - tail, so is the upper one. Undiscounted.
     """
-    if len(frequency) == 0:
+    frequency, age, pair = pairs
+    if len(pair) == 0:
         return np.zeros(0), np.zeros(0)
     # Of a naive forecast r is 0, and who bought nothing has no next purchase to be drawn.
     r = max(fit.parameters["r"], 1e-12)
@@ -60,27 +62,31 @@ def spend_interval(
 
     at_x, share_x = _position(np.log(r + grid_x), np.log(r + frequency))
     at_age, share_age = _position(np.log(grid_age), np.log(alpha + age))
+    corners = [
+        (
+            np.minimum(at_x + i, len(grid_x) - 1) * len(grid_age)
+            + np.minimum(at_age + j, len(grid_age) - 1),
+            along_x * along_age,
+        )
+        for i, along_x in enumerate((1 - share_x, share_x))
+        for j, along_age in enumerate((1 - share_age, share_age))
+    ]
+    logs_by_cell = table.reshape(-1, len(_LEVELS))
 
     def quantile(level: float) -> Array:
         """Read the table at a level of the whole distribution, zero included."""
         above_zero = 1.0 - (1.0 - level) / np.maximum(probability_of_purchase, 1e-12)
         positive = np.flatnonzero(above_zero > 0)
-        ends = np.zeros(len(frequency))
+        ends = np.zeros(len(pair))
         for begin in range(0, len(positive), _ROWS_AT_ONCE):
             rows = positive[begin : begin + _ROWS_AT_ONCE]
-            along = (
-                (at_x[rows], share_x[rows]),
-                (at_age[rows], share_age[rows]),
-                _position(_LEVELS, above_zero[rows]),
-            )
+            of_row = pair[rows]
+            at, share = _position(_LEVELS, above_zero[rows])
             logs = np.zeros(len(rows))
-            for corner in product((0, 1), repeat=3):
-                weight = np.ones(len(rows))
-                where = []
-                for step, (at, share), size in zip(corner, along, table.shape, strict=True):
-                    weight *= share if step else 1 - share
-                    where.append(np.minimum(at + step, size - 1))
-                logs += weight * table[tuple(where)]
+            for cell, weight in corners:
+                of_level = logs_by_cell[cell[of_row], at]
+                next_level = logs_by_cell[cell[of_row], at + 1]
+                logs += weight[of_row] * (of_level + share * (next_level - of_level))
             ends[rows] = np.exp(logs)
         return ends
 

@@ -204,8 +204,7 @@ def score_histories(
         low, high = spend_interval(
             spread.fit,
             spend_fit,
-            spread.frequency,
-            spread.age,
+            (spread.pair_frequency, spread.pair_age, spread.pair),
             outlook.probability_of_purchase(spread, ahead[number]),
             ahead[number],
             generator,

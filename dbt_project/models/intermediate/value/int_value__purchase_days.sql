@@ -15,7 +15,7 @@ orders as (
 contract_payments as (
     select
         subscriptions.order_key,
-        sum(subscriptions.amount) as amount
+        cast(sum(subscriptions.amount) as decimal(18, 4)) as amount
     from {{ ref('int_value__subscription_orders') }} as subscriptions
     inner join {{ ref('int_value__plans') }} as plans on subscriptions.plan_key = plans.plan_key
     group by subscriptions.order_key
