@@ -26,7 +26,7 @@ def along_time(function: Callable[[Array, Array], Array], pairs: Grid, offset: f
     times than points is computed as it is.
     """
     times = pairs.second
-    count = _points_needed(offset, times)
+    count = _points_needed(offset, times) or len(pairs.of_first)
     is_dense = np.bincount(pairs.of_first, minlength=len(pairs.first)) > count
     if not is_dense.any():
         return function(pairs.first[pairs.of_first], times[pairs.of_second])
@@ -60,8 +60,8 @@ def along_time(function: Callable[[Array, Array], Array], pairs: Grid, offset: f
 
 
 def _points_needed(offset: float, times: Array) -> int:
-    """Give the number of points for sorted times; all of them where interpolation will not do."""
+    """Give the number of points for sorted times; 0 where interpolation will not do."""
     if len(times) < 2 or offset + times[0] <= 0:
-        return len(times)
+        return 0
     half = math.log((offset + times[-1]) / (offset + times[0])) / 2
     return math.ceil(-math.log(_ERROR) / math.asinh(math.pi / half)) + 1

@@ -17,7 +17,6 @@ Fallbacks, each named in `model_status` of the row:
 - A history that contradicts itself (negative, t_x > T, not a number): scored as a one-time buyer as
   old as the oldest customer, the least that a customer can be worth, and left out of the fit.
 
-Beside the naive forecasts `naive.WITHOUT_CHANCE` probabilities and intervals are those of the NBD.
 Who has left cannot be told by the NBD, a naive one, and by BG/NBD for one-time buyers (it holds all
 of them for alive). `probability_alive` is then the probability of a purchase within a
 year: a lower bound, and the only part that the data tell. Scores are always finite and never
@@ -179,9 +178,6 @@ def score_histories(
     else:
         used = fitted("nbd")
     view = outlook.outlook(used, x, t, age, recent, YEAR)
-    spread = view
-    if model in naive.WITHOUT_CHANCE:
-        spread = outlook.outlook(fitted("nbd"), x, t, age, recent, YEAR)
     has_rates = fit.status in _RATES_ARE_TOLD or model in naive.MODELS
     foreseen = math.inf if has_rates else oldest
     monthly_rate = (1.0 + annual_discount_rate) ** (1 / MONTHS_PER_YEAR) - 1.0
@@ -189,23 +185,17 @@ def score_histories(
     month = DAYS_PER_YEAR / MONTHS_PER_YEAR
     ahead = [min(days, foreseen) for days in (90.0, YEAR, lifetime_days)]
     purchases = outlook.purchases_by_horizon(view, ahead, monthly_rate, month)
-    spread_purchases = (
-        purchases
-        if spread is view
-        else outlook.purchases_by_horizon(spread, ahead, monthly_rate, month)
-    )
 
     def horizon(number: int) -> Horizon:
         """Put the interval around one horizon."""
         expected, discounted = purchases[number]
-        around, discounted_around = spread_purchases[number]
         # One discount for all of a customer's purchases: its spread is small against theirs.
-        discount = np.divide(discounted_around, around, out=np.ones(len(x)), where=around > 0)
+        discount = np.divide(discounted, expected, out=np.ones(len(x)), where=expected > 0)
         low, high = spend_interval(
-            spread.fit,
+            view.fit,
             spend_fit,
-            (spread.pair_frequency, spread.pair_age, spread.pair),
-            outlook.probability_of_purchase(spread, ahead[number]),
+            (view.pair_frequency, view.pair_age, view.pair),
+            outlook.probability_of_purchase(view, ahead[number]),
             ahead[number],
             generator,
         )
@@ -216,7 +206,7 @@ def score_histories(
             np.maximum(high * discount, discounted),
         )
 
-    probability = outlook.probability_of_purchase(spread, min(YEAR, foreseen))
+    probability = outlook.probability_of_purchase(view, min(YEAR, foreseen))
     return HistoryScores(
         probability_alive=_probability_alive(view, x, probability),
         probability_purchase_365d=probability,

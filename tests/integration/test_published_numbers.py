@@ -734,7 +734,7 @@ def test_backtest(exports: Exports, marts: duckdb.DuckDBPyConnection, model: str
         )
     known = pd.DataFrame(rows)
     history = (known["x"].to_numpy(), known["t"].to_numpy(), known["age"].to_numpy())
-    fit = transactions.fit("mbg_nbd" if model == "mbg_nbd" else "nbd", *history)
+    fit = transactions.fit("mbg_nbd", *history)
     naive = {
         "naive_year": known["bought_in_year"],  # the year before the origin, as long as the horizon
         "naive_rate": known["x"] * horizon / known["age"].clip(lower=1),
@@ -747,8 +747,9 @@ def test_backtest(exports: Exports, marts: duckdb.DuckDBPyConnection, model: str
         else naive[model].astype(float)
     )
     probability = pd.Series(transactions.probability_of_purchase(fit, *history, horizon))
-    if model == "naive_year":
-        probability = 1 - 0.5 ** known["bought_in_year"].astype(float)
+    if model in naive:
+        seen = known["age"].clip(lower=1) if model == "naive_rate" else float(horizon)
+        probability = 1 - (seen / (seen + horizon)) ** (expected * seen / horizon)
     per_purchase = gamma_gamma.expected_mean_spend(
         gamma_gamma.fit(known["x"], known["mean"]), known["x"], known["mean"]
     )

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from models.value import measures, naive, transactions
-from models.value.backtest import PREFERENCE, Backtest, Trial, backtest, drift, plan_origins
+from models.value.backtest import (
+    PREFERENCE,
+    Backtest,
+    Trial,
+    backtest,
+    choose_champion,
+    drift,
+    plan_origins,
+)
 from models.value.purchase_log import PurchaseLog, cut, purchase_log
 from models.value.scoring import score_customers
 from models.value.status import Status
@@ -117,6 +125,31 @@ def test_model_that_the_data_do_not_identify_is_no_champion(tested: Backtest) ->
     chosen = backtest(log, 1094, statuses)
     assert chosen.champion in ("nbd", *naive.MODELS)
     assert "mbg_nbd is dropout_unidentified" in chosen.reason
+
+
+@pytest.mark.parametrize(
+    ("missed", "customers", "wins"), [(0.16, 200, 0), (0.14, 200, 1), (0.3, 199, 1)]
+)
+def test_who_misses_the_chance_of_a_purchase_is_no_champion(
+    tested: Backtest, missed: float, customers: int, wins: bool
+) -> None:
+    """Its number may be the nearest of all; what is published beside it would mislead."""
+    error = {("purchases", "rmse"): 0.01, ("bought", "ece"): missed}
+    trials = [
+        replace(trial, measures=trial.measures | error, customers=customers)
+        if trial.model == "naive_repeat"
+        else trial
+        for trial in tested.trials
+    ]
+    champion, reason = choose_champion(trials, GOOD, tested.long_horizon)
+    assert champion == ("naive_repeat" if wins else "mbg_nbd")
+    assert ("naive_repeat missed who buys by 0.16" in reason) is not wins
+    all_miss = [
+        replace(trial, measures=trial.measures | {("bought", "ece"): 0.2}) for trial in trials
+    ]
+    assert choose_champion(all_miss, GOOD, tested.long_horizon)[0] == "naive_repeat", (
+        "one has to answer"
+    )
 
 
 def test_naive_forecast_wins_where_nothing_can_be_learned_from_others() -> None:
@@ -248,6 +281,12 @@ def test_every_champion_can_score(model: str, made_up: Callable[[int, int], Made
     }
     if model in expected:
         assert scores.expected_purchases_365d == pytest.approx(expected[model])
+        # one forecast: of k purchases in w days h k / w more, and a chance of 1 - (w / (w + h))^k
+        days = customers.age if model == "naive_rate" else 365.0
+        counted = expected[model] * days / 365
+        chance = 1 - (days / (days + 365)) ** counted
+        assert scores.probability_purchase_365d == pytest.approx(chance)
+        assert (scores.predicted_value_365d_high[counted == 0] == 0).all()
     one_time = customers.frequency == 0
     assert (scores.probability_alive[one_time] < 1.0).all(), "nobody is certainly alive"
     for horizon in ("90d", "365d", "lifetime"):

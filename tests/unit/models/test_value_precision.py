@@ -206,6 +206,14 @@ def test_many_ages_are_interpolated_to_the_digits_of_one(
         np.testing.assert_allclose(np.array(many)[:, :, some], np.array(few), rtol=1e-10)
 
 
+def test_customers_of_one_age_are_not_interpolated() -> None:
+    """A thousand customers of one day have no ages to interpolate between."""
+    fit = fit_of("mbg_nbd", BETA_GEOMETRIC[0])
+    found = transactions.discounted_expected_purchases(fit, [3] * 1000, 20, 39, 52.0, 0.01)
+    one = transactions.discounted_expected_purchases(fit, 3, 20, 39, 52.0, 0.01)
+    assert found.tolist() == one.tolist() * 1000
+
+
 @pytest.mark.parametrize("parameters", PARETO)
 def test_likelihood_over_many_days_is_that_of_single_ones(parameters: tuple[float, ...]) -> None:
     fitted = np.array(parameters)

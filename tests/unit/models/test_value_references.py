@@ -162,3 +162,42 @@ def test_spend_of_a_customer_whose_history_says_everything() -> None:
     own = gamma_gamma.expected_mean_spend(fit, [1000.0], [55.0])[0]
     assert own == pytest.approx(55.0, rel=1e-3)
     assert gamma_gamma.expected_mean_spend(fit, [0.0], [0.0])[0] == pytest.approx(6 * 15 / 3)
+
+
+def test_quickstart_of_lifetimes(cdnow_summary: Summary) -> None:
+    """Spend, value and purchases of the first ten customers, as its documentation prints them.
+
+    Its value sums twelve periods of 30 at 1 % each, weeks taken for days.
+    """
+    x, t, T, spend = cdnow_summary
+    purchases = transactions.fit("bg_nbd", x, t, T, prior_scale=math.inf)
+    money = gamma_gamma.fit(x, spend, prior_scale=math.inf)
+    expected = gamma_gamma.expected_mean_spend(money, x, spend)
+    assert expected[[0, 1, 2, 5, 8]] == pytest.approx(
+        [24.658619, 18.911489, 35.170981, 71.462843, 27.282408], rel=1e-6
+    )
+    assert expected.mean() == pytest.approx(35.2529588, rel=1e-6)
+    discounted = transactions.discounted_expected_purchases(purchases, x, t, T, 360.0, 0.01, 30.0)
+    assert (discounted * expected)[[0, 1, 2, 5, 6, 8]] == pytest.approx(
+        [140.096211, 18.943467, 38.180574, 1003.868107, 28.109683, 167.418216], rel=1e-4
+    )
+
+
+def test_walkthrough_of_bg_nbd(cdnow_summary: Summary) -> None:
+    """A new customer's 52 weeks and those of customer 1516, as BTYD's vignette prints them."""
+    x, t, T, _ = cdnow_summary
+    fit = transactions.fit("bg_nbd", x, t, T, prior_scale=math.inf)
+    assert transactions.expected_purchases(fit, 0, 0, 0, 52.0)[0] == pytest.approx(1.444, abs=5e-4)
+    customer = (26, 30.86, 31)
+    assert transactions.expected_purchases(fit, *customer, 52.0)[0] == pytest.approx(
+        25.76, abs=0.01
+    )
+    assert transactions.probability_alive(fit, *customer)[0] == pytest.approx(0.9688, abs=5e-4)
+
+
+def test_more_purchases_long_ago_promise_less() -> None:
+    """The increasing frequency paradox of the Pareto/NBD vignette: x of 20 weeks, T = 39."""
+    found = transactions.expected_purchases(
+        fit_of("pareto_nbd", BTYD), [10, 15, 20, 25], 20, 39, 52.0
+    )
+    assert found == pytest.approx([0.7062, 0.1442, 0.02250, 0.003092], rel=1e-3)
