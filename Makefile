@@ -4,10 +4,12 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 HOME_DIR ?= data
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --python-version 3.11 --generate-hashes \
+	--no-strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 export DAGSTER_TELEMETRY_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: run test lint bench docs dev clean help
+.PHONY: run test lint bench docs lock dev clean help
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -40,6 +42,10 @@ bench: $(VENV)/.dev ## the measurements of the README, each in one run against n
 
 docs: $(VENV)/.dev ## files made from others: sources, reference pages, data dictionary
 	$(BIN)/crm-warehouse docs
+
+lock: ## renew the locked packages after a change of pyproject.toml
+	$(LOCK) --extra chinese --output-file requirements.lock
+	$(LOCK) --extra chinese --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
 dev: $(VENV)/.dev ## development environment with pre-commit hooks
 	$(BIN)/pre-commit install
