@@ -875,7 +875,10 @@ def mart_customer_journey(sample: Sample) -> Frame:
         bought = own[own["kind"] == "purchase"]
         nth = bought["day"].rank(method="dense")
         entered = {
-            "contact": own, "lead": own[own["kind"].isin(lead)], "first_purchase": bought,
+            "contact": own,
+            "lead": own[own["kind"].isin(lead) & (own["number"] < bought["number"].min())]
+            if len(bought) else own[own["kind"].isin(lead)],
+            "first_purchase": bought,
             "repeat_purchase": bought[nth >= 2], "loyal": bought[nth >= loyal],
             "advocate": own[own["kind"].isin(["referral", "promotion"])],
         }  # fmt: skip

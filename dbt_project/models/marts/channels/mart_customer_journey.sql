@@ -27,6 +27,14 @@ purchase_days as (
     where touchpoint_type = 'purchase'
 ),
 
+first_purchases as (
+    select
+        customer_key,
+        min(touchpoint_number) as touchpoint_number
+    from purchase_days
+    group by customer_key
+),
+
 -- The touchpoints that bring a customer into a stage.
 entrances as (
     select
@@ -35,12 +43,20 @@ entrances as (
         'contact' as stage
     from touchpoints
     union all
+    -- A guest who registers after buying is no lead any more.
     select
-        customer_key,
-        touchpoint_number,
+        touchpoints.customer_key,
+        touchpoints.touchpoint_number,
         'lead' as stage
     from touchpoints
-    where touchpoint_type in ('registration', 'campaign_response', 'inquiry', 'opportunity')
+    left join first_purchases on touchpoints.customer_key = first_purchases.customer_key
+    where
+        touchpoints.touchpoint_type
+        in ('registration', 'campaign_response', 'inquiry', 'opportunity')
+        and (
+            first_purchases.touchpoint_number is null
+            or touchpoints.touchpoint_number < first_purchases.touchpoint_number
+        )
     union all
     select
         customer_key,
