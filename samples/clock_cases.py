@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from samples.draws import NEVER, Instants, later, table
+from samples.opening_hours import closed_days, nth_weekday
 from samples.parameters import ServiceClock
 from samples.purchases import Orders
 from samples.service import AGENTS, NORMAL, Cases
@@ -19,29 +20,14 @@ from samples.service import AGENTS, NORMAL, Cases
 _UTC = ZoneInfo("UTC")
 
 
-def closed_days(first: date, last: date) -> list[date]:
-    """List the days on which the made-up service is closed, weekends apart."""
-    days = []
-    for year in range(first.year, last.year + 1):
-        thanksgiving = _nth_weekday(year, 11, 3, 4)
-        days += [date(year, 1, 1), date(year, 7, 4), thanksgiving, date(year, 12, 25)]
-    return [day for day in days if first <= day <= last]
-
-
 def special_days(first: date, last: date) -> list[date]:
     """List closed days and the Sundays on which American clocks change, in order."""
     sundays = [
         day
         for year in range(first.year, last.year + 1)
-        for day in (_nth_weekday(year, 3, 6, 2), _nth_weekday(year, 11, 6, 1))
+        for day in (nth_weekday(year, 3, 6, 2), nth_weekday(year, 11, 6, 1))
     ]
     return sorted(day for day in (*sundays, *closed_days(first, last)) if first < day < last)
-
-
-def _nth_weekday(year: int, month: int, weekday: int, n: int) -> date:
-    """Find the n-th weekday (Monday is 0) of a month."""
-    first = date(year, month, 1)
-    return first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (n - 1))
 
 
 def draw_clock_cases(

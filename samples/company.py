@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from samples import marketing, purchases, service, surveys
-from samples.clock_cases import closed_days, draw_clock_cases
+from samples.clock_cases import draw_clock_cases
 from samples.contracts import draw_renewals, renewal_orders
 from samples.draws import (
     Bools,
@@ -28,6 +28,7 @@ from samples.draws import (
     words,
 )
 from samples.marketing import AcquisitionSpend, Referrals
+from samples.opening_hours import closed_days
 from samples.parameters import Acquisition, Parameters
 from samples.people import People, draw_people
 from samples.purchases import ORIGINS, Placed, Products, Sales, append_orders
@@ -102,10 +103,13 @@ def found_company(customers: int, seed: int, end: np.datetime64, parameters: Par
         stream(seed, "baskets"), people, orders, products, parameters.orders
     )
     payments = purchases.draw_payments(stream(seed, "payments"), people, orders, parameters.orders)
-    cases = service.draw_cases(stream(seed, "cases"), orders, parameters.service)
-    follow_ups = service.draw_follow_ups(stream(seed, "follow-ups"), cases, parameters.service)
+    clock = parameters.service_clock
+    cases = service.draw_cases(stream(seed, "cases"), orders, parameters.service, clock)
+    follow_ups = service.draw_follow_ups(
+        stream(seed, "follow-ups"), cases, parameters.service, clock
+    )
     clock_cases, clock_minutes = draw_clock_cases(
-        stream(seed, "clock cases"), orders, start, end, parameters.service_clock
+        stream(seed, "clock cases"), orders, start, end, clock
     )
     all_cases = stack([cases, clock_cases])
     renewals = draw_renewals(stream(seed, "renewals"), people, seen_at, end, parameters.contracts)

@@ -22,7 +22,8 @@ from samples.draws import (
     table,
     words,
 )
-from samples.parameters import Service
+from samples.opening_hours import at_work
+from samples.parameters import Service, ServiceClock
 from samples.people import People
 from samples.purchases import RECOVERY_UPLIFT, Orders, Placed
 
@@ -43,10 +44,10 @@ SUBJECTS = (
     ("Cannot log in", "Change my address", "Newsletter"),
 )
 PRIORITIES = ("low", "normal", "high", "urgent")
-NORMAL = 1
+NORMAL, URGENT = 1, 3
 _PRIORITY_FACTORS = np.array([1.6, 1.0, 0.6, 0.3])
-# Median hours of a stage at normal priority.
-_HOURS_TO = {"reply": 4.0, "analyse": 6.0, "propose": 14.0, "carry_out": 20.0, "feed_back": 24.0}
+# Median hours of a stage at normal priority; what falls outside opening hours waits for morning.
+_HOURS_TO = {"reply": 2.0, "analyse": 2.0, "propose": 5.0, "carry_out": 8.0, "feed_back": 20.0}
 CONTACT_CHANNELS = ("phone", "email", "chat", "social", "store", "face_to_face")
 CONTACT_KINDS = ("call", "message", "message", "message", "visit", "meeting")
 _PHONE, _CHAT = 0, 2
@@ -82,8 +83,13 @@ class Cases:
         return self.person.size
 
 
-def draw_cases(rng: np.random.Generator, orders: Orders, service: Service) -> Cases:
-    """Draw which orders lead to a case and how long its stages take."""
+def draw_cases(
+    rng: np.random.Generator, orders: Orders, service: Service, clock: ServiceClock
+) -> Cases:
+    """Draw which orders lead to a case and how long its stages take.
+
+    What is urgent is worked on day and night, the rest when the service is open.
+    """
     days_late = np.minimum(orders.days_late, 5)
     chance = service.case_share + service.case_share_per_day_late * days_late
     chance = np.where(orders.refund > 0, chance + 0.3, chance)
@@ -102,7 +108,8 @@ def draw_cases(rng: np.random.Generator, orders: Orders, service: Service) -> Ca
     factor *= np.where(orders.is_last[order], service.slower_before_dropout, 1.0)
 
     def after(instants: Instants, stage: str) -> Instants:
-        return later(instants, _HOURS_TO[stage] * factor * rng.lognormal(0, 0.8, size))
+        done = later(instants, _HOURS_TO[stage] * factor * rng.lognormal(0, 0.8, size))
+        return at_work(done, priority != URGENT, clock)
 
     replied_at = after(opened_at, "reply")
     analysed_at = after(replied_at, "analyse")
@@ -183,14 +190,17 @@ class FollowUps:
     answered_at: Instants
 
 
-def draw_follow_ups(rng: np.random.Generator, cases: Cases, service: Service) -> FollowUps:
+def draw_follow_ups(
+    rng: np.random.Generator, cases: Cases, service: Service, clock: ServiceClock
+) -> FollowUps:
     """Let some customers write again between the first answer and the solution."""
     chosen = np.flatnonzero(rng.random(cases.count) < service.follow_up_share)
     begin, end = cases.replied_at[chosen], cases.solved_at[chosen]
     asked_at = later(begin, rng.uniform(0.05, 0.8, chosen.size) * days_between(begin, end))
     hours = _HOURS_TO["reply"] * _PRIORITY_FACTORS[cases.priority[chosen]]
     waited = hours * rng.lognormal(0, 0.8, chosen.size) / 24
-    return FollowUps(chosen, asked_at, later(asked_at, waited))
+    is_urgent = cases.priority[chosen] == URGENT
+    return FollowUps(chosen, asked_at, at_work(later(asked_at, waited), ~is_urgent, clock))
 
 
 def case_event_table(cases: Cases, clock_cases: Cases, follow_ups: FollowUps) -> pa.Table:
