@@ -31,6 +31,11 @@ _FIELDS = {"Order": 360001, "Category": 360002, "Reason": 360003, "Complaint": 3
 MACROS = (
     "create macro custom_field(id, cell) as {'id': id, 'value': cell}",
     """
+    create macro comment(id) as json_object(
+        'id', id, 'event_type', 'Comment', 'comment_present', true, 'comment_public', true
+    )
+    """,
+    """
     create macro minutes_between(start, stop) as
         {
             'calendar': datediff('minute', start::timestamp, stop::timestamp),
@@ -265,23 +270,30 @@ EXPORTS = (
             ticket_id::bigint as ticket_id,
             utc_z(occurred_at) as created_at,
             if(actor = 'agent', agent_id, user_id)::bigint as updater_id,
-            'Web form' as via,
+            case
+                when actor = 'agent' or channel = 'web' then 'Web form'
+                when channel = 'email' then 'Mail'
+                when channel = 'phone' then 'Phone call'
+                when channel = 'social' then 'Facebook'
+                else 'Chat'
+            end as via,
             'Audit' as event_type,
-            [
-                case
-                    when kind <> 'status' then json_object(
-                        'id', 900000000 + event_number, 'event_type', 'Comment',
-                        'comment_present', true, 'comment_public', true
-                    )
-                    when from_value is null then json_object(
+            case
+                when kind <> 'status' then [comment(900000000 + event_number)]
+                -- A ticket is made by its first message.
+                when from_value is null then [
+                    json_object(
                         'id', 900000000 + event_number, 'event_type', 'Create', 'status', to_value
-                    )
-                    else json_object(
+                    ),
+                    comment(950000000 + event_number)
+                ]
+                else [
+                    json_object(
                         'id', 900000000 + event_number, 'event_type', 'Change', 'status', to_value,
                         'previous_value', from_value
                     )
-                end
-            ] as child_events
+                ]
+            end as child_events
         from shop_case_events
         where is_new(seen(occurred_at))
         order by event_number
@@ -320,7 +332,10 @@ def zendesk_system(landscape: Landscape) -> System:
             "requesters": _requesters(landscape),
             "agents": _agents(landscape),
             "ratings": _ratings(landscape, known),
-            "shop_case_events": _join(landscape.company.tables["case_events"], known),
+            "shop_case_events": _join(
+                landscape.company.tables["case_events"],
+                known.append_column("channel", cases["channel"]),
+            ),
             "ticket_fields": table(
                 id=np.array(list(_FIELDS.values())), title=pa.array(list(_FIELDS))
             ),
