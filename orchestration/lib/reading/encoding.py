@@ -11,9 +11,9 @@ import codecs
 import mmap
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.records import RefusedError
@@ -132,6 +132,9 @@ class Encoding:
     warning: str | None = None
 
 
+_PLAIN_UTF8 = Encoding("utf-8", "all bytes are valid UTF-8", "certain")
+
+
 def decide_encoding(path: Path, exported: ExportObject) -> Encoding:
     """Decide the encoding of a file from all its bytes.
 
@@ -141,19 +144,20 @@ def decide_encoding(path: Path, exported: ExportObject) -> Encoding:
         head = file.read(1 << 16)
     for mark, name in _BYTE_ORDER_MARKS:
         if head.startswith(mark):
-            damaged = name == "utf-8-sig" and _utf8_sequences(path)[1] > 0
+            damaged = name == "utf-8-sig" and _look_at_bytes(path).bad > 0
             return Encoding(name, "byte order mark", "certain", damaged)
     if exported.encoding is not None:
         name = codecs.lookup(exported.encoding).name
-        damaged = name == "utf-8" and _utf8_sequences(path)[1] > 0
+        damaged = name == "utf-8" and _look_at_bytes(path).bad > 0
         return Encoding(name, "declared", "declared", damaged)
     wide = _by_zero_bytes(head)
     if wide is not None:
         return Encoding(wide, "every other byte is zero", "certain")
-    valid, bad = _utf8_sequences(path)
+    valid, bad, has_switches = _look_at_bytes(path)
     if bad == 0:
-        switched = _by_switches(path) if valid == 0 else None
-        return switched or _plain_utf8(path, valid)
+        if valid == 0 and has_switches:
+            return _by_switches(path) or _plain_utf8(path)
+        return _PLAIN_UTF8
     if valid >= _VALID_PER_BAD * bad:
         return _damaged_utf8(path, f"{bad:,} bytes are not, {valid:,} sequences beyond ASCII are")
     return _by_likelihood(path, exported)
@@ -194,17 +198,30 @@ def _decoded(source: BinaryIO, name: str) -> Iterator[str]:
         yield text
 
 
-def _utf8_sequences(path: Path) -> tuple[int, int]:
-    """Count what is beyond ASCII in a file: valid sequences of UTF-8, and bytes that are not.
+class _Bytes(NamedTuple):
+    """What a look at all bytes gave.
+
+    Valid sequences of UTF-8 beyond ASCII, bytes that are not UTF-8, and whether anything occurs
+    with which text in ASCII switches between alphabets.
+    """
+
+    valid: int
+    bad: int
+    has_switches: bool
+
+
+def _look_at_bytes(path: Path) -> _Bytes:
+    """Count what is beyond ASCII in a file.
 
     Counting ends early when the text is clearly not UTF-8.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("mark")
     valid = bad = 0
-    pending = False
+    pending = has_switches = False
     with path.open("rb") as source:
         while True:
             chunk = source.read(_CHUNK)
+            has_switches = has_switches or b"+" in chunk or b"\x1b" in chunk
             if not pending and chunk and chunk.isascii():
                 continue
             text = decoder.decode(chunk, final=not chunk)
@@ -214,7 +231,7 @@ def _utf8_sequences(path: Path) -> tuple[int, int]:
             # Each mark stands before four characters of its own.
             valid += (len(text.encode()) - len(text) - 2 * marks + 1) // 2
             if not chunk or (bad > _CONCLUSIVE and valid < _VALID_PER_BAD * bad):
-                return valid, bad
+                return _Bytes(valid, bad, has_switches)
 
 
 def _by_zero_bytes(head: bytes) -> str | None:
@@ -238,25 +255,21 @@ def _by_zero_bytes(head: bytes) -> str | None:
     return None
 
 
-def _plain_utf8(path: Path, valid: int) -> Encoding:
+def _plain_utf8(path: Path) -> Encoding:
     """Return UTF-8, with a warning where every plus sign stands as UTF-7 would write it."""
-    warning = None
-    if valid == 0 and path.stat().st_size:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            # To look for two bytes takes nothing, for the pattern twenty seconds per gigabyte.
-            has_both = data.find(b"+-") >= 0 and _PLUS_MINUS.search(data)
-            if has_both and not _LONE_PLUS.search(data):
-                warning = (
-                    "a minus follows every plus sign, as UTF-7 writes a plus sign: declare "
-                    "`encoding: utf-7` if these are to be one sign"
-                )
-    return Encoding("utf-8", "all bytes are valid UTF-8", "certain", warning=warning)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        # A plus sign that is one is found at once, the other pattern looked for everywhere.
+        if _LONE_PLUS.search(data) or not _PLUS_MINUS.search(data):
+            return _PLAIN_UTF8
+    warning = (
+        "a minus follows every plus sign, as UTF-7 writes a plus sign: declare "
+        "`encoding: utf-7` if these are to be one sign"
+    )
+    return replace(_PLAIN_UTF8, warning=warning)
 
 
 def _by_switches(path: Path) -> Encoding | None:
     """Recognise the encodings of e-mail programs, which write other alphabets in ASCII."""
-    if path.stat().st_size == 0:
-        return None
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         name = "utf-7" if _is_utf7(data) else None
         if data.find(b"\x1b") >= 0:

@@ -57,6 +57,8 @@ from orchestration.lib.reading.sql import literal
 _WORK = ".work-"
 # What sorting and counting keys may take before they spill to disk, whatever the size of a file.
 _MEMORY = "2GB"
+# Bytes of packed files that are kept unpacked until they are read; from there on one by one.
+_UNPACKED = 2_000_000_000
 
 
 def land_system(
@@ -76,32 +78,41 @@ def land_system(
     Raises ContractError when two objects claim one file.
     """
     earlier = _landed_earlier(contract, raw)
+    known_names = {record.file_name for record in earlier.values()}
     records: list[FileRecord] = []
     present: dict[tuple[str, str], list[tuple[Source, int]]] = {}
-    for source in find_sources(landing / contract.system):
-        exported = object_of(source, contract)
-        try:
-            sha256, size = digest(source)
-        except RefusedError as error:
-            sha256, size = raw_digest(source.path), source.path.stat().st_size
-            records.append(
-                _not_loaded(contract, exported, source, sha256, size, error.message, error.remedy)
-            )
-        else:
+    undecided: list[tuple[_New, tuple[str, ...], FileRecord | None]] = []
+    with _workspace(raw / contract.system) as (con, work):
+        kept = 0
+        for number, source in enumerate(find_sources(landing / contract.system)):
+            exported = object_of(source, contract)
+            # What is likely to be read is unpacked but once, for its hash.
+            keep = source.is_packed and source.name not in known_names and kept < _UNPACKED
+            copy = work / f"unpacked-{number}" if keep else None
+            try:
+                sha256, size = digest(source, copy)
+            except RefusedError as error:
+                sha256, size = raw_digest(source.path), source.path.stat().st_size
+                records.append(
+                    _not_loaded(
+                        contract, exported, source, sha256, size, error.message, error.remedy
+                    )
+                )
+                continue
+            kept += size if copy else 0
             if exported is None:
                 records.append(_unrecognised(contract, source, sha256, size))
             else:
+                source = dataclasses.replace(source, content=copy)
                 present.setdefault((exported.name, sha256), []).append((source, size))
-    for record in records:
-        report(f"{contract.system}: {record.file_name} {record.status}: {record.message}")
+        for record in records:
+            report(f"{contract.system}: {record.file_name} {record.status}: {record.message}")
 
-    records += (
-        record
-        for key, record in earlier.items()
-        if key not in present and record.sha256 in published_hashes
-    )
-    undecided: list[tuple[_New, tuple[str, ...], FileRecord | None]] = []
-    with _workspace(raw / contract.system) as (con, work):
+        records += (
+            record
+            for key, record in earlier.items()
+            if key not in present and record.sha256 in published_hashes
+        )
         for (name, sha256), copies in present.items():
             exported = contract.object(name)
             (source, size), *others = sorted(copies, key=lambda copy: _rank(copy[0].name))

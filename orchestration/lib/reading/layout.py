@@ -81,7 +81,10 @@ def match_columns(headers: Sequence[str], exported: ExportObject) -> Layout:
 
 def count_matches(headers: Sequence[str], exported: ExportObject) -> int:
     """Count the contract columns that a row of headers would name."""
-    if not any(headers):
+    known = {
+        _letters(text) for column in exported.columns for text in (column.name, *column.aliases)
+    }
+    if known.isdisjoint(map(_letters, headers)):  # as in nearly all lines that are no header
         return 0
     try:
         return len(match_columns(headers, exported).matched)
@@ -138,4 +141,7 @@ def folded(header: str) -> str:
 
 @lru_cache(_FOLDED_KEPT)
 def _letters(header: str) -> str:
+    """Leave letters and digits, of the same header in other letters the same."""
+    if header.isascii() and header.isalnum():
+        return header.lower()
     return "".join(c for c in unicodedata.normalize("NFKC", header).casefold() if c.isalnum())

@@ -276,12 +276,12 @@ def _repeated(
         return None if row is not None and row[0] == row[1] else relation
     found = con.execute(f"select {hashed} as h from {relation.source}").fetchnumpy()["h"]
     ordered = np.sort(np.asarray(found))
-    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(repeated) == 0:
         return None
     con.execute(
         "create or replace temp table repeated as select unnest(?::ubigint[]) as h",
-        [repeated.tolist()],
+        [np.unique(repeated).tolist()],
     )
     return replace(
         relation, source=f"(from {relation.source} where {hashed} in (select h from repeated))"
@@ -489,14 +489,15 @@ def _problems(
         if not cell:
             continue
         reading = readings[column.name]
+        # in this order: what has a value, as nearly all, need not be looked at again
+        no_value = f"{values[column.name]} is null"
         if exported.must_be_filled(column):
-            empty = f"not {reading.is_filled(cell)}"
+            empty = f"{no_value} and not {reading.is_filled(cell)}"
             if column.name not in exported.key and deleted:
                 empty += f" and not {deleted}"
             yield _Problem(empty, column, cell, "empty_cell", f"{column.name} is empty")
         if reading.is_checked:
-            # in this order: what is not NULL, as nearly all, need not be looked at again
-            wrong = f"{values[column.name]} is null and {reading.is_filled(cell)}"
+            wrong = f"{no_value} and {reading.is_filled(cell)}"
             if column.type in ("text", "identifier"):
                 message = f"{column.name} has lost digits: expected {reading.expected()}"
                 yield _Problem(wrong, column, cell, "digits_lost", message)

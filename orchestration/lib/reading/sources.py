@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -41,16 +41,23 @@ class Source:
     """One export file: a file below landing, or a member of a zip archive there.
 
     `name` is relative to `landing/<system>`, with slashes; a member's is `archive.zip/member.csv`.
+    `content` is where it lies unpacked already.
     """
 
     path: Path
     name: str
     member: str | None = None
+    content: Path | None = None
 
     @property
     def plain_name(self) -> str:
         """The name without the compression suffix."""
         return re.sub(r"\.gz$", "", self.name, flags=re.IGNORECASE)
+
+    @property
+    def is_packed(self) -> bool:
+        """Tell whether the content has to be unpacked."""
+        return self.member is not None or self.plain_name != self.name
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -105,8 +112,8 @@ def sources_of(path: Path, name: str) -> Iterator[Source]:
             yield Source(path, f"{name}/{member}", member)
 
 
-def digest(source: Source) -> tuple[str, int]:
-    """Return the sha256 and the size of the content.
+def digest(source: Source, copy: Path | None = None) -> tuple[str, int]:
+    """Return the sha256 and the size of the content, and write it to `copy` where that is given.
 
     Raises RefusedError when gzip or zip are broken.
     """
@@ -114,10 +121,12 @@ def digest(source: Source) -> tuple[str, int]:
         raise RefusedError("the zip archive cannot be opened", _AGAIN)
     checksum, size = hashlib.sha256(), 0
     try:
-        with source.open() as content:
+        with source.open() as content, copy.open("wb") if copy else nullcontext() as out:
             while chunk := content.read(_CHUNK):
                 checksum.update(chunk)
                 size += len(chunk)
+                if out:
+                    out.write(chunk)
     except _BROKEN as error:
         raise RefusedError(f"cannot be unpacked after {size:,} bytes: {error}", _AGAIN) from error
     except (NotImplementedError, RuntimeError) as error:  # zipfile: method unknown, encrypted
@@ -144,8 +153,8 @@ def content_hashes(folder: Path) -> frozenset[str]:
 
 def unpacked(source: Source, target: Path) -> Path:
     """Return the content as a plain file: the file itself, or `target` written from the archive."""
-    if source.member is None and source.plain_name == source.name:
-        return source.path
+    if source.content is not None or not source.is_packed:
+        return source.content or source.path
     with source.open() as content, target.open("wb") as out:
         while chunk := content.read(_CHUNK):
             out.write(chunk)
