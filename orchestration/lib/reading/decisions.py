@@ -29,6 +29,7 @@ from orchestration.lib.reading.spellings import (
     TIMES,
     TRUE,
     WIDE,
+    ZONES,
 )
 from orchestration.lib.reading.values import Reading, read_as_declared
 
@@ -114,6 +115,7 @@ def _decide_number(reading: Reading, values: Sequence[Shape], exported: ExportOb
     ):
         said = {_vote(shape.text.strip("-"), shape) for shape in values}
         if exported.decimal or said != _MAY_GROUP:
+            reading = replace(reading, has_points=has_points)
             return replace(reading, decimal="." if "point" in said else None)
     wide = any(set(shape.text) & set(WIDE) for shape in values)
     narrow = str.maketrans(WIDE, NARROW)
@@ -250,10 +252,20 @@ def _decide_time(reading: Reading, values: Sequence[Shape], exported: ExportObje
     reading = replace(reading, spellings=tuple(spellings), how="only one way to read the values")
     if numeric:
         reading = _decide_order(reading, numeric, exported)
+    named = [zone for zone in ZONES if any(_holds_word(shape.text, zone) for shape in values)]
+    if named:
+        warnings = [reading.warning] if reading.warning else []
+        zones = ", ".join(f"{zone} is UTC{ZONES[zone]:+d}" for zone in named)
+        warnings.append(f"{reading.column.name}: time zones are abbreviated: {zones}")
+        reading = replace(reading, warning="; ".join(warnings))
     has_order = reading.date_order in ("dmy", "mdy") and not reading.strict
     form = ORDERED_FORM if has_order else ISO_FORM
     forms = [shape.text for shape in values if re.fullmatch(form, shape.text)]
     return replace(reading, forms=tuple(forms[:_FORMS]))
+
+
+def _holds_word(text: str, word: str) -> bool:
+    return bool(re.search(f"(?<![a-z]){word}(?![a-z])", text, re.IGNORECASE))
 
 
 def spelling_of(shape: str) -> str | None:

@@ -36,6 +36,7 @@ from orchestration.lib.reading.sorting import (
     Readings,
     Relation,
     are_all_bad,
+    bad_cells,
     bad_columns,
     copy_rows,
     latest_watermark,
@@ -74,6 +75,14 @@ _STAGED = "staged.parquet"
 # Rows from which the reading of a column is decided at first. All other rows are checked against
 # the decision; where one does not fit it is decided again from all rows.
 _SAMPLE_ROWS = 5000
+
+
+# What is said where backslashes stand before apostrophes.
+_APOSTROPHES = {
+    "none": "",
+    "some": "backslashes before some apostrophes were taken as text",
+    "all": "backslashes before apostrophes, which all have one, were taken for their escapes",
+}
 
 
 @dataclass(frozen=True)
@@ -193,7 +202,7 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
     )
     record = _noting(
         record,
-        layout.warnings,
+        [*layout.warnings, _APOSTROPHES[facts.escaped_apostrophes]],
         layout=layout.how,
         headers=_headers(layout.headers, columns),
         null_values=nulls[1:],
@@ -255,6 +264,8 @@ def delimited_relation(
         if facts.has_formulas:
             is_formula = f"starts_with({text}, '=\"') and regexp_full_match({text}, '=\"[^\"]*\"')"
             text = f"(case when {is_formula} then {text}[3:-2] else {text} end)"
+        if facts.escaped_apostrophes == "all":
+            text = f"replace({text}, {literal(chr(92) + chr(39))}, chr(39))"
         if not clashing:
             return text
         return f"(case when c{position} not in {sql_strings(clashing)} then {text} end)"
@@ -403,8 +414,8 @@ def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int]:
     """Write the rows as their columns are decided to be read; return that and their number.
 
     A column is decided from the first rows, which nearly always do. Where they do not, or a later
-    row contradicts them, it is decided again from all rows, and the rows are written again if that
-    changes anything.
+    row contradicts them and makes them look otherwise, it is decided again from all rows, and the
+    rows are written again if that changes anything.
     """
     con, exported = job.con, job.exported
     con.execute(
@@ -422,17 +433,30 @@ def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int]:
             shapes |= shapes_of(con, relation.source, cells, exported)
             sampled -= doubtful
             before, readings = readings, decide(exported, shapes)
-            if rows is not None and all(
-                readings[name].reads_alike(before[name])
-                and (name not in doubtful or are_all_bad(con, readings[name]))
-                for name in readings
-            ):
+            if rows is not None and _changes_nothing(con, readings, before, doubtful):
                 return readings, rows
         elif rows is not None:
             return readings, rows
         refuse_open_dates(readings, exported)
         rows = copy_rows(con, relation, readings, exported, job.work / CLEAN)
-        doubtful = bad_columns(con)
+        if doubtful := bad_columns(con) & sampled:
+            bad = bad_cells(doubtful, _SAMPLE_ROWS)
+            told = shapes_of(con, bad.source, bad.cells, exported)
+            told = {name: [*shapes[name], *told.get(name, [])] for name in shapes}
+            after = decide(exported, told)
+            if _changes_nothing(con, after, readings, doubtful):
+                return after, rows
+
+
+def _changes_nothing(
+    con: duckdb.DuckDBPyConnection, readings: Readings, before: Readings, doubtful: set[str]
+) -> bool:
+    """Tell whether rows that were written as decided before are right in these readings, too."""
+    return all(
+        readings[name].reads_alike(before[name])
+        and (name not in doubtful or are_all_bad(con, readings[name]))
+        for name in readings
+    )
 
 
 def _repeated_columns(

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -53,13 +53,15 @@ class TextFacts:
     `nulls` are the spellings of "nothing" that occur in the file and never in quotes: what stands
     in quotes is a text that somebody wrote. `has_formulas` tells whether cells may be written as
     `="…"`, which makes spreadsheets leave their digits alone. `empty_lines` counts those between
-    rows.
+    rows. `escaped_apostrophes` tells whether backslashes stand before apostrophes that are not
+    quotes: before all of them they are escapes, before some a backslash may be text.
     """
 
     may_be_misread: bool
     nulls: tuple[str, ...]
     has_formulas: bool = False
     empty_lines: int = 0
+    escaped_apostrophes: Literal["none", "some", "all"] = "none"
 
 
 def look_at_text(layout: TextLayout) -> TextFacts:
@@ -77,7 +79,7 @@ def look_at_text(layout: TextLayout) -> TextFacts:
     in_quotes: set[str] = set()
     has_formulas = False
     may_be_misread = not is_simple
-    empty_lines = 0
+    empty_lines = apostrophes = escaped_apostrophes = 0
     with layout.path.open("rb") as file:
         # every look is at a block that is still in the cache of the processor
         while block := _next_block(file, layout):
@@ -88,6 +90,9 @@ def look_at_text(layout: TextLayout) -> TextFacts:
                     if has_quotes and quote + code + quote in block:
                         in_quotes.add(text)
             has_formulas = has_formulas or _holds(block, b'="')
+            if b"'" in block and dialect.quote != "'":
+                apostrophes += block.count(b"'")
+                escaped_apostrophes += block.count(b"\\'") if b"\\" in block else 0
             if may_be_misread:
                 continue
             is_last = file.tell() == size
@@ -101,7 +106,10 @@ def look_at_text(layout: TextLayout) -> TextFacts:
                 may_be_misread = may_be_misread or bool((records.delimiters >= layout.width).any())
                 empty_lines += records.empty_lines if layout.width > 1 else 0
     nulls = tuple(text for text in TEXT_NULLS if text in occurring - in_quotes)
-    return TextFacts(may_be_misread, nulls, has_formulas, empty_lines)
+    escaped: Literal["none", "some", "all"] = "some" if escaped_apostrophes else "none"
+    if escaped_apostrophes and escaped_apostrophes == apostrophes:
+        escaped = "all"
+    return TextFacts(may_be_misread, nulls, has_formulas, empty_lines, escaped)
 
 
 def _holds(block: bytes, text: bytes) -> bool:
@@ -112,16 +120,22 @@ def _holds(block: bytes, text: bytes) -> bool:
 def _has_odd_line_ends(block: bytes, dialect: Dialect) -> bool:
     """Tell whether a line of a block is empty, or ends with a delimiter or a lone CR."""
     delimiter = ord(dialect.delimiter)
-    if block[-1] == delimiter:
+    if block[-1] in (delimiter, 13):
         return True
-    code = np.frombuffer(b"\n" + block, dtype=np.uint8)
-    ends = np.flatnonzero(code[1:] == 10)
-    before = code[ends]
-    returns = ends[before == 13]
-    if b"\r" in block and block.count(b"\r") != len(returns):
-        return True
-    before = np.concatenate((before, code[returns - 1]))
+    code = _code(block)
+    ends = np.flatnonzero(code == 10)
+    before = code[ends - 1]
+    if b"\r" in block:
+        returns = ends[before == 13] - 1
+        if block.count(b"\r") != len(returns):
+            return True
+        before = np.concatenate((before, code[returns - 1]))
     return bool(((before == delimiter) | (before == 10)).any())
+
+
+def _code(block: bytes) -> npt.NDArray[np.uint8]:
+    """Return the bytes of a block, which end with LF: index -1, before the first, is a line end."""
+    return np.frombuffer(block if block.endswith(b"\n") else block + b"\n", dtype=np.uint8)
 
 
 def _next_block(file: io.BufferedReader, layout: TextLayout) -> bytes:
@@ -132,7 +146,9 @@ def _next_block(file: io.BufferedReader, layout: TextLayout) -> bytes:
     quote, escape = dialect.quote.encode(), dialect.escape.encode()
 
     def quotes(text: bytes) -> int:
-        return text.count(quote) - (text.count(escape + quote) if escape != quote else 0)
+        code = np.frombuffer(text, dtype=np.uint8)
+        count = int(np.count_nonzero(code == quote[0]))  # of many, twice as fast as bytes.count
+        return count - (text.count(escape + quote) if escape != quote else 0)
 
     if quote and quotes(block) % 2:
         lines, length = [block], 0
@@ -168,7 +184,7 @@ def _quotes_in_place(block: bytes, dialect: Dialect) -> bool:
     quote, escape = ord(dialect.quote), ord(dialect.escape)
     edge = np.zeros(256, dtype=bool)
     edge[[ord(dialect.delimiter), 10, 13]] = True
-    code = np.frombuffer(b"\n" + block + b"\n", dtype=np.uint8)
+    code = _code(block)
     at = np.flatnonzero(code == quote)
     if escape != quote:
         at = at[code[at - 1] != escape]

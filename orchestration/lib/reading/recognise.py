@@ -211,10 +211,13 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
     for column in [c for c, kind in kinds.items() if kind == "integer"]:
         # Three letters before digits may be a currency; in front of a number that begins with
         # zeros, or glued to it (INC0000045), they are part of a key. Amounts may all be even.
+        # Of other numbers of eight digits hardly one is a date, let alone all.
         is_key, has_fraction = "^([^0-9]*0|[A-Za-z]+|[+][0-9]{3})[0-9]", "[.,][0-9]{1,2}[^0-9]*$"
+        is_date = "strlen(c) = 8 and starts_with(c, '20') and try_strptime(c, '%Y%m%d') is not null"
         found = con.execute(
             f"select count(*) filter (regexp_matches(c, '{is_key}')), "
-            f"count(*) filter (regexp_matches(c, '{has_fraction}')) "
+            f"count(*) filter (regexp_matches(c, '{has_fraction}')), "
+            f"coalesce(bool_and({is_date}), false) "
             f"from (select {quoted(column)} as c from {landed})"
         ).fetchone()
         assert found is not None  # an aggregate has a row
@@ -222,6 +225,8 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
             kinds[column] = "identifier"
         elif found[1]:
             kinds[column] = "decimal"
+        elif found[2]:
+            kinds[column] = "date"
     columns = tuple(
         c.model_copy(update={"type": kinds.get(c.name, "text")}) for c in as_text.columns
     )

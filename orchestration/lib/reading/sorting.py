@@ -166,6 +166,22 @@ def bad_columns(con: duckdb.DuckDBPyConnection) -> set[str]:
     return {name for (name,) in found.fetchall()}
 
 
+@dataclass(frozen=True)
+class BadCells:
+    """What follows FROM for the bad cells of a file, one per row, and the cells of each column."""
+
+    source: str
+    cells: Mapping[str, str]
+
+
+def bad_cells(names: Iterable[str], behind: int) -> BadCells:
+    """Return the cells of some columns that `copy_rows` found bad, in rows behind that number."""
+    return BadCells(
+        f"(select unnest(bad_cells) as bad from quarantined where row_number > {behind})",
+        {name: f"(case when bad.name = {literal(name)} then bad.cell end)" for name in names},
+    )
+
+
 def are_all_bad(con: duckdb.DuckDBPyConnection, reading: Reading) -> bool:
     """Tell whether the cells that `copy_rows` found bad in a column are bad in a reading, too."""
     good = con.execute(

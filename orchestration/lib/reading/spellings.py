@@ -32,6 +32,8 @@ PLAIN = {
     "integer": "-?[0-9]{1,18}",
     "decimal": "-?[0-9]{1,18}([.][0-9]{1,30})?",
 }
+# Decimals whose point cannot group digits.
+UNGROUPED = "-?[0-9]{1,18}([.]([0-9]{1,2}|[0-9]{4,30}))?"
 # What Excel makes of a long number; the digits behind are lost.
 SCIENTIFIC = "[+-]?[0-9]([.,][0-9]+)?[eE][+][0-9]+"
 # What programs write with all its digits. With a plus and more than nine it is what Excel shows.
@@ -80,12 +82,19 @@ _DAYS = (
 _WEEKDAY = f"(?:(?:{_DAYS})[.]?,? +)?"
 _DAY_MONTH = "([0-9]{1,2})"
 _YEAR = "([0-9]{4}|[0-9]{2})"
+# Abbreviations of zones that mean one thing, with their hours from UTC: those of RFC 822 and the
+# European ones. CST is Chinese as well, IST Indian, Irish or Israeli, BST British or of Bangladesh:
+# times with these are set aside.
+ZONES: Mapping[str, int] = {
+    "EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+    "WET": 0, "WEST": 1, "CET": 1, "MEZ": 1, "CEST": 2, "MESZ": 2, "EET": 2, "EEST": 3,
+}  # fmt: skip
+_OFFSET = f"(?:UTC|GMT)?([Zz]|UTC|GMT|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)|({'|'.join(ZONES)})"
 _CLOCK = (
     "(?:(?: *T| +|, *)([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
-    "(?: *([AaPp])[.]?[Mm][.]?)?"
-    "(?: *(?:UTC|GMT)?([Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?))?)?"
+    f"(?: *([AaPp])[.]?[Mm][.]?)?(?: *(?:{_OFFSET}))?)?"
 )
-_CLOCK_PARTS = ("h", "mi", "s", "f", "ap", "z")
+_CLOCK_PARTS = ("h", "mi", "s", "f", "ap", "z", "zone")
 # As Excel shows it in East Asia: the half of the day stands before the hour.
 _ASIAN_CLOCK = " +(上午|下午|오전|오후|午前|午後) *([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?"
 # Spelling of a date or time → pattern and the parts it captures, in order.
@@ -122,9 +131,10 @@ TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "month-name day time year": (
         f"(?i){_WEEKDAY}({_MONTH}) +{_DAY_MONTH} +([0-9]{{1,2}}):([0-9]{{2}}):([0-9]{{2}}) +"
-        "([0-9]{4})",
-        ("m", "d", "h", "mi", "s", "y"),
+        f"(?:(?:{_OFFSET}) +)?([0-9]{{4}})",
+        ("m", "d", "h", "mi", "s", "z", "zone", "y"),
     ),
+    "ISO week": ("([0-9]{4})-?W([0-9]{2})-?([0-9])", ("y", "w", "d")),
     "年月日": (
         f"([0-9]{{4}}) *[年년] *{_DAY_MONTH} *[月월] *{_DAY_MONTH} *[日号號일]?"
         "(?: *(上午|下午|오전|오후|午前|午後)? *([0-9]{1,2})[:时時点點시] *([0-9]{1,2})?[:分분]? *"

@@ -24,8 +24,10 @@ from orchestration.lib.reading.spellings import (
     SCIENTIFIC,
     TIMES,
     TRUE,
+    UNGROUPED,
     WIDE,
     ZERO_DATE,
+    ZONES,
 )
 from orchestration.lib.reading.sql import literal, sql_strings, text_list
 
@@ -45,7 +47,7 @@ class Reading:
     `spellings` are those that occur; `plain` means that every value is canonical already, so that
     checking is enough. `how` and `confidence` say where the decision comes from. `is_open` is set
     as long as values could mean two things. `forms` are frequent shapes of times that have a quick
-    way to be read.
+    way to be read. `has_points` tells whether numbers with a point were seen.
     """
 
     column: Column
@@ -66,6 +68,7 @@ class Reading:
     warning: str | None = None
     is_key: bool = False
     forms: tuple[str, ...] = ()
+    has_points: bool = False
 
     @property
     def is_checked(self) -> bool:
@@ -88,6 +91,7 @@ class Reading:
             how=other.how,
             confidence=other.confidence,
             warning=other.warning,
+            has_points=other.has_points,
         )
         return set(other.spellings) <= set(self.spellings) and same == other
 
@@ -149,7 +153,9 @@ class Reading:
             )
         if kind in ("integer", "decimal"):
             if self.plain:
-                return f"(case when regexp_full_match({cell}, '{PLAIN[kind]}') then {cell} end)"
+                # Where no value had a point, 1.250 may be grouped: the column is decided again.
+                form = UNGROUPED if kind == "decimal" and not self.has_points else PLAIN[kind]
+                return f"(case when regexp_full_match({cell}, '{form}') then {cell} end)"
             return self._common_number(cell)
         if self.plain:
             return self._plain_time(cell)
@@ -225,8 +231,15 @@ class Reading:
         if self.strict and self.date_order and "name" not in spelling and spelling != "ymd":
             # Days and months are mixed up: only what cannot be read the other way round.
             day = f"if(try_cast(p.d as int) > 12 or p.d = p.m, {day}, null)"
+        if "w" in parts:
+            # there and back, for week 53 of a year that has none would be the first of the next
+            week, form = "p.y || '-' || p.w || '-' || p.d", "'%G-%V-%u'"
+            day = f"try_strptime({week}, {form})"
+            day = f"if(strftime({day}, {form}) = {week}, {day}, null)"
         if self.column.type == "date":
             return f"try_cast({day} as date)::varchar"
+        if "w" in parts:
+            return f"({day})::varchar"
         hour, clock = "p.h", "p.h || ':' || if(p.mi = '', '00', p.mi)"
         if "ap" in parts:
             afternoon = "p.ap in ('P', 'p', '下午', '오후', '午後')"
@@ -245,8 +258,11 @@ class Reading:
             "if(left(p.z, 1) in ('+', '-'), (left(p.z, 1) || '1')::int * (60 * p.z[2:3]::int "
             "+ coalesce(try_cast(right(replace(p.z, ':', ''), -3) as int), 0)), 0)"
         )
+        hours = f"{[*ZONES.values()]}[list_position({text_list(ZONES)}, upper(p.zone))]"
+        named_zone = f"when p.zone <> '' then {time} - to_hours({hours}) "
         return (
-            f"(case when p.h = '' then {time} when p.z = '' then {self._in_utc(time)} "
+            f"(case when p.h = '' then {time} {named_zone if 'zone' in parts else ''}"
+            f"when p.z = '' then {self._in_utc(time)} "
             f"else {time} - to_minutes({offset}) end)::varchar"
         )
 

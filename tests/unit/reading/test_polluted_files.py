@@ -229,10 +229,26 @@ def test_a_space_that_does_not_break_stays_before_every_cell(shop: Shop) -> None
     assert land(shop, text(lines))[1] == lines[1:]
 
 
-def test_a_backslash_before_other_characters_is_text(shop: Shop) -> None:
-    rows = [[*row[:4], row[4].replace("'", "\\'"), row[5]] for row in ROWS]
-    lines = [[c.replace('""', '\\"') for c in cells(row)] for row in [HEADER, *rows]]
-    assert land(shop, text(lines))[1] == rows
+@pytest.mark.parametrize("escape", ['""', '\\"'])
+def test_a_backslash_before_some_apostrophes_is_text(shop: Shop, escape: str) -> None:
+    rows = [
+        [*row[:4], "8\\'9 rod" if number else "her's", row[5]] for number, row in enumerate(ROWS)
+    ]
+    lines = [[c.replace('""', escape) for c in cells(row)] for row in [HEADER, *rows]]
+    record, landed = land(shop, text(lines))
+    assert landed == rows
+    assert "backslashes before some apostrophes were taken as text" in str(record.message)
+
+
+@pytest.mark.parametrize("escape", ['""', '\\"'])
+def test_backslashes_before_all_apostrophes_are_escapes(shop: Shop, escape: str) -> None:
+    lines = [
+        [c.replace('""', escape).replace("'", "\\'") for c in cells(r)] for r in [HEADER, *ROWS]
+    ]
+    assert any("'" in cell for row in ROWS for cell in row)
+    record, landed = land(shop, text(lines))
+    assert landed == ROWS
+    assert "which all have one" in str(record.message)
 
 
 @pytest.mark.parametrize(

@@ -178,3 +178,13 @@ def test_a_draft_knows_words_of_other_languages(shop: Shop) -> None:
     }
     assert (drafted.key, drafted.watermark) == (("kartennummer",), "geandert_am")
     assert (drafted.name, drafted.usual_date_order) == ("kunden", "dmy")
+
+
+def test_eight_digits_that_all_are_days_are_drafted_as_dates(shop: Shop) -> None:
+    path = shop.put("sales.csv", "sale,day,pieces\nA1,20240131,20241350\nA2,20240201,20240201\n")
+    drafted = recognise(Source(path, path.name), None).exported
+    assert drafted is not None
+    assert {c.name: c.type for c in drafted.columns if c.name != "sale"} == {
+        "day": "date",
+        "pieces": "integer",
+    }

@@ -61,6 +61,20 @@ def test_numbers(shop: Shop, values: list[str], lands: list[str | None]) -> None
     assert column(shop, "decimal", values)[1] == lands
 
 
+def test_a_point_that_may_group_is_seen_behind_the_first_rows(shop: Shop) -> None:
+    """A column is decided from the first 5,000 rows: 1.250 landed as five quarters."""
+    whole = [str(i % 50) for i in range(5000)]
+    assert column(shop, "decimal", [*whole, "1.250"])[1][-1] == "?"
+    assert column(shop, "decimal", [*whole, "1.250", "1.5"])[1][-2:] == ["1.250", "1.5"]
+
+
+def test_a_bad_value_behind_the_first_rows_changes_no_other(shop: Shop) -> None:
+    days = [f"{1 + i % 28:02d}/11/2025" for i in range(5000)]
+    record, cells = column(shop, "date", [*days, "soon", "11/28/2025"])
+    assert cells[-3:] == ["2025-11-16", "?", "?"]
+    assert "days and months are mixed up" in str(record.message)
+
+
 def test_whole_numbers(shop: Shop) -> None:
     values = ["1,234", "42.0", "1.5", "1e3", "1.2E+12", "007"]
     assert column(shop, "integer", values)[1] == ["1234", "42", "?", "?", "?", "007"]
@@ -201,3 +215,30 @@ def test_serials_of_a_spreadsheet_may_have_a_decimal_comma(shop: Shop) -> None:
     record, landed = column(shop, "timestamp", ["45356,5", "45357,25"])
     assert landed == ["2024-03-05 12:00:00", "2024-03-06 06:00:00"]
     assert "numbers were read as Excel serial" in str(record.message)
+
+
+def test_weeks_of_iso_8601(shop: Shop) -> None:
+    values = ["2024-W05-3", "2020-W53-7", "2024W053", "2023-W53-1", "2024-W05"]
+    days = ["2024-01-31", "2021-01-03", "2024-01-31", "?", "?"]
+    assert column(shop, "date", values)[1] == days
+
+
+def test_abbreviated_zones_that_mean_one_thing_are_read(shop: Shop) -> None:
+    values = [
+        "Jan 1, 2024 1:05:33 AM PST",
+        "2024-07-01 13:05 PDT",
+        "25.07.2024 10:00 MESZ",
+        "Wed Oct 10 20:19:24 +0130 2018",
+        "Tue Mar 05 10:00:00 EST 2024",
+        "2024-07-01 13:05 CST",
+    ]
+    record, cells = column(shop, "timestamp", values)
+    assert cells == [
+        "2024-01-01 09:05:33",
+        "2024-07-01 20:05:00",
+        "2024-07-25 08:00:00",
+        "2018-10-10 18:49:24",
+        "2024-03-05 15:00:00",
+        "?",
+    ]
+    assert "v: time zones are abbreviated: EST is UTC-5, PST is UTC-8" in str(record.message)
