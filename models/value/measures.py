@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from models.value.sufficient_statistics import Array
 
@@ -28,7 +27,12 @@ class Decile:
 
 def average_ranks(values: Array) -> Array:
     """Rank from 1; equal values share the mean of their ranks."""
-    ranks: Array = rankdata(values)
+    order = np.argsort(values)
+    ordered = values[order]
+    begins = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))[: len(values)]
+    counts = np.diff(begins, append=len(values))
+    ranks = np.empty(len(values))
+    ranks[order] = np.repeat(begins + (counts + 1) / 2, counts)
     return ranks
 
 

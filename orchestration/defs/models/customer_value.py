@@ -35,9 +35,9 @@ def customer_value(con: duckdb.DuckDBPyConnection, company: Company) -> Statisti
     # As in dbt's profile; writing half a million rows of forecasts in order took twice as long.
     con.execute("set preserve_insertion_order = false")
     # Distinct histories are counted and spend is sorted in `models`: numbers sort faster there.
+    histories = ", ".join(f"cast({name} as integer) as {name}" for name in tables.HISTORY)
     customers = con.execute(
-        f"select {', '.join(tables.HISTORY)}, mean_spend "
-        "from intermediate.int_value__purchase_summaries"
+        f"select {histories}, mean_spend from intermediate.int_value__purchase_summaries"
     ).fetchnumpy()
     # Keys are hashes, so that the first customers are drawn at random.
     log = con.execute(

@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from models.value import measures, naive, transactions
 from models.value.backtest import (
@@ -125,6 +126,13 @@ def test_model_that_the_data_do_not_identify_is_no_champion(tested: Backtest) ->
     chosen = backtest(log, 1094, statuses)
     assert chosen.champion in ("nbd", *naive.MODELS)
     assert "mbg_nbd is dropout_unidentified" in chosen.reason
+
+
+def test_equal_values_share_the_mean_of_their_ranks() -> None:
+    generator = np.random.default_rng(3)
+    for values in ([], [5.0], np.zeros(7), generator.integers(0, 9, 200), generator.random(200)):
+        numbers = np.asarray(values, dtype=np.float64)
+        assert measures.average_ranks(numbers).tolist() == stats.rankdata(numbers).tolist()
 
 
 @pytest.mark.parametrize(
