@@ -143,6 +143,11 @@ def _find_customer(con: duckdb.DuckDBPyConnection, asked: str) -> tuple[str, str
             f"where {_RECORD.format('i')} = ?",
         ),
         (
+            "record that its system merged into one of these",
+            f"select customer_key from marts.customer_key_redirects as r "
+            f"where {_RECORD.format('r')} = ?",
+        ),
+        (
             "e-mail",
             "select customer_key from marts.dim_customers where email = lower(trim(?)) "
             "order by customer_key",
@@ -256,6 +261,9 @@ def _link_text(link: Mapping[str, Any], key: str) -> str:
     parts = [f"  {link['record_a']} {sign} {link['record_b']}: {link['link_rule']}"]
     parts.append(f"{link['link_score']:.3f}")
     parts += [str(link[name]) for name in ("guard", "answer") if link[name]]
+    systems = {link[name].partition(":")[0] for name in ("record_a", "record_b")}
+    if link["link_rule"] == "external_id" and len(systems) == 1:
+        parts.append(f"merged or converted in {systems.pop()} itself")
     # What one of the records does not state weighs nothing.
     weights = (link["evidence"] or "").split(", ")
     parts.append(", ".join(weight for weight in weights if not weight.endswith("+0.0")))

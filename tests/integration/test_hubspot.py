@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.running import TEST_DATA, published, rows
+from tests.running import TEST_DATA, crm_warehouse, published, rows
 from tests.staging_layer import stage
 
 HUBSPOT = TEST_DATA / "hubspot"
@@ -39,7 +39,7 @@ def warehouse(crm_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def test_merged_contacts_are_one_customer_and_deleted_ones_are_gone(
-    marts: duckdb.DuckDBPyConnection,
+    marts: duckdb.DuckDBPyConnection, crm_home: Path
 ) -> None:
     """Contact 102 is in the older export only, where 103 was merged into it; 105 just vanished."""
     identities = dict(
@@ -51,6 +51,13 @@ def test_merged_contacts_are_one_customer_and_deleted_ones_are_gone(
     )
     assert set(identities) == {"101", "102", "104", "106", "company:501", "company:502"}
     assert identities["101"] == identities["102"]
+    assert rows(
+        marts,
+        "select customer_key from marts.customer_key_redirects where source_record_id = '103'",
+    ) == [(identities["101"],)], "no export holds it, but the one it was merged into is known"
+    explained = crm_warehouse("explain", "customer", "hubspot:103", "--home", crm_home)
+    assert "found by record that its system merged into one of these" in explained.stdout
+    assert "= hubspot:102: external_id  1.000  merged or converted in hubspot" in explained.stdout
     assert len(set(identities.values())) == 5
     assert rows(
         marts,
