@@ -38,6 +38,12 @@ def write_records(database: Path, customers: pd.DataFrame, company: Company) -> 
     run_dbt(["seed", "--select", "identity_placeholders", "mail_providers"], database, SYSTEMS)
 
 
+def replace_records(database: Path, customers: pd.DataFrame) -> None:
+    """Put other customers where `write_records` wrote; what was built stays until built anew."""
+    with duckdb.connect(str(database)) as con:
+        _write(con, "int_customers__customers_unioned", customers)
+
+
 def build_rules(database: Path) -> None:
     """Build what identifiers say."""
     _build(database, "int_identity__records", "int_identity__identifiers")
