@@ -336,3 +336,32 @@ def test_campaign_costs_of_acquisition_are_the_costs_that_name_the_campaign(
 def test_truth_lies_beside_the_exports(history: Sample) -> None:
     names = {path.name for path in (history.out / "truth").iterdir()}
     assert names == {"identities.csv", "parameters.json", "comments.csv", "service_clocks.csv"}
+
+
+def test_agents_work_when_the_service_is_open_and_on_what_is_urgent_always(
+    large: Sample, large_db: duckdb.DuckDBPyConnection
+) -> None:
+    clock = PLANTED.service_clock
+    content = json.loads((large.out / "truth" / "parameters.json").read_text(encoding="utf-8"))
+    closed = {date.fromisoformat(day) for day in content["closed_days"]}
+    zone = ZoneInfo(clock.time_zone)
+    outside = {True: 0, False: 0}
+    # Those planted around changes of the clock have a course of their own.
+    planted = [row["case_id"] for row in truth(large, "service_clocks")]
+    events = large_db.execute(
+        """
+        select priority = 'urgent', occurred_at::timestamp
+        from case_events join cases using (case_id)
+        where actor_type = 'agent' and case_id not in (select unnest(?))
+        """,
+        [planted],
+    ).fetchall()
+    for is_urgent, occurred_at in events:
+        local = occurred_at.replace(tzinfo=UTC).astimezone(zone)
+        outside[is_urgent] += not (
+            local.weekday() < 5
+            and local.date() not in closed
+            and clock.opens <= local.hour < clock.closes
+        )
+    assert outside[False] == 0
+    assert outside[True] > 10

@@ -86,7 +86,9 @@ counted as (
         count(*) as count_customers,
         count(*) filter (where count_sales > 0) as count_repurchased,
         count(*) filter (where count_late_sales > 0) as count_retained,
-        sum(cast(count_sales as bigint)) as count_sales
+        sum(cast(count_sales as bigint)) as count_sales,
+        case when sum(spend) > 0 then cast(max(spend) as double) / cast(sum(spend) as double) end
+            as largest_spend_share
     from afterwards
     group by outcome, scale_min, scale_max, overall_score
 ),
@@ -167,6 +169,7 @@ select
     rates.spend_per_customer,
     rates.spend_per_customer_low,
     rates.spend_per_customer_high,
+    rates.largest_spend_share,
     -- Arc elasticity against the next lower score: per cent repurchase per cent of score.
     rates.elasticity,
     -- The arc between two rates is 2 (r - 1) / (r + 1) of their ratio r, and grows with it. Where
