@@ -47,8 +47,8 @@ def along_time(function: Callable[[Array, Array], Array], pairs: Grid, offset: f
     position = (2 * np.log(offset + times) - low - high) / (high - low)
     order = np.arange(count)
     waves = (2.0 - (order == 0)) / count * np.cos(angles[:, None] * order)
-    basis = np.cos(np.arccos(np.clip(position, -1.0, 1.0))[:, None] * order)
-    on_grid = np.einsum("ij,tj->it", np.einsum("ij,jk->ik", at_nodes, waves), basis)
+    basis = np.cos(order[:, None] * np.arccos(np.clip(position, -1.0, 1.0)))
+    on_grid = np.einsum("ij,jt->it", np.einsum("ij,jk->ik", at_nodes, waves), basis)
 
     result = np.empty((len(found), len(pairs.of_first)))
     result[:, few] = found[:, count * len(dense) :]
