@@ -224,16 +224,19 @@ def sniff_headers(text: Path) -> list[str]:
     if start.startswith(('{"', "[{")):
         raise RefusedError("the file holds JSON", "name it .json, or .ndjson for a record per line")
     best: tuple[float, list[str]] = (0, [])
+    has_escapes = any('\\"' in line for line in sample)
     for delimiter in DELIMITERS:
         for quote, handicap in _QUOTES.items():
+            escape = "\\" if has_escapes and quote == '"' else quote
             try:
-                records = _records(sample, Dialect(delimiter, quote, quote), None)
+                records = _records(sample, Dialect(delimiter, quote, escape), None)
             except RefusedError:
                 continue
             widths = Counter(len(r.cells) for r in records if r.cells and len(r.cells) > 1)
             if not widths:
                 continue
-            width = widths.most_common(1)[0][0]
+            # of two that are as frequent the wider: lines above a table have few cells
+            width = max(widths, key=lambda width: (widths[width], width))
             cells = _ending_alike([r.cells or [] for r in records], width)
             count = sum(len(c) == width for c in cells)
             filled = [2 * sum(map(bool, c)) > width for c in cells]
@@ -246,6 +249,9 @@ def sniff_headers(text: Path) -> list[str]:
                 continue
             score = count / len(records) - handicap - _INSIDE_VALUES.get(delimiter, 0)
             score -= sum(c[:1] in _QUOTES and c[:1] == c[-1:] != "" for c in names) / width
+            if quote != '"':  # cells that have one of two double quotes are torn
+                torn = sum(any(c.count('"') % 2 for c in r.cells or []) for r in records)
+                score -= torn / len(records)
             if score > best[0]:
                 best = (score, names)
     return [name.replace("\0", "") for name in best[1]] or [start.strip(' "')]

@@ -407,7 +407,10 @@ def _likelihood(lines: list[bytes], name: str) -> float:
     common = _SINGLE_BYTE[name]
     latin = common in (_LATIN, _CENTRAL, _BALTIC, _TURKISH, _VIETNAMESE)
     score, count = 0.0, 0
-    for word in re.findall(r"[^\W\d_]*[^\x00-\x7f]+[^\W\d_]*", text):
+    for match in re.finditer(r"[^\W\d_]*[^\x00-\x7f]+[^\W\d_]*", text):
+        word = match[0]
+        around = text[max(match.start() - 2, 0) : match.start()].strip()[-1:]
+        around += text[match.end() : match.end() + 2].strip()[:1]
         beyond = [c for c in word if ord(c) > 127]
         ascii_letters = sum(c.isascii() for c in word)
         spoken = len(word) < 3 or bool(_VOWELS & set(word.lower()))
@@ -416,7 +419,12 @@ def _likelihood(lines: list[bytes], name: str) -> float:
                 continue
             count += 1
             if c in common:
+                if len(word) == 1 and any(map(str.isdigit, around)):
+                    continue  # beside a number stands a sign, of a currency for one, not a letter
                 swapped = place > 0 and c.isupper() and word[place - 1].islower()
+                swapped = swapped or (
+                    not latin and place > 0 and c.isupper() and not word.isupper()
+                )
                 alone = latin and len(beyond) > 1 and ascii_letters < len(beyond) - 1
                 mixed = not latin and ascii_letters > 0
                 mixed = mixed or (bool(_VOWELS & set(common)) and not spoken)

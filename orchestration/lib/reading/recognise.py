@@ -43,6 +43,9 @@ _SHOWN = 20  # quarantined rows that are shown
 # The narrower type first. 0 and 1 are taken for numbers, not for yes and no.
 _KINDS: tuple[CellType, ...] = ("integer", "decimal", "boolean", "date", "timestamp")
 
+# With this the last of the header rows of Qualtrics begins, which follows at most as many others.
+_LABEL, _LABEL_ROWS = '{"ImportId"', 3
+
 # Names of columns whose numbers nobody adds.
 _IDENTIFYING = re.compile(r"(_|^)(id|(phones?|telephone|fax|zip|postcode|postal)(_[a-z]+)?)$")
 
@@ -180,6 +183,16 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
         )
     as_text = _object(name, source, headers)
     record = read_file(con, "", as_text, source, "", 1, work)
+    parquet = f"read_parquet({literal(str(work / CLEAN))}, file_row_number = true)"
+    first = quoted(as_text.columns[0].name)
+    labels = con.execute(
+        f"select file_row_number from {parquet} where starts_with({first}, '{_LABEL}') limit 1"
+    ).fetchone()
+    if labels and labels[0] < _LABEL_ROWS and as_text.header_rows == 1:
+        as_text = as_text.model_copy(update={"header_rows": labels[0] + 2})
+        work = work / "below"
+        work.mkdir()
+        record = read_file(con, "", as_text, source, "", 1, work)
     if record.rows_quarantined > record.rows_loaded:
         raise _no_table()
     landed = f"(from read_parquet({literal(str(work / CLEAN))}) where {ASIDE_MARK} is null)"
@@ -227,6 +240,14 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
             kinds[column] = "decimal"
         elif found[2]:
             kinds[column] = "date"
+    for column in [c.name for c in as_text.columns if c.name not in kinds]:
+        # An apostrophe keeps a spreadsheet from dropping zeros.
+        kept = con.execute(
+            f"select 1 from {landed} where regexp_full_match({quoted(column)}, ?) limit 1",
+            ["'[0-9]+"],
+        ).fetchone()
+        if kept:
+            kinds[column] = "identifier"
     columns = tuple(
         c.model_copy(update={"type": kinds.get(c.name, "text")}) for c in as_text.columns
     )

@@ -184,14 +184,15 @@ NUMBER = re.compile(
 # What stands in the first filled cell of rows that are no records, in reports that are printed: the
 # label of a total over all or over a group, and of a page, or a note.
 TOTAL = (
-    "(?:grand |report |sub[- ]?)?totals?:?|sum:?|(?:zwischen|gesamt)?summe|gesamt|"
-    "(?:sub|sous-)?total[ei]?s?(?: g[eé]n[eé]ral)?|suma|totaal|итого|всего|"
+    "(?:grand |report |sub[- ]?)?totals?:?(?: [(][^)]{1,40}[)])?|sum:?|(?:zwischen|gesamt)?summe|"
+    "gesamt|(?:sub|sous-)?total[ei]?s?(?: g[eé]n[eé]ral)?|suma|totaal|итого|всего|"
     "合计|总计|小计|合計|總計|小計"
 )
 GROUP_TOTAL = "[^,;]{1,60}[ :-](?:sub-?)?totals?:?|[^,;]{1,60} ?(?:合计|小计|小計|合計)"
 PAGE = (
     "(?:page|seite|p[aá]gina|blatt) *[0-9]+ *(?:(?:of|/|von|de|di|sur|van) *[0-9]+)?|"
     "第 ?[0-9]+ ?页.*|[(]?(?:continued|fortsetzung|suite)[)]?.{0,20}|copyright .*|©.*|[(]c[)] .*|"
-    "confidential.*|(?:generated|printed|exported) (?:by|on|at) .*|end of (?:file|report|data).*|"
+    "confidential.*|(?:report )?(?:generated|printed|exported|created) (?:by|on|at|:) .*|"
+    "report (?:generated|printed|exported|created|date):? .*|end of (?:file|report|data).*|"
     "[*] .*|(?:note|source|quelle): .*|foot ?notes?\\b.*|fußnoten?\\b.*"
 )

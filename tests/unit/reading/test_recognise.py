@@ -188,3 +188,58 @@ def test_eight_digits_that_all_are_days_are_drafted_as_dates(shop: Shop) -> None
         "day": "date",
         "pieces": "integer",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "headers", "rows"),
+    [
+        # a bank: its own lines above and a quote in the text
+        (
+            'Konto:;DE00;\nVon:;01.11.2025;\n\n"Tag";"Zweck";"Betrag";"Info";\n'
+            '"01.12.2025";"Miete; Bad";"-850,00";"";\n"02.12.2025";"Gas ""neu""";"-9,10";"";\n',
+            ["tag", "zweck", "betrag", "info"],
+            2,
+        ),
+        # decimal commas and escaped quotes
+        (
+            'Year;Make;Model;Price\n1997;Ford;"ac; abs";3000,00\n'
+            '1999;Chevy;"the \\"Extended\\"";4900,00\n1996;Jeep;"a\nb";47,00\n',
+            ["year", "make", "model", "price"],
+            3,
+        ),
+    ],
+)
+def test_a_draft_takes_the_table_and_not_the_lines_above(
+    shop: Shop, text: str, headers: list[str], rows: int
+) -> None:
+    path = shop.put("umsatz.csv", text)
+    found = recognise(Source(path, path.name), None)
+    assert found.exported is not None
+    assert [c.name for c in found.exported.columns][: len(headers)] == headers
+    assert (found.record.rows_loaded, found.record.delimiter) == (rows, ";")
+
+
+def test_a_draft_counts_the_header_rows_of_qualtrics(shop: Shop) -> None:
+    text = 'ResponseId,Q1\nResponse ID,"How likely,\nreally?"\n'
+    text += '"{""ImportId"":""_recordId""}","{""ImportId"":""QID1""}"\nR_1,9\nR_2,10\n'
+    path = shop.put("survey.csv", text)
+    found = recognise(Source(path, path.name), None)
+    assert found.exported is not None
+    assert (found.exported.header_rows, found.record.rows_loaded) == (3, 2)
+    assert found.exported.column("q1").type == "integer"
+
+
+def test_totals_and_notes_of_a_report_are_no_records(shop: Shop) -> None:
+    """A report of Salesforce: its total landed as an account."""
+    text = '"Account","Amount","Owner"\n"Acme","$12.00","Ann"\n"Foo","$3.00","Bo"\n'
+    text += '"Grand Totals (2 records)","$15.00",""\n"Report created May 3 - RX7",,\n'
+    path = shop.put("report.csv", text)
+    found = recognise(Source(path, path.name), None)
+    assert (found.record.rows_loaded, found.reasons) == (2, {"not_a_record": 2})
+
+
+def test_a_draft_removes_the_apostrophe_before_digits(shop: Shop) -> None:
+    path = shop.put("products.csv", "handle,barcode\nshirt,'0412\nhat,\ncap,none yet\n")
+    found = recognise(Source(path, path.name), None)
+    assert found.exported is not None
+    assert found.exported.column("barcode").type == "identifier"
