@@ -136,13 +136,10 @@ def test_a_zero_byte_in_a_few_lines_is_not_taken_for_utf_16(shop: Shop) -> None:
     assert (record.encoding, record.rows_loaded, record.rows_quarantined) == ("utf-8", 1, 1)
 
 
-@pytest.mark.parametrize(
-    ("encoding", "texts"),
-    [("cp1252", ["1.054 €", "€ 20", "3€"]), ("gb18030", ["上午 10:00", "下午 3:30"])],
-)
-def test_few_signs_tell_the_code_page(shop: Shop, encoding: str, texts: list[str]) -> None:
-    """They are letters of Cyrillic code pages, which stand alone or begin amid a word."""
-    shop.put("orders.csv", table(texts * 3).encode(encoding))
+def test_a_sign_beside_a_number_is_no_letter(shop: Shop) -> None:
+    """The euro of windows-1252 is a Cyrillic letter in cp866, which stands alone in no text."""
+    texts = ["1.054 €", "€ 20", "3€"]
+    shop.put("orders.csv", table(texts).encode("cp1252"))
     (record,) = records = shop.land()
-    assert [note for _, _, note in shop.rows(records)][:-1] == texts * 3
-    assert record.encoding == encoding
+    assert [note for _, _, note in shop.rows(records)][:-1] == texts
+    assert record.encoding == "cp1252"
