@@ -331,7 +331,8 @@ def review(
     """Write the pairs of records that a person has to judge to a file for a spreadsheet.
 
     Fill its column answer with same or different, leave open what nobody knows, and put the file
-    into landing/canonical as identity_answers_<day>.csv. It holds names and addresses.
+    into landing/canonical as identity_answers_<day>.csv, canonical being one of the systems that
+    are run. A later file with the answer withdrawn takes it back. It holds names and addresses.
     """
     _choose(home)
     from orchestration.lib.review import review_list, write_review_list
@@ -341,7 +342,8 @@ def review(
     write_review_list(pairs, csv)
     typer.echo(
         f"{len(pairs.rows):,} pairs are in {csv}. Fill the column answer with same or different "
-        f"and put the file into {project.landing() / 'canonical'} as identity_answers_<day>.csv."
+        "and put the file into the landing folder as canonical/identity_answers_<day>.csv; canonical "
+        "must be one of the systems that are run."
     )
 
 

@@ -55,6 +55,30 @@ def test_a_file_alone_takes_the_order_of_days_and_months_from_those_beside_it(
     assert [f["message"] for f in told["files"]] == [None, file["message"]]
 
 
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        (
+            "Contact ID,Full Name,Email Address,Phone Number,Company",
+            ["customer_id", "full_name", "email", "phone", "company_name"],
+        ),
+        (
+            "unique_id,first_name,surname,dob,gender,postcode",
+            ["customer_id", "first_name", "last_name", "birth_date", "gender", "postal_code"],
+        ),
+    ],
+)
+def test_a_list_of_people_as_it_comes_is_our_template(
+    header: str, columns: list[str], tmp_path: Path
+) -> None:
+    """A newcomer's first file was refused: its key was called Contact ID."""
+    path = tmp_path / "customers_2026-11-01.csv"
+    path.write_text(f"{header}\n" + ",".join(["1977-02-01"] * len(columns)) + "\n")
+    file = only_file(path, "--system", "canonical")
+    assert file["verdict"] == "lands"
+    assert file["columns"] == dict(zip(columns, header.split(","), strict=True))
+
+
 @pytest.mark.parametrize("system", ["hubspot", "shopify", "zendesk", "qualtrics"])
 def test_what_inspect_says_is_what_landing_does(system: str, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
