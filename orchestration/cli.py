@@ -342,8 +342,8 @@ def review(
     write_review_list(pairs, csv)
     typer.echo(
         f"{len(pairs.rows):,} pairs are in {csv}. Fill the column answer with same or different "
-        "and put the file into the landing folder as canonical/identity_answers_<day>.csv; canonical "
-        "must be one of the systems that are run."
+        "and put the file into the landing folder as canonical/identity_answers_<day>.csv; "
+        "canonical must be one of the systems that are run."
     )
 
 
