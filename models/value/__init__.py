@@ -14,7 +14,7 @@ purchase) and `age` T (time to the end of observation).
 - `beta_geometric` (MBG/NBD, the default, and BG/NBD), `pareto_nbd`, `nbd` (no dropout; the
   fallback), `naive`: what is particular to one purchase model, and nothing else.
 - `gamma_gamma`: spend per purchase. `contracts`: sBG, customers who renew or leave.
-- `sufficient_statistics`, `fitting`, `quadrature`, `status`: shared pieces.
+- `sufficient_statistics`, `fitting`, `quadrature`, `along_time`, `status`: shared pieces.
 
 A model that the data cannot identify says so in its status and is still finite.
 """
