@@ -22,6 +22,8 @@ _KEY_COLUMNS = 8  # that are tried in pairs
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _IDENTIFYING = {"id", "key", "uuid", "guid", "code", "number", "no", "nr", "sku", "handle"}
+# German and Dutch write it in one word: `Zahlungsnr`. Not every number is one of a record.
+_COMPOUND = re.compile("(?!telefon|handy|mobil|fax|haus|seiten)[a-z]{3,}(nr|nummer)")
 _PART_OF_A_KEY = {"line", "item", "position", "sequence", "version", "date", "day", "month"}
 _CHANGED = {"updated", "update", "modified", "changed", "modstamp", "modification"}
 _CHANGED |= {"geandert", "anderung", "aktualisiert", "modifie", "modificado", "actualizado"}
@@ -229,6 +231,8 @@ def _key_rank(column: Column, name: str, position: int) -> int:
     if words and words[-1] in _IDENTIFYING:
         own = "".join(words[:-1])
         return 4 if own in ("", name.rstrip("s").replace("_", "")) else 3 if position == 0 else 2
+    if words and _COMPOUND.fullmatch(words[-1]):
+        return 3 if position == 0 else 2
     return int(position == 0 or bool(_PART_OF_A_KEY & set(words)) or "email" in words)
 
 

@@ -243,3 +243,12 @@ def test_a_draft_removes_the_apostrophe_before_digits(shop: Shop) -> None:
     found = recognise(Source(path, path.name), None)
     assert found.exported is not None
     assert found.exported.column("barcode").type == "identifier"
+
+
+def test_a_number_in_one_word_is_a_key(shop: Shop) -> None:
+    """The draft took the receipt that a payment is for, because its name ends with a word."""
+    text = "Zahlungsnr;Beleg-ID;Betrag\nZ1;B1;24,80\nZ2;B2;3,10\n"
+    path = shop.put("zahlungen.csv", text)
+    drafted = recognise(Source(path, path.name), None).exported
+    assert drafted is not None
+    assert drafted.key == ("zahlungsnr",)
