@@ -199,13 +199,19 @@ def are_all_bad(con: duckdb.DuckDBPyConnection, reading: Reading) -> bool:
 def latest_watermark(
     con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObject
 ) -> datetime | None:
-    """Return the latest watermark of a landed file; canonical times sort as text."""
+    """Return the latest watermark of a landed file; canonical times sort as text.
+
+    Where no row is marked, the file knows the largest text of the column.
+    """
     if not exported.watermark:
         return None
-    row = con.execute(
-        f"select try_cast(max({quoted(exported.watermark)}) as timestamp) "
-        f"from read_parquet({literal(str(parquet))}) where {ASIDE_MARK} is null"
-    ).fetchone()
+    file, column = literal(str(parquet)), exported.watermark
+    latest, source = f"max({quoted(column)})", f"read_parquet({file}) where {ASIDE_MARK} is null"
+    marked = con.execute("select 1 from quarantined limit 1").fetchone()
+    if marked is None and exported.column(column).type == "timestamp":
+        latest = "max(stats_max_value)"
+        source = f"parquet_metadata({file}) where path_in_schema = {literal(column)}"
+    row = con.execute(f"select try_cast({latest} as timestamp) from {source}").fetchone()
     value = row[0] if row else None
     return value if isinstance(value, datetime) else None
 
