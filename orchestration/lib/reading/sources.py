@@ -25,11 +25,11 @@ from orchestration.lib.reading.spellings import MONTHS
 _BROKEN = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error)
 _CHUNK = 1 << 20
 
-# A date with dashes or without, and perhaps a time. What follows a time must not go on as a date
-# does, or the second date of a range would be taken for one.
+# A date with one separator throughout or none, and perhaps a time. What follows a time must not go
+# on as a date does, or the second date of a range would be taken for one.
 _EXPORT_TIME = re.compile(
-    r"(?<!\d)(?:(\d{4})-(\d{2})-(\d{2})|(\d{4})(\d{2})(\d{2}))"
-    r"(?:[T_ -](\d{2})[:-]?(\d{2})(?:[:-]?(\d{2}))?(?!-?\d))?(?!\d)"
+    r"(?<!\d)(?:(\d{4})([-_.])(\d{2})\2(\d{2})|(\d{4})(\d{2})(\d{2}))"
+    r"(?:[T_ -]?(\d{2})[:-]?(\d{2})(?:[:-]?(\d{2}))?(?!-?\d|[_.]\d{2}[_.]\d{2}))?(?!\d)"
 )
 
 # As Qualtrics writes it: `Customer survey_July 2, 2025_09.13.csv`.
@@ -216,8 +216,8 @@ def export_time(name: str) -> datetime | None:
 def _times(part: str) -> Iterator[datetime | None]:
     """Yield the dates in a name, None for digits that are none, such as a ticket number."""
     for match in _EXPORT_TIME.finditer(part):
-        year, month, day = match.group(1, 2, 3) if match.group(1) else match.group(4, 5, 6)
-        yield _time(year, month, day, *match.group(7, 8, 9))
+        year, month, day = match.group(1, 3, 4) if match.group(1) else match.group(5, 6, 7)
+        yield _time(year, month, day, *match.group(8, 9, 10))
     for match in _WRITTEN_TIME.finditer(part):
         named, day, year, hour, minute = match.groups()
         yield _time(year, MONTHS.get(named.lower(), 0), day, hour, minute, 0)
