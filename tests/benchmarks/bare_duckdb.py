@@ -27,6 +27,7 @@ from orchestration.lib.contracts import SOURCE_METADATA
 from orchestration.lib.dbt_functions import register_functions
 from orchestration.lib.dbt_project import DBT_DIR, read_manifest, run_dbt
 from orchestration.lib.documented_tables import write_documented
+from orchestration.lib.kpi_targets import write_kpi_targets
 from orchestration.lib.service_settings import write_service_settings
 from orchestration.lib.settings_table import write_settings
 from orchestration.lib.statistics import Compute, Statistics
@@ -39,7 +40,10 @@ def plan(home: Path, target: Path) -> None:
     compiled = {
         result.node.unique_id: result.node
         for result in run_dbt(
-            ["compile", "--select", "resource_type:model"], home / "warehouse.duckdb", [SYSTEM]
+            # Full: what a build from nothing executes, not what a day adds.
+            ["compile", "--full-refresh", "--select", "resource_type:model"],
+            home / "warehouse.duckdb",
+            [SYSTEM],
         )
     }
     manifest = read_manifest([SYSTEM])
@@ -73,7 +77,7 @@ def plan(home: Path, target: Path) -> None:
             steps.append(
                 {
                     "table": f"{node.schema}.{node.name}",
-                    "kind": node.config.materialized,
+                    "kind": "view" if node.config.materialized == "view" else "table",
                     "sql": node.compiled_code,
                 }
             )
@@ -95,6 +99,7 @@ def run(steps: Path, landing: Path, out: Path, as_of: date) -> None:
         register_functions(con)
         write_settings(con, company, as_of)
         write_service_settings(con, manifest, company.service, as_of)
+        write_kpi_targets(con, manifest, company.kpi_targets)
         _load(con, landing / SYSTEM, as_of)
         marts = []
         for step in json.loads(steps.read_text()):
