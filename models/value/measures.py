@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from models.value.sufficient_statistics import Array
 
@@ -27,12 +28,7 @@ class Decile:
 
 def average_ranks(values: Array) -> Array:
     """Rank from 1; equal values share the mean of their ranks."""
-    order = np.argsort(values)
-    ordered = values[order]
-    begins = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))[: len(values)]
-    counts = np.diff(begins, append=len(values))
-    ranks = np.empty(len(values))
-    ranks[order] = np.repeat(begins + (counts + 1) / 2, counts)
+    ranks: Array = pd.Series(values).rank().to_numpy(dtype=np.float64)
     return ranks
 
 

@@ -43,10 +43,13 @@ def main() -> None:
     company = Company(systems=("canonical",))
     with tempfile.TemporaryDirectory(prefix="crm-warehouse-identity-") as folder:
         database = Path(folder) / "warehouse.duckdb"
-        for day in ("all records but a thousandth", "a thousandth more"):
+        for is_day_before, day in (
+            (True, "all records but a thousandth"),
+            (False, "a thousandth more"),
+        ):
             # In a process of its own: its memory is none of the product's.
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-                pool.submit(prepare, database, count, day != "a thousandth more").result()
+                pool.submit(prepare, database, count, is_day_before).result()
             with timed(f"{day}: identifiers and rules"):
                 build_rules(database)
             with timed(f"{day}: likeness, clusters, links and keys"):
