@@ -28,8 +28,7 @@ class Decile:
 
 def average_ranks(values: Array) -> Array:
     """Rank from 1; equal values share the mean of their ranks."""
-    ranks: Array = pd.Series(values).rank().to_numpy(dtype=np.float64)
-    return ranks
+    return np.asarray(pd.Series(values).rank(), dtype=np.float64)
 
 
 def mean_absolute_error(predicted: Array, actual: Array) -> float:
