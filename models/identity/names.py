@@ -35,7 +35,13 @@ _LAST_LEGAL_FORMS = _LEGAL_FORMS | _words(
     "and y et und e pllc lllp pc na public private proprietary gesellschaft aktiengesellschaft "
     "kgaa ev eg gbr rl sca snc scs srls slu sau de cv rs lda eireli epp me mei oyj ky is asa ans "
     "aktiebolag ou uab sia sp z oo zoo kft zrt nyrt bt ad ood eood jsc ojsc cjsc pjsc tbk sti "
-    "kabushiki kaisha gk"
+    "kabushiki kaisha gk pte dac clg cyf cyfyngedig unlimited ultd npc ek gesmbh keg mit "
+    "beschrankter haftung societe anonyme responsabilite limitee par actions simplifiee sasu "
+    "eurl sprl bvba asbl vzw besloten naamloze vennootschap vof sociedad sociedade anonima "
+    "responsabilidad limitada societa per azioni responsabilita limitata aktieselskab "
+    "anpartsselskab aksjeselskap allmennaksjeselskap osakeyhtio ehf spolka ograniczona "
+    "odpowiedzialnoscia akcyjna akciova spolecnost dd kd anonim sirketi berhad persero fze fzco "
+    "wll saog saoc"
 )
 _FIRST_LEGAL_FORMS = _words("the pt ooo oao zao pao ao tov cv ud")
 _HAN_LEGAL_FORM = re.compile(
@@ -43,6 +49,13 @@ _HAN_LEGAL_FORM = re.compile(
     "|^ *(株式会社|有限会社|주식회사)"
 )
 _DOTTED_LETTER = re.compile(r"\b(\w)\.")
+_LETTERS_APART = re.compile(r"\b[a-z](?: [a-z])+\b")  # I B M, Acme B V
+_APOSTROPHE = re.compile(r"(?<=\w)['`\u2018\u2019\u00b4](?=\w)")  # Lowe's is Lowes
+_NORDIC_LEGAL_FORM = re.compile(r"\b([akip])/s\b", re.IGNORECASE)
+# Registers of the United States tell namesakes by their state: Deere & Co/DE, Chico Corp /NEW/.
+_REGISTERED_IN = re.compile(
+    r"\b(inc|corp|co|company|ltd|plc|lp)\.?\s*/\s*[a-z]{2,3}\s*/?\s*$", re.IGNORECASE
+)
 
 # Words of organisations that are written short; beginnings of words need no entry.
 _SHORT_WORDS = {
@@ -142,8 +155,10 @@ def organisation_name(text: str | None) -> str | None:
 
     Words are lower-case and Latin. A name that is nothing but legal forms stays as it is.
     """
-    plain = _HAN_LEGAL_FORM.sub("", text or "").replace("&", " and ")
-    words = latin(_DOTTED_LETTER.sub(r"\1", plain)).split()  # S.A. is SA
+    plain = _APOSTROPHE.sub("", _HAN_LEGAL_FORM.sub("", text or ""))
+    plain = _NORDIC_LEGAL_FORM.sub(r"\1s", _REGISTERED_IN.sub(r"\1", plain)).replace("&", " and ")
+    plain = latin(_DOTTED_LETTER.sub(r"\1", plain)).replace(" s de rl", " rl")  # S.A. is SA
+    words = _LETTERS_APART.sub(lambda apart: apart[0].replace(" ", ""), plain).split()
     start, end = 0, len(words)
     while start < end - 1 and words[start] in _FIRST_LEGAL_FORMS:
         start += 1

@@ -1,7 +1,8 @@
-"""Records that say nothing but a name: how many customers bear it, and which ones.
+"""Records that say nothing but a name: how many customers bear it or one like it, and which ones.
 
 Belongs here: what the customers found so far tell of such records, which no pair of two records
-can. Does not: likeness of pairs (`matching`), making clusters (`clusters`).
+can. Does not: likeness of pairs (`matching`), how names of firms are alike (`firm_names`), making
+clusters (`clusters`).
 """
 
 import duckdb
@@ -11,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from models.identity.comparisons import SAYS_MORE
+from models.identity.firm_names import SURE, alike_names
 
 ONLY_OF_NAME = "only_of_name"
 
@@ -66,3 +68,117 @@ def count_bearers(
     counts = np.zeros(len(pairs), np.int64)
     counts[found["position"]] = found["count_bearers"]
     return counts
+
+
+def find_alike_firms(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.DataFrame:
+    """Return firms that are nothing but a name, with those that may be called the same.
+
+    Firms of one name are one already (`identity.organisation_name`). A name with its words in
+    another order, a misprint, a word written short is as good, where one other firm alone is called
+    alike. Two firms of which each says more than a name are left to likeness.
+
+    `records` and `senior` as for `count_bearers`. One row per pair of clusters: record_number_a <
+    record_number_b, their most senior records of these names; likeness; is_sure, false where only a
+    person can tell; count_alike, how many firms are called like the one that is nothing but a name.
+    """
+    with duckdb.connect() as con:
+        con.register("records", records)
+        con.register(
+            "clusters",
+            pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
+        )
+        con.execute(
+            f"""
+            create table named as
+            select record_number, clusters.cluster, organisation_name as name,
+                   bool_or(coalesce(records.city, records.web_domain) is not null
+                           or {SAYS_MORE.format("records")})
+                       over (partition by clusters.cluster) as says_more
+            from records inner join clusters using (record_number)
+            where is_organisation
+            """
+        )
+        names = con.execute(
+            "select name, bool_or(not says_more) as is_asked from named "
+            "where name is not null group by name order by name"
+        ).df()
+        if not names["is_asked"].any():
+            return _NO_FIRMS
+        con.register("alike", alike_names(names))
+        return con.execute(
+            f"""
+            with bearers as (
+                select name, cluster, says_more, min(record_number) as record_number
+                from named where name is not null group by name, cluster, says_more
+            ),
+            ways as (
+                select name_a as name, name_b as other_name, likeness from alike
+                union all
+                select name_b, name_a, likeness from alike
+                union all -- told apart although the name is the same: an alternative, no tie
+                select distinct name, name, null from bearers
+            ),
+            met as (
+                select one.cluster, other.cluster as other_cluster, likeness,
+                       one.record_number, other.record_number as other_record_number,
+                       likeness in {SURE} as is_sure
+                from bearers as one
+                inner join ways using (name)
+                inner join bearers as other on ways.other_name = other.name
+                where not one.says_more and one.cluster != other.cluster
+            ),
+            alike_surely as (
+                select distinct least(cluster, other_cluster) as one, -- two names may be alike
+                       greatest(cluster, other_cluster) as other
+                from met where is_sure
+            ),
+            -- Who is alike to another candidate, too, is no alternative: two misprints of one name.
+            repeated as (
+                select distinct one.cluster, one.other_cluster -- by however many
+                from met as one
+                inner join met as other using (cluster)
+                inner join alike_surely
+                    on other.other_cluster = alike_surely.one
+                    and one.other_cluster = alike_surely.other
+                where one.is_sure and other.is_sure
+            ),
+            counted as (
+                select met.*, count_alike
+                from met
+                inner join (
+                    -- Who may be it for sure leaves those out who may be it perhaps.
+                    select cluster,
+                           count(distinct other_cluster) filter (
+                               where coalesce(is_sure, true) and repeated.cluster is null
+                           ) as count_sure,
+                           case when count_sure > 0 then count_sure
+                                else count(distinct other_cluster) end as count_alike
+                    from met left join repeated using (cluster, other_cluster)
+                    group by cluster
+                ) using (cluster)
+                where is_sure or count_sure = 0 and not is_sure
+            )
+            select least(record_number, other_record_number) as record_number_a,
+                   greatest(record_number, other_record_number) as record_number_b,
+                   likeness, is_sure, count_alike
+            from counted
+            where likeness is not null
+            -- Seen from both sides, or by two names of one firm, the surest counts.
+            qualify row_number() over (
+                partition by least(cluster, other_cluster), greatest(cluster, other_cluster)
+                order by is_sure desc, count_alike, record_number_a, record_number_b, likeness
+            ) = 1
+            order by record_number_a, record_number_b
+            """
+        ).df()
+
+
+_NO_FIRMS = pd.DataFrame(
+    {
+        "record_number_a": pd.Series(dtype="int64"),
+        "record_number_b": pd.Series(dtype="int64"),
+        "likeness": pd.Series(dtype="object"),
+        "is_sure": pd.Series(dtype="bool"),
+        "count_alike": pd.Series(dtype="int64"),
+    }
+)

@@ -90,7 +90,10 @@ class OrganisationName(SharedIdentifier):
 
 
 class OnlyOfName(_Strict):
-    """A person's name, for a record that says nothing else, where one customer alone bears it."""
+    """A name, for a record that says nothing else, where one customer alone bears it.
+
+    A firm's counts with its words in another order, a misprint or a word written short, too.
+    """
 
     reliability: Share = 0.9
 

@@ -66,7 +66,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
 
     from models.identity.clusters import JOINED, Links, cluster_records
     from models.identity.comparisons import TWO_PEOPLE
-    from models.identity.names_alone import ONLY_OF_NAME, count_bearers
+    from models.identity.names_alone import ONLY_OF_NAME, count_bearers, find_alike_firms
 
     settings = company.identity.matching
     found = con.execute("select count(*) from intermediate.int_identity__records").fetchone()
@@ -111,15 +111,10 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     senior, refused = clusters_of(links, two_people)
     names_only = likeness[likeness["guard"] == "names_only"]
     bearers = count_bearers(records, senior, names_only)
-    tied = names_only[bearers == 1]
-    if not tied.empty:
-        likeness.loc[tied.index, "guard"] = None
-        likeness.loc[tied.index, "link_rule"] = ONLY_OF_NAME
-        likeness.loc[tied.index, "match_probability"] = company.identity.only_of_name.reliability
-        # After all other links, which say who the customers are that may bear the name.
-        last = _links_by_likeness(tied).assign(strength=0.0)
-        links = pd.concat([links, last], ignore_index=True)
-        senior, refused = clusters_of(links, two_people)
+    tied = names_only.index[bearers == 1]
+    likeness.loc[tied, "guard"] = None
+    likeness.loc[tied, "link_rule"] = ONLY_OF_NAME
+    likeness.loc[tied, "match_probability"] = company.identity.only_of_name.reliability
     # One of several who bear it, as likely as the others: a person is asked which.
     one_of_several = np.where(
         bearers > 1, company.identity.only_of_name.reliability / np.maximum(bearers, 1), 0.0
@@ -129,6 +124,14 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     )
     likeness.loc[names_only.index[asked], "guard"] = None
     likeness.loc[names_only.index[asked], "match_probability"] = one_of_several[asked]
+    if settings.enabled:
+        likeness = _with_alike_firms(likeness, find_alike_firms(records, senior), company)
+    by_name = likeness[likeness["link_rule"] == ONLY_OF_NAME]
+    if not by_name.empty:
+        # After all other links, which say who the customers are that may bear the name.
+        last = _links_by_likeness(by_name).assign(strength=0.0)
+        links = pd.concat([links, last], ignore_index=True)
+        senior, refused = clusters_of(links, two_people)
     vetoed = links.assign(guard=refused).loc[
         refused != JOINED, ["record_number_a", "record_number_b", "is_likeness", "guard"]
     ]
@@ -151,13 +154,50 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
         {
             "customers": len(np.unique(senior)),
             "pairs_by_likeness": len(likely),
-            "pairs_by_only_name": len(tied),
+            "pairs_by_only_name": len(by_name),
             "pairs_below_threshold": int(
                 (matches.pairs["match_probability"] < settings.match_threshold).sum()
             ),
             "pairs_by_one_of_several_names": int(asked.sum()),
             **{f"model_{grain}": status for grain, status in matches.statuses.items()},
         },
+    )
+
+
+def _with_alike_firms(
+    likeness: "pd.DataFrame", firms: "pd.DataFrame", company: Company
+) -> "pd.DataFrame":
+    """Put firms that are called alike in place of what likeness said of them.
+
+    The only one called so is the one. Of several, or where only a person can tell, the chance is
+    shared with the others and with nobody; it never joins.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from models.identity.names_alone import ONLY_OF_NAME
+
+    settings = company.identity.matching
+    is_tied = firms["is_sure"] & (firms["count_alike"] == 1)
+    chance = company.identity.only_of_name.reliability / (
+        firms["count_alike"] + np.where(firms["is_sure"], 0, 1)
+    )
+    is_asked = (chance >= settings.review_threshold) & (chance < settings.match_threshold)
+    found = pd.DataFrame(
+        {
+            "record_number_a": firms["record_number_a"],
+            "record_number_b": firms["record_number_b"],
+            "match_probability": chance.round(6),
+            "match_weight": np.log2(chance / (1 - chance)).round(6),
+            "evidence": firms["likeness"],
+            "guard": None,
+            "link_rule": np.where(is_tied, ONLY_OF_NAME, "likeness"),
+        }
+    )[is_tied | is_asked]
+    pair = ["record_number_a", "record_number_b"]
+    replaced = pd.MultiIndex.from_frame(likeness[pair]).isin(pd.MultiIndex.from_frame(found[pair]))
+    return pd.concat([likeness[~replaced], found], ignore_index=True).sort_values(
+        pair, ignore_index=True
     )
 
 

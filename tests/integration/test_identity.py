@@ -85,12 +85,15 @@ FIRMS = [
         "website": "zest.example",
         "parent_organisation_id": "firm-a",
     },
+    # One of the two is nothing but a name, misprinted.
+    {"customer_id": "firm-name", "company_name": "Kernwood Lodging", "phone": "212 555 0187"},
+    {"customer_id": "firm-misread", "company_name": "KERNWOOD LODGIGN LTD."},
 ]
 
 
 @pytest.fixture(scope="module")
 def customers(published_home: Path) -> pd.DataFrame:
-    """The sample's customer records and three of one name and website.
+    """The sample's customer records, three firms of one name and website, two of one name.
 
     Every seventh is exported a year after the others.
     """
@@ -174,16 +177,21 @@ def test_people_have_the_last_word_and_may_take_it_back(resolved: Path, tmp_path
     joined = record_pairs(database, "joined", "link_rule = 'email'")[0]
     apart = record_pairs(database, "refused", "guard = 'household'")[0]
     firm = ("firm-a", "firm-b")
+    (by_name,) = record_pairs(
+        database, "joined", "link_rule = 'only_of_name' and one.is_organisation"
+    )
+    assert set(by_name) == {"firm-name", "firm-misread"}
     before = keys(database)
-    for one, other in (joined, firm):
+    for one, other in (joined, firm, by_name):
         assert before[f"canonical:{one}"] == before[f"canonical:{other}"]
     assert before["canonical:firm-child"] != before["canonical:firm-a"], "parent and child are two"
 
     answers = [(joined, "different"), (apart, "same"), (firm, "different")]
+    answers.append((by_name, "different"))
     write_answers(database, [answer(pair, said) for pair, said in answers])
     resolve(database, COMPANY)
     answered = keys(database)
-    for one, other in (joined, firm):
+    for one, other in (joined, firm, by_name):
         assert answered[f"canonical:{one}"] != answered[f"canonical:{other}"]
     assert answered[f"canonical:{apart[0]}"] == answered[f"canonical:{apart[1]}"]
 

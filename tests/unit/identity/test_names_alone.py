@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from models.identity.names_alone import count_bearers
+from models.identity.names_alone import count_bearers, find_alike_firms
 
 COLUMNS = ("email", "phone", "birth_date", "street", "postal_code", "national_id")
 
@@ -64,3 +64,60 @@ def test_nobody_is_tied_where_none_says_more() -> None:
 
 def test_no_pair_is_none() -> None:
     assert bearers([AT_HOME], [1]) == {}
+
+
+def alike(
+    names: list[str], says: dict[int, dict[str, str]] | None = None, senior: list[int] | None = None
+) -> list[tuple[int, int, bool, int]]:
+    """Return the pairs of firms called alike; `says` is what records state beside the name."""
+    count = len(names)
+    columns = (*COLUMNS, "city", "web_domain")
+    records = pa.table(
+        {
+            "record_number": pa.array(range(1, count + 1)),
+            "is_organisation": pa.array([True] * count),
+            "organisation_name": pa.array(names, pa.string()),
+            **{
+                name: pa.array(
+                    [(says or {}).get(i, {}).get(name) for i in range(1, count + 1)], pa.string()
+                )
+                for name in columns
+            },
+        }
+    )
+    found = find_alike_firms(records, np.asarray(senior or range(1, count + 1)))
+    columns_found = ("record_number_a", "record_number_b", "is_sure", "count_alike")
+    return [tuple(row) for row in found[list(columns_found)].to_numpy().tolist()]
+
+
+def test_a_misprinted_firm_goes_to_the_only_one_called_alike() -> None:
+    assert alike(["ford motor", "motor ford"]) == [(1, 2, True, 1)]
+    assert alike(["ford motor", "motor ford"], {1: {"phone": "+12125550100"}}) == [(1, 2, True, 1)]
+
+
+@pytest.mark.parametrize("column", [*COLUMNS, "city", "web_domain"])
+def test_two_firms_that_say_more_than_a_name_are_left_to_likeness(column: str) -> None:
+    assert alike(["ford motor", "motor ford"], {1: {column: "x"}, 2: {column: "y"}}) == []
+
+
+def test_of_two_firms_called_alike_a_person_chooses() -> None:
+    told_apart = {1: {"city": "boston"}, 2: {"city": "chicago"}}
+    assert alike(["ford motor", "ford motor", "motor ford"], told_apart) == [
+        (1, 3, True, 2),
+        (2, 3, True, 2),
+    ]
+
+
+def test_two_misprints_of_one_name_are_no_alternative_to_each_other() -> None:
+    names = ["granite lodging", "granite lodgign", "granite loodging"]
+    assert alike(names) == [(1, 2, True, 1), (1, 3, True, 1)]
+    short = ["halozyme therapeutics", "halozyme thera", "halozyme therap"]
+    assert [count for *_, count in alike(short)] == [1, 1]
+
+
+def test_initials_are_a_question() -> None:
+    assert alike(["ibm", "international business machines"]) == [(1, 2, False, 1)]
+
+
+def test_records_of_one_firm_are_one_firm() -> None:
+    assert alike(["ford motor", "ford motor", "motor ford"], senior=[1, 1, 3]) == [(1, 3, True, 1)]
