@@ -70,6 +70,11 @@ _SWAPPED = _holds(
     " or (jaro_winkler_similarity(given_name_l, family_name_r) >= 0.88"
     " and jaro_winkler_similarity(family_name_l, given_name_r) >= 0.88)"
 )
+# One part copied wrongly, or made up: the year of a form's default, the first of a month.
+_TWO_PARTS_OF_A_DATE = (
+    "(birth_date_l[1:7] = birth_date_r[1:7] or birth_date_l[6:10] = birth_date_r[6:10] or "
+    "birth_date_l[1:4] = birth_date_r[1:4] and birth_date_l[9:10] = birth_date_r[9:10])"
+)
 _SAME_PLACE = (  # New York is New York City
     "(postal_code_l = postal_code_r or city_l = city_r or starts_with(city_l, city_r || ' ')"
     " or starts_with(city_r, city_l || ' '))"
@@ -258,7 +263,8 @@ PERSON = Grain(
                     "and birth_date_l[9:10] = birth_date_r[6:7])",
                     0.08,
                 ),
-                Level("two digits off", _misprinted("birth_date", 2), 0.03),
+                Level("two of year, month and day agree", _TWO_PARTS_OF_A_DATE, 0.02),
+                Level("two digits off", _misprinted("birth_date", 2), 0.01),
                 Level("different", "ELSE", 0.04),
             ),
         ),
