@@ -23,9 +23,11 @@ from orchestration.lib.reading.values import Reading, article
 
 Readings = Mapping[str, Reading]
 
-# As small as with the defaults, in a sixth less time: most text columns either repeat few values
-# or hardly any.
-_PARQUET = "compression zstd, compression_level 1, dictionary_size_limit 5000"
+# As small as with the defaults, in a quarter less time: most text columns either repeat few values
+# or hardly any, and row groups of half the usual size stay in the cache of the processor.
+_PARQUET = (
+    "compression zstd, compression_level 1, dictionary_size_limit 5000, row_group_size 61440"
+)
 
 # Of eight bytes each.
 _SORTED_HASHES = 20_000_000
@@ -80,7 +82,9 @@ class Relation:
         is_wide = len(self.texts) >= _FEW_CELLS
         if not cells or not (is_wide or any(map(exported.must_be_filled, exported.columns))):
             return None
-        return f"(coalesce({', '.join(cells)}) is null and {self.metadata_is_empty})"
+        # one by one, of which the first is enough for nearly every row
+        nothing = " and ".join(f"{cell} is null" for cell in cells)
+        return f"({nothing} and {self.metadata_is_empty})"
 
     def is_no_record(self) -> str | None:
         """Write the condition under which a row reads like a total, a page number or a note."""
