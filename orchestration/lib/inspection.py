@@ -264,7 +264,11 @@ def _inspected(
             message = f"no object of {asked.system} has this name or these columns"
             remedy = f"nearest is {nearest.name} ({', '.join(nearest.files)}); {remedy}"
         why = "neither its name nor its columns are known"
-        return Inspected(source.path, None, None, why, "unrecognised", message, remedy, recognition)
+        said = recognition.record.message
+        unknown = Inspected(
+            source.path, None, None, why, "unrecognised", message, remedy, recognition
+        )
+        return _noting(unknown, said) if said and said != message else unknown
     contract, exported = found.contract, found.exported
     recognition = recognise(source, exported, contract.system, others)
     record = recognition.record

@@ -65,6 +65,8 @@ _UNUSUAL_LINE_ENDS = {
     "\x0b": "U+000B VERTICAL TAB",
     "\x0c": "U+000C FORM FEED",
 }
+# Cells of a row from which on one that holds a single text may be a note behind the rows.
+_NOTED = 2
 _SUM = re.compile(r"[\s(+-]*[^\w\s.,]?\s*\d[\d.,'\s]*[^\w\s.,]?[\s)-]*")
 # The halves of a number with a decimal comma.
 _WHOLE = re.compile(r"[^\w.,]*[+-]?\d{1,3}(?:[.\s]\d{3})*|[^\w.,]*[+-]?\d+")
@@ -199,7 +201,7 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
             line_end=_line_end([r.raw for r in records]),
             how=found.how,
             warnings=found.warnings,
-            not_rows=further_header_rows(records[last + 1 :], len(headers)),
+            not_rows=further_header_rows(records[last + 1 :], headers),
             timezone=timezone_beneath(headers, labels[: count - 1], exported),
         ),
         0 if simple else _bytes_before(text, records[last]),
@@ -232,7 +234,10 @@ def sniff_headers(text: Path) -> list[str]:
                 records = _records(sample, Dialect(delimiter, quote, escape), None)
             except RefusedError:
                 continue
-            widths = Counter(len(r.cells) for r in records if r.cells and len(r.cells) > 1)
+            # lines above a table may be padded with delimiters
+            widths = Counter(
+                len(r.cells) for r in records if r.cells and sum(map(bool, r.cells)) > 1
+            )
             if not widths:
                 continue
             # of two that are as frequent the wider: lines above a table have few cells
@@ -258,15 +263,15 @@ def sniff_headers(text: Path) -> list[str]:
 
 
 def _ending_alike(cells: list[list[str]], width: int) -> list[list[str]]:
-    """Give the first record an empty cell more where it lacks the one that all others end with."""
-    first, *others = cells
-    if (
-        len(first) == width - 1
-        and others
-        and all(c and not c[-1] for c in others if len(c) == width)
-    ):
-        return [[*first, ""], *others]
-    return cells
+    """Give the header an empty cell more where it lacks the one that all rows end with.
+
+    It is the first record that is mostly filled.
+    """
+    header = next((i for i, c in enumerate(cells) if 2 * sum(map(bool, c)) > width), None)
+    rows = [c for c in cells if len(c) == width]
+    if header is None or len(cells[header]) != width - 1 or any(c[-1] for c in rows):
+        return cells
+    return [*cells[:header], [*cells[header], ""], *cells[header + 1 :]]
 
 
 @dataclass(frozen=True)
@@ -512,7 +517,10 @@ def _cut(
     """Cut off what stands before the rows and behind them."""
     footer = _footer(text, exported, layout)
     if footer.total:
-        said = f"the last row begins with {footer.total!r}: if it sums up the others, declare "
+        said = f"the last row begins with {footer.total!r}"
+        if not any(map(str.isalpha, footer.total)):
+            said = "the last row holds a few numbers and nothing else"
+        said += ": if it sums up the others, declare "
         said += f"`footer:` for {exported.name}"
         layout = replace(layout, warnings=(*layout.warnings, said))
     if footer.lines:
@@ -579,11 +587,13 @@ def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer:
         # sums without a label, above the line that has one
         is_footer = is_footer or (bool(footer) and _are_sums(line, layout))
         if not is_footer:
-            if width_alone(line, layout.dialect) in (layout.width, None):
-                total = first if _TOTAL.fullmatch(first) else ""
+            is_row = width_alone(line, layout.dialect) in (layout.width, None)
+            is_note = is_row and _is_a_note(line, layout)
+            if is_row and not is_note:
+                total = first if _TOTAL.fullmatch(first) or _are_sums(line, layout) else ""
                 break  # a row, or the end of one
-            is_footer = bool(FOOTER.match(line))
-            if not is_footer and not waiting and len(cells) > 1:
+            is_footer = not is_row and bool(FOOTER.match(line))
+            if not is_footer and not is_note and not waiting and len(cells) > 1:
                 break
         if is_footer:
             footer, waiting, footer_at = [line, *waiting, *footer], [], end
@@ -594,9 +604,22 @@ def _footer(text: Path, exported: ExportObject, layout: TextLayout) -> _Footer:
 
 def _are_sums(line: str, layout: TextLayout) -> bool:
     """Tell whether a row of several cells is empty but for numbers in less than half of them."""
-    record = next(parse_records([line], layout.dialect, layout.width), None)
-    filled = [cell for cell in (record and record.cells) or [] if cell.strip()]
+    filled = _filled(line, layout)
     return 0 < 2 * len(filled) < layout.width and all(_SUM.fullmatch(cell) for cell in filled)
+
+
+def _is_a_note(line: str, layout: TextLayout) -> bool:
+    """Tell whether a row of several cells holds one text and nothing else."""
+    filled = _filled(line, layout)
+    return layout.width > _NOTED and len(filled) == 1 and not _SUM.fullmatch(filled[0])
+
+
+def _filled(line: str, layout: TextLayout) -> list[str]:
+    try:
+        record = next(parse_records([line], layout.dialect, layout.width), None)
+    except RefusedError:  # the end of a record of several lines
+        return []
+    return [cell for cell in (record and record.cells) or [] if cell.strip()]
 
 
 def _with_known_line_ends(text: Path, target: Path) -> tuple[Path, tuple[str, ...]]:

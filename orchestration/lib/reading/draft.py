@@ -220,7 +220,8 @@ def _key(
         whole = [pair for pair, count in zip(pairs, found, strict=True) if count == total > 0]
         if whole and not unique:
             return whole[0]
-    return tuple(unique[:1])
+    times = {c.name for c in columns if c.type in ("date", "timestamp")}
+    return tuple([c for c in unique if c not in times][:1])  # that days differ is chance
 
 
 def _key_rank(column: Column, name: str, position: int) -> int:

@@ -20,6 +20,7 @@ from orchestration.lib.reading.decisions import decide, refuse_open_dates
 from orchestration.lib.reading.delimited import LONE_QUOTE
 from orchestration.lib.reading.dialect import TextLayout, decide_layout
 from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encoding
+from orchestration.lib.reading.header_rows import zones_in_names
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
 from orchestration.lib.reading.plain import TextFacts, line_numbers, look_at_text, mend
 from orchestration.lib.reading.records import (
@@ -187,6 +188,7 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
     columns = match_columns(layout.headers, exported)
     require_columns(layout.headers, columns, exported, layout.header_line or 1)
     job = _in_timezone(job, layout.timezone)
+    zones = zones_in_names(layout.headers, job.exported)
     facts = look_at_text(layout)
     nulls = list(dict.fromkeys(["", *exported.null_values, *facts.nulls]))
     dialect = layout.dialect
@@ -202,7 +204,7 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
     )
     record = _noting(
         record,
-        [*layout.warnings, _APOSTROPHES[facts.escaped_apostrophes]],
+        [*layout.warnings, *zones, _APOSTROPHES[facts.escaped_apostrophes]],
         layout=layout.how,
         headers=_headers(layout.headers, columns),
         null_values=nulls[1:],
@@ -309,7 +311,7 @@ def _read_sheet(job: Job, content: Path, record: FileRecord) -> FileRecord:
         preamble_lines=sheet.header_row - sheet.header_rows,
         footer_lines=sheet.footer_rows,
     )
-    warnings = list(sheet.warnings)
+    warnings = [*sheet.warnings, *zones_in_names(sheet.headers, job.exported)]
     if sheet.footer_rows:
         warnings.append(f"{sheet.footer_rows} rows behind the last record were left out")
     record = _noting(

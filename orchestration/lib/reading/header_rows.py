@@ -15,8 +15,12 @@ from orchestration.lib.reading.decisions import spelling_of
 from orchestration.lib.reading.delimited import TextRecord
 from orchestration.lib.reading.layout import match_columns
 from orchestration.lib.reading.records import RefusedError
-from orchestration.lib.reading.spellings import NULL_SPELLINGS, PLAIN
+from orchestration.lib.reading.spellings import NULL_SPELLINGS, PLAIN, ZONES
 
+# A zone that the name of a column holds, in brackets: `Created (EST)`, `Zeit [MEZ]`.
+_ZONE = re.compile(
+    rf"[(\[](?:in )?((?:UTC|GMT) ?[+-] ?[0-9:]+|{'|'.join(ZONES)}|[CIB]ST|[A-Z]\w+/[A-Z]\w+)[)\]]"
+)
 _RULE = re.compile("[-=_:+]{2,}")  # what is drawn under a header
 # Rows from which on a column of numbers is known to be one.
 _FEW_NUMBERS = 3
@@ -90,13 +94,35 @@ def timezone_beneath(
         raise RefusedError(f"the header rows name the unknown time zone {zone}", remedy) from None
 
 
-def further_header_rows(records: Sequence[TextRecord], width: int) -> dict[int, str]:
+def zones_in_names(headers: Sequence[str], exported: ExportObject) -> tuple[str, ...]:
+    """Warn of columns of times whose names hold a zone in which the contract does not read them.
+
+    What is meant by `CST`, or by `MEZ` in summer, is for people to say.
+    """
+    if "timezone" in exported.model_fields_set:
+        return ()
+    return tuple(
+        f"{name}: its header names the time zone {zone[1]}, but times without an offset are read "
+        f"in {exported.timezone}: declare `timezone:`"
+        for name, position in match_columns(headers, exported).matched.items()
+        if exported.column(name).type == "timestamp" and (zone := _ZONE.search(headers[position]))
+    )
+
+
+def further_header_rows(records: Sequence[TextRecord], headers: Sequence[str]) -> dict[int, str]:
     """Find the records behind the header that label columns: rules, units, types, other names.
 
-    A rule is drawn in every cell. Other labels have no digit where every row of the file has one.
+    A rule is drawn in every cell. Other labels have no digit where every row of the file has one,
+    or stand where the header names nothing (the choices of a question, in surveys).
     """
-    rows = [record for record in records if record.cells and len(record.cells) == width]
+    rows = [record for record in records if record.cells and len(record.cells) == len(headers)]
     labels: dict[int, str] = {}
+    if rows and _names_the_nameless(headers, [row.cells or [] for row in rows]):
+        first, *rows = rows
+        labels[first.line_number] = (
+            "reads like a further header row, with names where the header has none: if it is one, "
+            "declare `header_rows:`"
+        )
     while rows:
         first, *rows = rows
         filled = [cell.strip() for cell in first.cells or [] if cell.strip()]
@@ -111,6 +137,23 @@ def further_header_rows(records: Sequence[TextRecord], width: int) -> dict[int, 
         else:
             break
     return labels
+
+
+def _names_the_nameless(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether the first row names columns that the header does not, and is no row itself.
+
+    All others begin with a cell that it lacks, and no cell of it says what a row says there.
+    """
+    first, *others = rows
+    named = sum(bool(cell.strip()) and not headers[i].strip() for i, cell in enumerate(first))
+    return (
+        named > 0
+        and bool(others)
+        and bool(headers[0].strip())
+        and not first[0].strip()
+        and all(row[0].strip() for row in others)
+        and not any(re.fullmatch(r"[\d\s.,:/+-]+", cell) for cell in first)
+    )
 
 
 def _labels_numbers(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

@@ -5,6 +5,7 @@ one is drafted: the header is found by regularity, and every column gets the typ
 values have. Belongs here: the dry run, the draft. Does not: how files are read, what is printed.
 """
 
+import dataclasses
 import json
 import re
 import tempfile
@@ -28,7 +29,7 @@ from orchestration.lib.reading.file_reader import (
     read_file,
     require_rows,
 )
-from orchestration.lib.reading.json_text import json_records
+from orchestration.lib.reading.json_text import LONGEST_RECORD, json_records
 from orchestration.lib.reading.records import FileRecord, OpenDatesError, RefusedError
 from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import sniff_sheet
@@ -46,6 +47,8 @@ _KINDS: tuple[CellType, ...] = ("integer", "decimal", "boolean", "date", "timest
 # With this the last of the header rows of Qualtrics begins, which follows at most as many others.
 _LABEL, _LABEL_ROWS = '{"ImportId"', 3
 
+# What a header hardly holds. A year, a month of a year or a point of a scale may well be a name.
+_VALUE = re.compile(r"0\d+|\d{5,}|[^\w\s]?-?\d[\d.,]*[.,]\d\d|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}.*")
 # Names of columns whose numbers nobody adds.
 _IDENTIFYING = re.compile(r"(_|^)(id|(phones?|telephone|fax|zip|postcode|postal)(_[a-z]+)?)$")
 
@@ -122,6 +125,10 @@ def recognise(
                 record = read_file(con, system, ordered, source, sha256, size, work)
                 record = noted(record, exported, taken)
             require_rows(record, exported)
+            if is_draft:
+                said = [record.message, *_values_in(exported)]
+                message = "; ".join(text for text in said if text)
+                record = dataclasses.replace(record, message=message or None)
             if record.rows_quarantined:
                 reasons, bad_rows = _reasons(con, work), _bad_rows(con, work)
     except RefusedError as error:
@@ -279,10 +286,28 @@ def _headers(source: Source, work: Path) -> list[str]:
     anything = _object("anything", source, ["anything"])
     text, _ = as_utf8(path, decide_encoding(path, anything), work / "sniffed.utf8")
     if file_format in ("json", "ndjson"):
-        records = json_records(text, anything, by_line=file_format == "ndjson")
+        by_line = file_format == "ndjson" or _has_a_record_per_line(text)
+        records = json_records(text, anything, by_line=by_line)
         keys = (key for r in islice(records, _JSON_RECORDS) for key in r.value or {})
         return list(dict.fromkeys(keys))
     return sniff_headers(text)
+
+
+def _has_a_record_per_line(text: Path) -> bool:
+    """Tell whether a JSON file of any name is one of lines: more than one object stands in it."""
+    with text.open(encoding="utf-8-sig") as file:
+        first, second = file.readline(LONGEST_RECORD), file.readline(LONGEST_RECORD)
+    return first.rstrip().endswith("}") and first[:1] == second[:1] == "{"
+
+
+def _values_in(draft: ExportObject) -> list[str]:
+    """Say which names look like values: dates, amounts, codes that begin with zero; not years."""
+    return [
+        f"the name of column {position} looks like a value: if the file has no header, describe "
+        "its columns in their order in a contract with `header: false`"
+        for position, column in enumerate(draft.columns, 1)
+        if column.aliases and _VALUE.fullmatch(column.aliases[0])
+    ]
 
 
 def _object(name: str, source: Source, headers: Sequence[str]) -> ExportObject:

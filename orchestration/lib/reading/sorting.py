@@ -25,9 +25,7 @@ Readings = Mapping[str, Reading]
 
 # As small as with the defaults, in a quarter less time: most text columns either repeat few values
 # or hardly any, and row groups of half the usual size stay in the cache of the processor.
-_PARQUET = (
-    "compression zstd, compression_level 1, dictionary_size_limit 5000, row_group_size 61440"
-)
+_PARQUET = "compression zstd, compression_level 1, dictionary_size_limit 5000, row_group_size 61440"
 
 # Of eight bytes each.
 _SORTED_HASHES = 20_000_000

@@ -101,7 +101,7 @@ _ASIAN_CLOCK = " +(上午|下午|오전|오후|午前|午後) *([0-9]{1,2}):([0-
 TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "ymd": (
         # a date of XML Schema may end with Z as well
-        f"([0-9]{{4}})[-/.]{_DAY_MONTH}[-/.]{_DAY_MONTH}(?:{_CLOCK}|[Zz])",
+        f"([0-9]{{4}})[-/.] ?{_DAY_MONTH}[-/.] ?{_DAY_MONTH}(?:[.]?{_CLOCK}|[Zz])",
         ("y", "m", "d", *_CLOCK_PARTS),
     ),
     "ymd 上午": (
@@ -109,7 +109,8 @@ TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("y", "m", "d", "ap", "h", "mi", "s"),
     ),
     "dmy": (
-        f"{_DAY_MONTH}[-/. ]{_DAY_MONTH}[-/. ]{_YEAR}{_CLOCK}",
+        # as it is written in South Slavic languages, the year has its point as well
+        f"{_DAY_MONTH}[-/. ]{_DAY_MONTH}[-/. ]{_YEAR}[.]?{_CLOCK}",
         ("d", "m", "y", *_CLOCK_PARTS),
     ),
     "mdy": (

@@ -206,6 +206,37 @@ def test_a_last_row_called_total_without_a_gap_lands_with_a_warning(shop: Shop) 
     assert land(shop, text([*LINES, total]), footer=["total"])[1] == ROWS
 
 
+def test_a_last_row_of_numbers_alone_lands_with_a_warning(shop: Shop) -> None:
+    """The spending lists of a government end with the sum, without a word."""
+    total = ["", "66", "", "", "", ""]
+    record, landed = land(shop, text([*LINES, total]))
+    assert landed == [*ROWS, total]
+    assert str(record.message).startswith("the last row holds a few numbers and nothing else")
+
+
+def test_a_note_behind_an_empty_line_is_left_out_though_it_has_as_many_cells(shop: Shop) -> None:
+    """A report of an accounting program kept its last lines from being seen as a footer."""
+    note = ["", '"Tuesday, Nov 11, 2025 - Accrual Basis"', "", "", "", ""]
+    record, landed = land(shop, text([*LINES, []]) + text([note]))
+    assert (landed, record.footer_lines) == (ROWS, 1)
+    assert land(shop, text([*LINES, note]))[0].footer_lines == 0
+
+
+def test_a_second_row_that_names_what_the_header_does_not_is_set_aside(shop: Shop) -> None:
+    """SurveyMonkey writes the choices of a question below it, over one nameless column each."""
+    lines = [
+        ["ProductId", "Type", "Description", "", "", "Comments"],
+        ["", "", "Phone", "Email", "Chat", "Open-Ended Response"],
+        ["R1", "Ann", "Phone", "", "Chat", "fine"],
+        ["R2", "Bo", "", "Email", "", ""],
+    ]
+    record, landed = land(shop, text(lines))
+    assert [row[2] for row in landed] == ["R1", "R2"]
+    (found,) = shop.quarantine([record])
+    assert found["reason"] == "repeated_header"
+    assert "declare `header_rows:`" in found["message"]
+
+
 def test_one_quote_that_is_never_closed_costs_its_row_in_a_small_file(shop: Shop) -> None:
     """Another quote was once chosen for the whole file, and the quotes of all cells were kept."""
     broken = [LINES[5][0], '"' + LINES[5][1], *LINES[5][2:]]

@@ -252,3 +252,48 @@ def test_a_number_in_one_word_is_a_key(shop: Shop) -> None:
     drafted = recognise(Source(path, path.name), None).exported
     assert drafted is not None
     assert drafted.key == ("zahlungsnr",)
+
+
+def test_a_day_alone_is_never_the_key_of_a_draft(shop: Shop) -> None:
+    path = shop.put("konto.csv", "date,text,amount\n2026-01-05,Rent,1.5\n2026-02-13,Food,2.5\n")
+    drafted = recognise(Source(path, path.name), None).exported
+    assert drafted is not None
+    assert drafted.key == ()
+
+
+def test_a_header_that_looks_like_a_row_is_told(shop: Shop) -> None:
+    path = shop.put("people.csv", "John,Doe,NJ,08075\nJack,Lee,PA,09119\nAnn,Ray,SD,91234\n")
+    message = str(recognise(Source(path, path.name), None).record.message)
+    assert message.startswith("the name of column 4 looks like a value")
+    path = shop.put("months.csv", "product,kind,2024,12\nshirt,a,2,3\nhat,b,5,6\n")
+    assert recognise(Source(path, path.name), None).record.message is None
+
+
+def test_a_time_zone_in_a_header_is_told(shop: Shop) -> None:
+    path = shop.put("levels.csv", "Zeit [MEZ];Stand\n2013-07-09 12:00;146\n2013-07-10 12:00;1\n")
+    found = recognise(Source(path, path.name), None)
+    assert "names the time zone MEZ, but times without an offset are read in UTC" in str(
+        found.record.message
+    )
+    assert found.exported is not None
+    declared = found.exported.model_copy(update={"timezone": "Europe/Berlin"})
+    assert recognise(Source(path, path.name), declared).record.message is None
+
+
+def test_lines_of_json_are_drafted_whatever_their_file_is_called(shop: Shop) -> None:
+    """A list in the first record was taken for the list of all records."""
+    lines = '{"user_id":"u1","devices":[{"os":"iOS"}]}\n{"user_id":"u2","devices":[]}\n'
+    path = shop.put("users.json", lines)
+    found = recognise(Source(path, path.name), None)
+    assert found.exported is not None
+    assert [c.name for c in found.exported.columns] == ["user_id", "devices"]
+    assert found.record.rows_loaded == 2
+
+
+def test_a_table_below_lines_that_are_padded_is_found(shop: Shop) -> None:
+    """An export of WeChat: more lines above the table than rows, with as many cells each."""
+    above = "".join(f"line {n}{',' * 4}\n" for n in range(7))
+    rows = "time,kind,amount,way,state,number,note\n2026-01-05 10:00:00,buy,3.50,card,done,42,/\n"
+    path = shop.put("bills.csv", above + rows)
+    found = recognise(Source(path, path.name), None)
+    assert (found.record.header_line, found.record.rows_loaded) == (8, 1)
