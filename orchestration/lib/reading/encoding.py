@@ -160,7 +160,20 @@ def decide_encoding(path: Path, exported: ExportObject) -> Encoding:
         return _PLAIN_UTF8
     if valid >= _VALID_PER_BAD * bad:
         return _damaged_utf8(path, f"{bad:,} bytes are not, {valid:,} sequences beyond ASCII are")
-    return _by_likelihood(path, exported)
+    return _noting_mixture(_by_likelihood(path, exported), valid)
+
+
+def _noting_mixture(encoding: Encoding, valid: int) -> Encoding:
+    """Say that a text in the code page of Western Europe holds letters of UTF-8 as well.
+
+    They are as good as never a text there (`Ã¼`): rows of two programs were put together. Elsewhere
+    they are: the name that begins with CF B8 in windows-1251 is Russian.
+    """
+    if not valid or encoding.damaged or encoding.name not in ("cp1252", "latin-1"):
+        return encoding
+    mixed = f"{valid:,} sequences are letters in UTF-8: rows may be in different encodings, and "
+    mixed += "some be read wrongly"
+    return replace(encoding, warning=f"{encoding.warning}; {mixed}")
 
 
 def as_utf8(path: Path, encoding: Encoding, target: Path) -> tuple[Path, bool]:

@@ -143,3 +143,12 @@ def test_a_sign_beside_a_number_is_no_letter(shop: Shop) -> None:
     (record,) = records = shop.land()
     assert [note for _, _, note in shop.rows(records)][:-1] == texts
     assert record.encoding == "cp1252"
+
+
+def test_letters_of_utf_8_in_a_code_page_are_told(shop: Shop) -> None:
+    """Two files in one: the row in UTF-8 lands as `Ã‡elik`, which nobody had said."""
+    lines = [f"{i},{i},{name}\n" for i, name in enumerate(NAMES["de"], 1)]
+    content = b"order_id,amount,note\n" + "".join(lines).encode("cp1252")
+    shop.put("orders.csv", content + "9,9,Çelik\n".encode())
+    (record,) = shop.land()
+    assert "1 sequences are letters in UTF-8: rows may be in different" in str(record.message)
