@@ -20,6 +20,7 @@ from orchestration.lib.reading.sql import quoted
 
 _KEY_COLUMNS = 8  # that are tried in pairs
 
+_KEYS = 200  # of nested objects that are looked at
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
 _IDENTIFYING = {"id", "key", "uuid", "guid", "code", "number", "no", "nr", "sku", "handle"}
 # German and Dutch write it in one word: `Zahlungsnr`. Not every number is one of a record.
@@ -79,7 +80,12 @@ def completed(con: duckdb.DuckDBPyConnection, landed: str, exported: ExportObjec
             "watermark": changed[0].name if changed else None,
             "deleted_flag": deleted[0].name if deleted else None,
             "columns": tuple(
-                c.model_copy(update={"pii": _personal(c, has_people=has_people)})
+                c.model_copy(
+                    update={
+                        "pii": _personal(c, has_people=has_people)
+                        or _personal_within(con, landed, c)
+                    }
+                )
                 for c in columns.values()
             ),
         }
@@ -235,6 +241,26 @@ def _key_rank(column: Column, name: str, position: int) -> int:
     if words and _COMPOUND.fullmatch(words[-1]):
         return 3 if position == 0 else 2
     return int(position == 0 or bool(_PART_OF_A_KEY & set(words)) or "email" in words)
+
+
+def _personal_within(con: duckdb.DuckDBPyConnection, landed: str, column: Column) -> str | None:
+    """Guess from the keys of nested objects whether a column holds personal data."""
+    if column.type != "text":
+        return None
+    keys = con.execute(
+        f"""
+        select distinct unnest(regexp_extract_all(cell, '"(\\w+)" *:', 1)) as key
+        from (select {quoted(column.name)} as cell from {landed})
+        where starts_with(cell, '{{') or starts_with(cell, '[{{')
+        order by key
+        limit {_KEYS}
+        """
+    )
+    found = {
+        _personal(Column(name="nested", aliases=(key,)), has_people=True)
+        for (key,) in keys.fetchall()
+    }
+    return "direct" if "direct" in found else "quasi" if "quasi" in found else None
 
 
 def _personal(column: Column, *, has_people: bool) -> str | None:

@@ -297,3 +297,15 @@ def test_a_table_below_lines_that_are_padded_is_found(shop: Shop) -> None:
     path = shop.put("bills.csv", above + rows)
     found = recognise(Source(path, path.name), None)
     assert (found.record.header_line, found.record.rows_loaded) == (8, 1)
+
+
+def test_personal_data_within_nested_objects_is_tagged(shop: Shop) -> None:
+    line = '{"id":"C1","contact":{"email":"a@example.com"},"plan":{"tier":"gold"}}\n'
+    path = shop.put("clients.ndjson", line + line.replace("C1", "C2"))
+    drafted = recognise(Source(path, path.name), None).exported
+    assert drafted is not None
+    assert {c.name: c.pii for c in drafted.columns} == {
+        "id": None,
+        "contact": "direct",
+        "plan": None,
+    }

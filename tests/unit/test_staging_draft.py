@@ -1,0 +1,87 @@
+"""Drafts of documentation and suites for the staging models of a new system."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from expectations.suites import load_suite
+from orchestration.lib.dbt_project import DBT_DIR
+from orchestration.lib.staging_draft import columns_of, draft_missing
+
+ORDERS = """
+with current_rows as (select *, 'a, b' as c from {{ current_records('desk', 'sales') }}),
+lines as (select id, sum(x) as total from {{ current_records('desk', 'lines') }} group by id)
+select
+    current_rows.no as order_id,  -- from nowhere, said a comment
+    kunde as customer_id,
+    case state when 'x' then 'cancelled' else 'placed' end as order_status,
+    cast((select max(total) from lines) as decimal(18, 4)) as net_revenue,
+    my_own,
+    {{ metadata_with(columns=['a', 'b']) }} as source_metadata,
+    current_rows._file_name
+from current_rows
+where id in (select id from lines)
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> tuple[Path, Path]:
+    """Copy what the entities are, and begin a system."""
+    dbt, suites = tmp_path / "dbt", tmp_path / "suites"
+    shutil.copytree(DBT_DIR / "models/intermediate", dbt / "models/intermediate")
+    folder = dbt / "models/staging/desk"
+    folder.mkdir(parents=True)
+    (folder / "stg_desk__orders.sql").write_text(ORDERS)
+    return dbt, suites
+
+
+def test_columns_are_those_of_the_last_outer_select() -> None:
+    assert columns_of(ORDERS) == [
+        "order_id",
+        "customer_id",
+        "order_status",
+        "net_revenue",
+        "my_own",
+        "source_metadata",
+        "_file_name",
+    ]
+
+
+@pytest.mark.parametrize("sql", ["select * from t", "select t.*, a from t", "select 1, b from t"])
+def test_columns_without_a_name_are_refused(sql: str) -> None:
+    with pytest.raises(ValueError, match="does not list columns by name"):
+        columns_of(sql)
+
+
+def test_what_the_entity_says_of_a_column_is_taken(project: tuple[Path, Path]) -> None:
+    dbt, suites = project
+    documentation, suite = draft_missing(dbt, suites, ["desk"])
+    (model,) = yaml.safe_load(documentation.read_text())["models"]
+    types = {column["name"]: column["data_type"] for column in model["columns"]}
+    assert types["net_revenue"] == "decimal(18, 4)"
+    assert (types["my_own"], types["source_metadata"]) == ("varchar", "varchar")
+    assert model["description"] == "One row per order."
+    assert model["data_tests"] == [{"unique_key": {"arguments": {"columns": ["order_id"]}}}]
+    assert load_suite(suite).table == "staging.stg_desk__orders"
+
+
+def test_what_somebody_has_begun_is_left_alone(project: tuple[Path, Path]) -> None:
+    dbt, suites = project
+    begun = suites / "desk" / "stg_desk__orders.yml"
+    begun.parent.mkdir(parents=True)
+    begun.write_text("mine")
+    assert [path.name for path in draft_missing(dbt, suites, ["desk"])] == ["_desk__models.yml"]
+    assert begun.read_text() == "mine"
+    assert draft_missing(dbt, suites, ["desk"]) == []
+
+
+def test_a_model_without_an_entity_is_told_with_those_that_there_are(
+    project: tuple[Path, Path],
+) -> None:
+    dbt, suites = project
+    folder = dbt / "models/staging/desk"
+    (folder / "stg_desk__orders.sql").rename(folder / "stg_desk__sales.sql")
+    with pytest.raises(ValueError, match=r"there is no entity sales; there are .*orders"):
+        draft_missing(dbt, suites, ["desk"])
