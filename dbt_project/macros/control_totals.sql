@@ -7,6 +7,10 @@
 
     `objects` maps an object to {entity, sums: {measure: raw column}}, and where it is not the
     contract that says so, `key` (expressions) and `deleted` (an expression).
+
+    A model that is brought up to date instead of made anew (incremental, `unique_key` entity and
+    measure) adds to its totals what the records named by new files count for now, and takes away
+    what they counted for before.
 #}
 {% macro control_totals(system, objects) -%}
 {%- for object, spec in objects.items() %}
@@ -15,14 +19,60 @@
 {%- set parts = spec.key or contract.key | default([], true) -%}
 {%- set key = parts | join(', ') -%}
 {%- set repeated_key = 'key_' ~ range(1, parts | length + 1) | join(', key_') -%}
-{%- set deleted = spec.deleted or '_is_deleted' -%}
+{%- set added = new_files(system ~ '__' ~ object) if key else none -%}
 {%- set sums = spec.get('sums', {}) -%}
+{%- set counted -%}
+    struct_pack(
+        _is_deleted := {{ spec.deleted or '_is_deleted' }}
+        {%- for measure, column in sums.items() %},
+        {{ measure }} := cast({{ column }} as decimal(18, 4))
+        {%- endfor %}
+    )
+{%- endset -%}
+{%- set newest -%}
+    max_by(
+        {{ counted }},
+        struct_pack(
+            exported_at := _exported_at,
+            {% if contract.watermark -%}
+            changed_at := coalesce(
+                try_cast({{ contract.watermark }} as timestamp), timestamp '0001-01-01'
+            ),
+            {% endif -%}
+            content_hash := _content_hash,
+            row_number := _row_number
+        )
+    )
+{%- endset -%}
 {% if not loop.first %}
 union all
 {% endif %}
 (
     with
 
+    {% if added is not none -%}
+    versions as (
+        select
+            {{ newest }} as counted_now,
+            {{ newest }} filter (where not {{ is_of_files(added) }}) as counted_before
+        from ({{ rows_of_touched_records(relation, key, added) }})
+        group by {{ key }}
+    ),
+
+    current_rows as (
+        select
+            counted_now as counted,
+            1 as weight
+        from versions
+        union all
+        select
+            counted_before as counted,
+            -1 as weight
+        from versions
+        where counted_before is not null
+    ),
+
+    {% else -%}
     {% if key -%}
     repeated as (
         select
@@ -35,73 +85,52 @@ union all
     ),
 
     {% endif -%}
-    single_rows as (
+    current_rows as (
         select
-            {{ deleted }} as _is_deleted
-            {%- for measure, column in sums.items() %},
-            cast({{ column }} as decimal(18, 4)) as {{ measure }}
-            {%- endfor %}
+            {{ counted }} as counted,
+            1 as weight
         from {{ relation }}
         {% if key -%} where ({{ key }}) not in (select ({{ repeated_key }}) from repeated) {%- endif %}
         {% if key -%}
         union all
         select
-            newest._is_deleted
-            {%- for measure in sums %},
-            newest.{{ measure }}
-            {%- endfor %}
-        from (
-            select
-                max_by(
-                    struct_pack(
-                        _is_deleted := {{ deleted }}
-                        {%- for measure, column in sums.items() %},
-                        {{ measure }} := cast({{ column }} as decimal(18, 4))
-                        {%- endfor %}
-                    ),
-                    struct_pack(
-                        exported_at := _exported_at,
-                        {% if contract.watermark -%}
-                        changed_at := coalesce(
-                            try_cast({{ contract.watermark }} as timestamp), timestamp '0001-01-01'
-                        ),
-                        {% endif -%}
-                        content_hash := _content_hash,
-                        row_number := _row_number
-                    )
-                ) as newest
-            from {{ relation }}
-            where ({{ key }}) in (select ({{ repeated_key }}) from repeated)
-            group by {{ key }}
-        )
+            {{ newest }} as counted,
+            1 as weight
+        from {{ relation }}
+        where ({{ key }}) in (select ({{ repeated_key }}) from repeated)
+        group by {{ key }}
         {%- endif %}
     ),
 
+    {% endif -%}
     totals as (
         select
-            count(*) as count_rows
+            sum(weight) as count_rows
             {%- for measure in sums %},
-            sum({{ measure }}) as {{ measure }}
+            sum(weight * counted.{{ measure }}) as {{ measure }}
             {%- endfor %}
-        from single_rows
-        where {{ is_not_deleted('_is_deleted') }}
+        from current_rows
+        where {{ is_not_deleted('counted._is_deleted') }}
     )
-
-    select
-        '{{ spec.entity }}' as entity,
-        'rows' as measure,
-        cast(count_rows as decimal(28, 4)) as value
-    from totals
-    {%- for measure in sums %}
-    union all
+    {% for measure, total in [('rows', 'count_rows')] + zip(sums, sums) | list %}
+    {% if not loop.first -%} union all {%- endif %}
     select
         '{{ spec.entity }}' as entity,
         '{{ measure }}' as measure,
-        cast(coalesce({{ measure }}, 0) as decimal(28, 4)) as value
+        cast(
+            coalesce({{ total }}, 0) {{- '' if added is none else ' + ' ~ kept_total(spec.entity, measure) }}
+            as decimal(28, 4)
+        ) as value
     from totals
     {%- endfor %}
 )
 {%- endfor %}
+{%- endmacro %}
+
+
+{# What the model at hand held of a total before this run. #}
+{% macro kept_total(entity, measure) -%}
+    (select value from {{ this }} where entity = '{{ entity }}' and measure = '{{ measure }}')
 {%- endmacro %}
 
 

@@ -36,11 +36,17 @@
         {% if added -%}
         ({{ key }}) in (
             select ({{ key }}) from {{ exported }}
-            where _content_hash in ({{ added }})
+            where {{ is_of_files(added) }}
         )
         {%- else -%}
         false
         {%- endif %}
+{%- endmacro %}
+
+
+{# Whether a row of raw is from one of the files with these hashes, of which there may be none. #}
+{% macro is_of_files(added) -%}
+    {{ '_content_hash in (' ~ added ~ ')' if added else 'false' }}
 {%- endmacro %}
 
 

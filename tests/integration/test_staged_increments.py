@@ -23,7 +23,7 @@ from tests.integration.deliveries import as_csv, deliver, exported_rows
 
 LAST = dt.date(2026, 11, 1)
 SYSTEMS = ("canonical",)
-TABLES = ("customers", "customer_versions", "orders", "order_lines")
+TABLES = ("customers", "customer_versions", "orders", "order_lines", "control_totals")
 CODE = "code 1"
 
 

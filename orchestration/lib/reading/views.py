@@ -237,31 +237,33 @@ def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> s
     if not files:
         provenance = ", ".join(f"null::{kind} as {name}" for name, (kind, _) in PROVENANCE.items())
         return f"select {empty}, {provenance} where false"
-    paths = {str((raw / str(r.parquet_path)).resolve()): r for r in files}
-    whens = "".join(
-        f" when {literal(path)} then {{'name': {literal(r.file_name)}, "
-        f"'hash': {literal(r.sha256)}, "
-        f"'exported_at': timestamp {literal(r.exported_at.isoformat(' '))}}}"
-        for path, r in paths.items()
+    paths = [str((raw / str(r.parquet_path)).resolve()) for r in files]
+    known = ", ".join(
+        f"({number}, {literal(r.file_name)}, {literal(r.sha256)}, "
+        f"timestamp {literal(r.exported_at.isoformat(' '))})"
+        for number, r in enumerate(files)
     )
     columns = ", ".join(
         [
             *(quoted(name) for name in names),
-            "(_file).name as _file_name",
-            "(_file).hash as _content_hash",
-            "(_file).exported_at as _exported_at",
+            "_file_name",
+            "_content_hash",
+            "_exported_at",
             "file_row_number + 1 as _row_number",
             f"{_is_deleted(exported, files)} as _is_deleted",
         ]
     )
     good = f" where {ASIDE_MARK} is null" if any(r.has_marks for r in files) else ""
     # Files lack the columns that are empty in all their rows, and those that the contract did not
-    # have when they were landed.
+    # have when they were landed. What is known of a file is joined by its number in the list: a
+    # `case` over 2,000 names took 30 CPU s to find the rows of one file, this takes 0.2.
     return (
-        f"select {columns} from (select *, case _path{whens} end as _file from "
-        f"(select {empty}, null::bigint as file_row_number, null::varchar as _path where false "
-        f"union all by name select * from read_parquet({text_list(paths)}, "
-        f"union_by_name = true, file_row_number = true, filename = '_path')){good})"
+        f"select {columns} from (select {empty}, null::bigint as file_row_number, "
+        "null::ubigint as _file where false "
+        "union all by name select *, file_index as _file "
+        f"from read_parquet({text_list(paths)}, union_by_name = true, file_row_number = true)) "
+        f"join (values {known}) as known(_file, _file_name, _content_hash, _exported_at) "
+        f"using (_file){good}"
     )
 
 
@@ -281,7 +283,7 @@ def _is_deleted(exported: ExportObject, files: Sequence[FileRecord]) -> str:
         if r.exported_at_source == "file_name" and exported.is_full(r.file_name)
     ]
     if full:
-        conditions.append(f"(_file).exported_at < timestamp '{max(full)}'")
+        conditions.append(f"_exported_at < timestamp '{max(full)}'")
     return " or ".join(conditions) or "false"
 
 

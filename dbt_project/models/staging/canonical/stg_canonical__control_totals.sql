@@ -1,5 +1,5 @@
-{#- From all of raw: it is what the other tables are held against. -#}
-{{ config(materialized='table') }}
+{#- From raw alone: it is what the other tables are held against. -#}
+{{ config(incremental_strategy='delete+insert', unique_key=['entity', 'measure']) }}
 {{ control_totals('canonical', {
     'customers': {'entity': 'customers'},
     'orders': {'entity': 'orders', 'sums': {'net_revenue': 'net_revenue', 'refund_amount': 'refund_amount'}},
