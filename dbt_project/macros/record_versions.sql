@@ -6,12 +6,25 @@
     `_changed_at` is when the system says that it changed the record, `_is_flagged_deleted` whether the
     row itself says that it is deleted; `_is_deleted` also says so of every row before the newest full
     export.
+
+    As current_records() it reads, where a model is brought up to date, only the records that new
+    files name, but these from all files.
 #}
 {% macro record_versions(system, object, key=none) -%}
     {%- set contract = source_contract(system, object) -%}
-    {%- set relation = source('raw', system ~ '__' ~ object) -%}
     {%- set key = (key or contract.key | default(['_row_number'], true)) | join(', ') -%}
+    {%- set exported = source('raw', system ~ '__' ~ object) -%}
+    {%- set added = new_files(system ~ '__' ~ object) -%}
+    {%- set relation = exported if added is none else 'touched_rows' -%}
     (
+        {% if added is not none -%}
+        with
+
+        touched_rows as (
+            {{ rows_of_touched_records(exported, key, added) }}
+        )
+
+        {% endif -%}
         select
             *,
             {% if contract.watermark -%}

@@ -2,8 +2,8 @@
     Staged tables that are brought up to date: only the records that new files name are staged again.
 
     A model may be materialised so (`incremental`, strategy `staged_records`) when it reads one
-    exported object by current_records(), every row of it comes from one record, and it keeps
-    `_file_name` and `_row_number`. What it becomes is then what it would be if made anew: the rows of
+    exported object by current_records() or record_versions() with the key of the contract, every row
+    of it comes from one record, and it keeps `_file_name` and `_row_number`. What it becomes is then what it would be if made anew: the rows of
     a touched record leave, whatever file they came from, and its current row is read from all files.
 
     Which files are new is decided by orchestration/lib/staged_files.py, which leaves a source out
@@ -13,34 +13,31 @@
     {%- set exported = source(*model.sources[0]) -%}
     {%- set added = new_files(model.sources[0][1]) -%}
     {%- set columns = get_quoted_csv(arguments['dest_columns'] | map(attribute='name')) -%}
-    delete from {{ arguments['target_relation'] }}
+    delete from {{ arguments['target_relation'] }} as held
     {%- if added is not none %}
-    where (_file_name, _row_number) in (
-        select
-            _file_name,
-            _row_number
-        from (
-            {{ rows_of_touched_records(exported, source_key(model.sources[0][1]), added) }}
-        )
-    )
+    using ({{ rows_of_touched_records(exported, source_key(model.sources[0][1]), added) }}) as touched
+    where held._file_name = touched._file_name and held._row_number = touched._row_number
     {%- endif %};
     insert into {{ arguments['target_relation'] }} ({{ columns }})
     select {{ columns }} from {{ arguments['temp_relation'] }}
 {%- endmacro %}
 
 
-{# All rows, from whatever file, of the records that the files with these hashes name. #}
+{#
+    All rows, from whatever file, of the records that the files with these hashes name by `key`,
+    columns of the contract. A semi join by columns: by a row of them (`(a, b) in (select (a, b) …)`)
+    finding 14,500 of 8.8 M order lines took 2.1 instead of 0.3 CPU s.
+#}
 {% macro rows_of_touched_records(exported, key, added) -%}
     select * from {{ exported }}
-    where
-        {% if added -%}
-        ({{ key }}) in (
-            select ({{ key }}) from {{ exported }}
-            where {{ is_of_files(added) }}
-        )
-        {%- else -%}
-        false
-        {%- endif %}
+    {% if added -%}
+    semi join (
+        select {{ key }} from {{ exported }}
+        where {{ is_of_files(added) }}
+    ) using ({{ key }})
+    {%- else -%}
+    where false
+    {%- endif %}
 {%- endmacro %}
 
 

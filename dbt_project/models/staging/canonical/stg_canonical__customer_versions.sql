@@ -1,5 +1,3 @@
-{#- Made anew: a record with one state has no version and gets its first by a second one. -#}
-{{ config(materialized='table') }}
 with
 
 typed as (

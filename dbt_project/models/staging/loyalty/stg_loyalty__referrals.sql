@@ -1,3 +1,4 @@
+{{ config(materialized='incremental') }}
 with
 
 current_rows as (

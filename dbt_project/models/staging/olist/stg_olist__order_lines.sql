@@ -1,3 +1,4 @@
+{{ config(materialized='incremental') }}
 select
     order_id,
     cast(order_item_id as bigint) as line_number,

@@ -1,3 +1,4 @@
+{{ config(materialized='incremental') }}
 select
     order_id || '-' || payment_sequential as payment_id,
     order_id,
