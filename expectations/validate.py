@@ -8,6 +8,7 @@ statement of its table down with it, so those without a verdict are run again on
 two looks for samples, only for row rules that failed.
 """
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expectations.suites import Expectation, Suite
-from expectations.vocabulary import TYPES, RowRule, quote_name, relation
+from expectations.vocabulary import TYPES, RowRule, quote_name, relation, target_columns
 
 if TYPE_CHECKING:  # the datasource imports great_expectations, which costs seconds
     from expectations.datasource import DuckDBDatasource
@@ -90,15 +91,21 @@ def validate(
     suites: Sequence[Suite],
     *,
     masked_columns: Mapping[str, AbstractSet[str]] | None = None,
+    new_rows: Mapping[str, str] | None = None,
 ) -> list[TableResult]:
     """Run suites on a DuckDB file, in their order, over one read-only connection.
 
     `masked_columns` maps `schema.table` to columns with personal data: their values appear only
-    as first character and `***`. The file must not be open for writing in this process.
+    as first character and `***`. `new_rows` maps a table to one that holds those of its rows that
+    came since the same suite was passed: what had to hold then is not counted again where it
+    cannot have changed, and the results are the same. The file must not be open for writing in
+    this process.
     """
     from expectations.datasource import open_datasource
 
     masked = masked_columns or {}
+    came = new_rows or {}
+    keys = {suite.table: suite.primary_key for suite in suites}
     with open_datasource(database) as datasource:
         tables: dict[str, list[str]] = {}
         for row in datasource.query(
@@ -109,7 +116,11 @@ def validate(
             tables.setdefault(row["name"], []).append(row["column_name"])
         return [
             _validate_suite(
-                datasource, suite, tables.get(suite.table), masked.get(suite.table, frozenset())
+                datasource,
+                suite,
+                _rules(suite, came, keys),
+                tables.get(suite.table),
+                masked.get(suite.table, frozenset()),
             )
             for suite in suites
         ]
@@ -146,6 +157,7 @@ def validation_rows(layer: str, results: Sequence[TableResult]) -> list[dict[str
 def _validate_suite(
     datasource: "DuckDBDatasource",
     suite: Suite,
+    rules: Mapping[str, RowRule],
     columns: list[str] | None,
     masked: AbstractSet[str],
 ) -> TableResult:
@@ -153,12 +165,6 @@ def _validate_suite(
         error = "the table does not exist in this build"
         checks = [_error(suite, e, error, masked) for e in suite.expectations]
         return TableResult(suite.table, suite.owner, tuple(checks))
-    rows = relation(suite.table, suite.where)
-    rules = {
-        e.name: make_rule(e.kwargs, rows)
-        for e in suite.expectations
-        if (make_rule := TYPES[e.type].rule) is not None
-    }
     batch = datasource.batch(suite.table, suite.where)
     outcomes = _run(batch, suite.expectations, rules)
     broken = [e for e in suite.expectations if outcomes[e.name].error]
@@ -177,6 +183,51 @@ def _validate_suite(
             samples = () if outcome.passed else _samples(datasource, suite, rule, columns, masked)
             checks.append(_row_rule(suite, expectation, outcome, samples))
     return TableResult(suite.table, suite.owner, tuple(checks))
+
+
+def _rules(
+    suite: Suite, came: Mapping[str, str], keys: Mapping[str, tuple[str, ...]]
+) -> dict[str, RowRule]:
+    """Return the row rules of a suite by the name of their check."""
+    rows = relation(suite.table, suite.where)
+    rules = {}
+    for expectation in suite.expectations:
+        form = TYPES[expectation.type]
+        if form.rule is None:
+            continue
+        rule = form.rule(expectation.kwargs, rows)
+        if form.counts_of_new and _concerns_new_rows_only(suite, expectation, came, keys):
+            new = quote_name(came[suite.table])
+            rule = dataclasses.replace(
+                rule, counts=form.counts_of_new(expectation.kwargs, rows, new)
+            )
+        rules[expectation.name] = rule
+    return rules
+
+
+def _concerns_new_rows_only(
+    suite: Suite,
+    expectation: Expectation,
+    came: Mapping[str, str],
+    keys: Mapping[str, tuple[str, ...]],
+) -> bool:
+    """Tell whether the rows that were there before, which passed, need not be counted again.
+
+    A check that only warns, or tolerates a share, may have failed. A key cannot come to occur
+    twice without a new row. A row keeps its target as long as this leaves its table only by being
+    deleted, which the rule allows for: that is so of a key in a table to which rows came.
+    """
+    kwargs = expectation.kwargs
+    if suite.table not in came or expectation.severity != "critical" or "mostly" in kwargs:
+        return False
+    if "to_table" not in kwargs:
+        return True
+    to_table = kwargs["to_table"]
+    return (
+        to_table in came
+        and "deleted_in" in kwargs
+        and tuple(target_columns(kwargs)) == keys.get(to_table)
+    )
 
 
 @dataclass(frozen=True)

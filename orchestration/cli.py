@@ -121,7 +121,7 @@ def run(
     if url:
         with exclusive_run(project.home()):
             fetch(url, project.home().root, project.systems(), report)
-    landed = landed_hashes(project.systems(), project.landing())
+    landed = landed_hashes(project.systems(), project.landing(), project.home().raw)
     _tell_unread(any(landed.values()) or current_version(published) is not None)
     if is_up_to_date(published, landed, project.company(), day):
         release = read_manifest(published)

@@ -6,6 +6,8 @@
     of it comes from one record, and it keeps `_file_name` and `_row_number`. What it becomes is then what it would be if made anew: the rows of
     a touched record leave, whatever file they came from, and its current row is read from all files.
 
+    What is put in stands in `increments`, under the table's name, for the gate behind.
+
     Which files are new is decided by orchestration/lib/staged_files.py, which leaves a source out
     when more than new rows may have changed; such a table is filled anew.
 #}
@@ -19,7 +21,11 @@
     where held._file_name = touched._file_name and held._row_number = touched._row_number
     {%- endif %};
     insert into {{ arguments['target_relation'] }} ({{ columns }})
-    select {{ columns }} from {{ arguments['temp_relation'] }}
+    select {{ columns }} from {{ arguments['temp_relation'] }};
+    {%- if added is not none %}
+    create or replace table increments.{{ arguments['target_relation'].identifier }} as
+    select * from {{ arguments['temp_relation'] }}
+    {%- endif %}
 {%- endmacro %}
 
 

@@ -15,6 +15,7 @@ from orchestration.lib import project
 from orchestration.lib.contracts import ExportContract
 from orchestration.lib.progress import report
 from orchestration.lib.receipts import record_validated
+from orchestration.lib.staged_files import rows_that_came
 from orchestration.lib.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -62,7 +63,9 @@ def run_gate(
     from expectations.validate import describe, validate
 
     report(f"gate {layer}{'' if scope == 'all' else ' ' + scope}: {len(suites)} tables")
-    results = validate(warehouse.database, suites, masked_columns=masked_columns)
+    with warehouse.connect() as con:
+        new_rows = rows_that_came(con, f"stg_{scope}__")
+    results = validate(warehouse.database, suites, masked_columns=masked_columns, new_rows=new_rows)
     if (contract := project.contracts().get(scope)) is not None:
         results = with_lines(results, _line_finder(warehouse, contract))
     failures = [describe(failure) for result in results for failure in result.critical.failures]

@@ -229,9 +229,9 @@ def published_files(published: Path, system: str) -> frozenset[str]:
     )
 
 
-def landed_hashes(systems: Sequence[str], landing: Path) -> dict[str, frozenset[str]]:
+def landed_hashes(systems: Sequence[str], landing: Path, raw: Path) -> dict[str, frozenset[str]]:
     """Return, per system, the content hashes of all files in landing."""
-    return {system: content_hashes(landing / system) for system in systems}
+    return {system: content_hashes(landing / system, raw / system) for system in systems}
 
 
 def is_up_to_date(

@@ -43,6 +43,16 @@ def increments(
         _remember(con, contract, records, made_by)
 
 
+def rows_that_came(con: duckdb.DuckDBPyConnection, prefix: str) -> dict[str, str]:
+    """Return, per staged table that was brought up to date, the table with the rows that came."""
+    found = con.execute(
+        "select table_name from duckdb_tables() where schema_name = ? "
+        "and starts_with(table_name, ?)",
+        [_SCHEMA, prefix],
+    ).fetchall()
+    return {f"staging.{name}": f"{_SCHEMA}.{name}" for (name,) in found}
+
+
 def _plan(
     con: duckdb.DuckDBPyConnection,
     contract: ExportContract,
@@ -61,6 +71,8 @@ def _plan(
     con.execute(
         f"create or replace table {_SCHEMA}.new_files (source_name varchar, content_hash varchar)"
     )
+    for table in rows_that_came(con, f"stg_{contract.system}__").values():
+        con.execute(f"drop table {table}")
     is_same_code = False
     for exported in contract.objects:
         source_name = f"{contract.system}__{exported.name}"

@@ -43,8 +43,8 @@ from orchestration.lib.reading.siblings import (
     taken_order,
 )
 from orchestration.lib.reading.sources import (
+    Digests,
     Source,
-    digest,
     export_time,
     find_sources,
     nearest_object,
@@ -83,14 +83,14 @@ def land_system(
     present: dict[tuple[str, str], list[tuple[Source, int]]] = {}
     undecided: list[tuple[_New, tuple[str, ...], FileRecord | None]] = []
     with _workspace(raw / contract.system) as (con, work):
-        kept = 0
+        kept, digests = 0, Digests(raw / contract.system)
         for number, source in enumerate(find_sources(landing / contract.system)):
             exported = object_of(source, contract)
             # What is likely to be read is unpacked but once, for its hash.
             keep = source.is_packed and source.name not in known_names and kept < _UNPACKED
             copy = work / f"unpacked-{number}" if keep else None
             try:
-                sha256, size = digest(source, copy)
+                sha256, size = digests.of(source, copy)
             except RefusedError as error:
                 sha256, size = raw_digest(source.path), source.path.stat().st_size
                 records.append(
@@ -99,12 +99,14 @@ def land_system(
                     )
                 )
                 continue
+            copy = copy if copy and copy.exists() else None
             kept += size if copy else 0
             if exported is None:
                 records.append(_unrecognised(contract, source, sha256, size))
             else:
                 source = dataclasses.replace(source, content=copy)
                 present.setdefault((exported.name, sha256), []).append((source, size))
+        digests.keep()
         for record in records:
             report(f"{contract.system}: {record.file_name} {record.status}: {record.message}")
 
@@ -157,10 +159,11 @@ def counted_files(
     earlier = _landed_earlier(contract, raw)
     present: set[tuple[str, str]] = set()
     waiting: list[str] = []
+    digests = Digests(raw / contract.system)
     for source in find_sources(landing / contract.system):
         exported = object_of(source, contract)
         try:
-            sha256, _ = digest(source)
+            sha256, _ = digests.of(source)
         except RefusedError:
             waiting.append(source.name)
             continue

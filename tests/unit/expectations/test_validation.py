@@ -214,3 +214,53 @@ def test_great_expectations_is_imported_only_by_a_validation() -> None:
         "sys.exit('great_expectations' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_keys_and_references_are_judged_by_the_rows_that_came(database: Path) -> None:
+    """What passed before is not looked at again, what came is judged against all rows."""
+    orders, customers = "staging.stg_shop__orders", "staging.stg_shop__customers"
+    with duckdb.connect(str(database)) as con:
+        con.execute(
+            f"CREATE SCHEMA increments;"
+            f"CREATE TABLE increments.orders AS FROM {orders} WHERE order_id = 'X4';"
+            f"CREATE TABLE increments.customers AS FROM {customers} WHERE FALSE;"
+            "CREATE SCHEMA raw;"
+            "CREATE TABLE raw.customers (customer_id VARCHAR, _is_deleted BOOL);"
+            "INSERT INTO raw.customers VALUES ('C7', true), ('C8', false)"
+        )
+    unique = expectation("expect_column_values_to_be_unique", column="order_id")
+    warned = replace(unique, name="warned", severity="warning")
+    known = expectation(
+        "expect_reference_to_exist",
+        column="customer_id",
+        to_table=customers,
+        deleted_in="raw.customers",
+    )
+    elsewhere = expectation(
+        "expect_reference_to_exist", name="other", column="customer_id", to_table=customers
+    )
+    suites = [
+        suite(unique, warned, known, elsewhere),
+        replace(suite(table=customers), primary_key=("customer_id",)),
+    ]
+
+    def failing(came: dict[str, str]) -> list[tuple[str, int | None]]:
+        result, _ = validate(database, suites, new_rows=came)
+        return [(check.name, check.unexpected_count) for check in result.checks[1:]]
+
+    came = {orders: "increments.orders", customers: "increments.customers"}
+    whole = [(unique.name, 2), ("warned", 2), (known.name, 1), ("other", 1)]
+    assert failing({}) == whole
+    # O2 twice and the unknown C9 were there before, where they would have stopped that run.
+    by_what_came = [(unique.name, 0), ("warned", 2), (known.name, 0), ("other", 1)]
+    assert failing(came) == by_what_came
+    assert failing({orders: "increments.orders"})[2] == (known.name, 1), "its targets are new"
+
+    with duckdb.connect(str(database)) as con:
+        con.execute(
+            f"INSERT INTO increments.orders FROM {orders} WHERE order_id = 'O1';"
+            f"UPDATE increments.orders SET customer_id = 'C7' WHERE order_id = 'X4';"
+            f"INSERT INTO {orders} FROM increments.orders WHERE order_id = 'O1';"
+            f"UPDATE increments.orders SET customer_id = 'C8' WHERE order_id = 'O1'"
+        )
+    assert [count for _, count in failing(came)] == [2, 4, 1, 1], "C7 was deleted, C8 is missing"

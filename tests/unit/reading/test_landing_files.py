@@ -1,7 +1,9 @@
 """Files as they come: formats, packing, dates, refusals, what counts as new."""
 
 import gzip
+import hashlib
 import json
+import os
 import shutil
 import zipfile
 from datetime import date, datetime
@@ -14,7 +16,7 @@ import pytest
 from orchestration.lib.contracts import ContractError
 from orchestration.lib.reading.landing import locate_line
 from orchestration.lib.reading.records import FileRecord, read_sidecar
-from orchestration.lib.reading.sources import export_time
+from orchestration.lib.reading.sources import Digests, content_hashes, export_time
 from orchestration.lib.reading.views import create_raw_views, write_input_files
 from tests.unit.reading.conftest import ORDERS, Shop
 
@@ -422,3 +424,22 @@ def test_a_row_is_found_again_in_the_original(shop: Shop, name: str, tmp_path: P
     assert found == [*lines, None]
     path.unlink()
     assert locate_line(orders, record, landing, 1) is None
+
+
+def test_a_file_that_lies_as_it_did_is_not_read_again(shop: Shop, tmp_path: Path) -> None:
+    """Another content of equal size and time is seen all the same."""
+    shop.put("orders_2026-11-01.csv", CSV)
+    path = shop.root / "landing/shop/orders_2026-11-01.csv"
+    found = path.stat()
+    state = [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+    kept = tmp_path / ".digests.json"
+    kept.write_text(json.dumps({path.name: ["as kept", 7, state]}), encoding="utf-8")
+    assert content_hashes(path.parent, tmp_path) == {"as kept"}
+
+    path.write_text(CSV.replace("2.50", "9.99"), encoding="utf-8")
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    (changed,) = content_hashes(path.parent, tmp_path)
+    assert changed == hashlib.sha256(path.read_bytes()).hexdigest()
+
+    Digests(tmp_path).keep()
+    assert json.loads(kept.read_text(encoding="utf-8")) == {}, "what left landing is forgotten"
