@@ -21,11 +21,12 @@ def main() -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("layers", nargs="*")
+    parser.add_argument("--systems", default="canonical")
     asked = parser.parse_args()
     os.environ |= {
         "CRM_WAREHOUSE_HOME": str(asked.home.absolute()),
         "CRM_WAREHOUSE_LANDING": str(asked.landing.absolute()),
-        "CRM_WAREHOUSE_SYSTEMS": "canonical",
+        "CRM_WAREHOUSE_SYSTEMS": asked.systems,
     }
     took = _run(asked.layers)
     asked.out.write_text(json.dumps(took, indent=1), encoding="utf-8")

@@ -4,9 +4,10 @@ Deliveries reach one database that is kept, as a home's is, and after each of th
 that starts from nothing. No gates here: staging alone, over the product's own reader and dbt.
 """
 
+import csv
 import datetime as dt
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from samples import write_exports
 from tests.integration.deliveries import as_csv, deliver, exported_rows
 
 LAST = dt.date(2026, 11, 1)
-SYSTEMS = ("canonical",)
 TABLES = ("customers", "customer_versions", "orders", "order_lines", "control_totals")
 CODE = "code 1"
 
@@ -30,32 +30,35 @@ CODE = "code 1"
 class Desk:
     """A landing folder with deliveries, and the staged tables made from it."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(
+        self, work: Path, system: str = "canonical", tables: Sequence[str] = TABLES
+    ) -> None:
         self.work = work
+        self.system = system
+        self.tables = [f"stg_{system}__{table}" for table in tables]
         self.landing = work / "landing"
         self.raw = work / "raw"
 
     def deliver(self, name: str, rows: list[dict[str, str]]) -> None:
         """Put a file into landing."""
-        deliver(self.landing, f"canonical/{name}.csv", as_csv(rows))
+        deliver(self.landing, f"{self.system}/{name}.csv", as_csv(rows))
 
     def stage(self, home: str, code: str = CODE) -> dict[str, list[tuple[Any, ...]]]:
         """Stage what lies in landing in the database of `home` and return the tables' rows."""
-        contract = project.contracts()["canonical"]
+        contract = project.contracts()[self.system]
         database = self.work / home / "warehouse.duckdb"
         database.parent.mkdir(exist_ok=True)
         records = land_system(contract, self.landing, self.raw, frozenset(), lambda _: None)
         with duckdb.connect(str(database)) as con:
             create_raw_views(con, contract, records, self.raw, None)
-            write_input_files(con, "canonical", records)
-        models = [f"stg_canonical__{table}" for table in TABLES]
+            write_input_files(con, self.system, records)
         with increments(database, contract, None, code) as can_be_added_to:
             refresh = [] if can_be_added_to else ["--full-refresh"]
-            run_dbt(["run", "--select", *models, *refresh], database, SYSTEMS)
+            run_dbt(["run", "--select", *self.tables, *refresh], database, [self.system])
         with duckdb.connect(str(database), read_only=True) as con:
             return {
-                table: con.execute(f"from staging.stg_canonical__{table} order by all").fetchall()
-                for table in TABLES
+                table: con.execute(f"from staging.{table} order by all").fetchall()
+                for table in self.tables
             }
 
     def execute(self, home: str, statement: str) -> None:
@@ -157,3 +160,22 @@ def test_only_touched_records_are_staged_again(exports: Path, tmp_path: Path) ->
 
     assert by_hand(CODE) == len(orders) - 7
     assert by_hand("code 2") == 0, "other code makes every table anew"
+
+
+def test_records_of_a_vendor_are_staged_by_increments(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, "loyalty", ("customers", "customer_versions", "referrals"))
+    write_exports(
+        tmp_path / "exports", customers=40, seed=3, as_of=LAST, systems=["loyalty"], report=print
+    )
+    with next((tmp_path / "exports/loyalty").rglob("members*.csv")).open(newline="") as file:
+        members = list(csv.DictReader(file))
+    desk.deliver("members_2026-10-30", members[:-3])
+    desk.stage("kept")
+    desk.execute("kept", "update staging.stg_loyalty__customers set city = 'by hand'")
+    moved = [row | {"city": "moved", "updated_at": "2026-11-01 22:00:00"} for row in members[:2]]
+    desk.deliver("members_2026-11-01", members[-3:] + moved)
+    kept, new = desk.stage("kept"), desk.stage("new")
+    assert kept["stg_loyalty__customer_versions"] == new["stg_loyalty__customer_versions"]
+    assert len(new["stg_loyalty__customer_versions"]) == 4
+    differing = set(kept["stg_loyalty__customers"]) ^ set(new["stg_loyalty__customers"])
+    assert len(differing) == 2 * (len(members) - 5), "the others were left alone"

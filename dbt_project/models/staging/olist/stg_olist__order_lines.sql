@@ -1,4 +1,3 @@
-{{ config(materialized='incremental') }}
 select
     order_id,
     cast(order_item_id as bigint) as line_number,

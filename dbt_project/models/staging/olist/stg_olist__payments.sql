@@ -1,4 +1,3 @@
-{{ config(materialized='incremental') }}
 select
     order_id || '-' || payment_sequential as payment_id,
     order_id,
