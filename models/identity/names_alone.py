@@ -70,6 +70,48 @@ def count_bearers(
     return counts
 
 
+def find_only_bearers(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.DataFrame:
+    """Return people who are nothing but a name, with the only customer who bears it.
+
+    Two records of one name that say nothing else in common are seldom likely enough for
+    `count_bearers` to hear of them; where one customer alone bears the name that does not matter.
+
+    `records` and `senior` as for `count_bearers`; columns as of `find_alike_firms`.
+    """
+    with duckdb.connect() as con:
+        con.register("records", records)
+        con.register(
+            "clusters",
+            pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
+        )
+        return con.execute(
+            f"""
+            with named as (
+                select clusters.record_number, clusters.cluster,
+                       given_name || ' ' || family_name as name,
+                       bool_or({SAYS_MORE.format("records")})
+                           over (partition by clusters.cluster) as says_more
+                from records inner join clusters using (record_number)
+                where not is_organisation
+            ),
+            known as (
+                select name, min(record_number) as record_number
+                from named where says_more group by name having count(distinct cluster) = 1
+            ),
+            mere as (
+                select name, cluster, min(record_number) as record_number
+                from named where not says_more group by name, cluster
+            )
+            select least(mere.record_number, known.record_number) as record_number_a,
+                   greatest(mere.record_number, known.record_number) as record_number_b,
+                   'no other customer bears the name' as likeness,
+                   true as is_sure, 1 as count_alike
+            from mere inner join known using (name)
+            order by record_number_a, record_number_b
+            """
+        ).df()
+
+
 def find_alike_firms(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.DataFrame:
     """Return firms that are nothing but a name, with those that may be called the same.
 

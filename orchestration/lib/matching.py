@@ -66,7 +66,12 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
 
     from models.identity.clusters import JOINED, Links, cluster_records
     from models.identity.comparisons import TWO_PEOPLE
-    from models.identity.names_alone import ONLY_OF_NAME, count_bearers, find_alike_firms
+    from models.identity.names_alone import (
+        ONLY_OF_NAME,
+        count_bearers,
+        find_alike_firms,
+        find_only_bearers,
+    )
 
     settings = company.identity.matching
     found = con.execute("select count(*) from intermediate.int_identity__records").fetchone()
@@ -125,7 +130,14 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     likeness.loc[names_only.index[asked], "guard"] = None
     likeness.loc[names_only.index[asked], "match_probability"] = one_of_several[asked]
     if settings.enabled:
-        likeness = _with_alike_firms(likeness, find_alike_firms(records, senior), company)
+        likeness = _with_names_alone(likeness, find_alike_firms(records, senior), company)
+    if matches.statuses["person"] == "trained":
+        told = likeness.loc[likeness["link_rule"] == ONLY_OF_NAME]
+        told_of = senior[told[["record_number_a", "record_number_b"]].to_numpy(np.int64) - 1]
+        alone = find_only_bearers(records, senior)
+        of_alone = senior[alone[["record_number_a", "record_number_b"]].to_numpy(np.int64) - 1]
+        is_told = np.isin(of_alone, told_of).all(axis=1)
+        likeness = _with_names_alone(likeness, alone.iloc[np.flatnonzero(~is_told)], company)
     by_name = likeness[likeness["link_rule"] == ONLY_OF_NAME]
     if not by_name.empty:
         # After all other links, which say who the customers are that may bear the name.
@@ -164,13 +176,13 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     )
 
 
-def _with_alike_firms(
-    likeness: "pd.DataFrame", firms: "pd.DataFrame", company: Company
+def _with_names_alone(
+    likeness: "pd.DataFrame", found: "pd.DataFrame", company: Company
 ) -> "pd.DataFrame":
-    """Put firms that are called alike in place of what likeness said of them.
+    """Put records that are nothing but a name in place of what likeness said of them.
 
-    The only one called so is the one. Of several, or where only a person can tell, the chance is
-    shared with the others and with nobody; it never joins.
+    The only customer called so, or alike, is the one. Of several, or where only a person can tell,
+    the chance is shared with the others and with nobody; it never joins.
     """
     import numpy as np
     import pandas as pd
@@ -178,25 +190,25 @@ def _with_alike_firms(
     from models.identity.names_alone import ONLY_OF_NAME
 
     settings = company.identity.matching
-    is_tied = firms["is_sure"] & (firms["count_alike"] == 1)
+    is_tied = found["is_sure"] & (found["count_alike"] == 1)
     chance = company.identity.only_of_name.reliability / (
-        firms["count_alike"] + np.where(firms["is_sure"], 0, 1)
+        found["count_alike"] + np.where(found["is_sure"], 0, 1)
     )
     is_asked = (chance >= settings.review_threshold) & (chance < settings.match_threshold)
-    found = pd.DataFrame(
+    rows = pd.DataFrame(
         {
-            "record_number_a": firms["record_number_a"],
-            "record_number_b": firms["record_number_b"],
+            "record_number_a": found["record_number_a"],
+            "record_number_b": found["record_number_b"],
             "match_probability": chance.round(6),
             "match_weight": np.log2(chance / (1 - chance)).round(6),
-            "evidence": firms["likeness"],
+            "evidence": found["likeness"],
             "guard": None,
             "link_rule": np.where(is_tied, ONLY_OF_NAME, "likeness"),
         }
     )[is_tied | is_asked]
     pair = ["record_number_a", "record_number_b"]
-    replaced = pd.MultiIndex.from_frame(likeness[pair]).isin(pd.MultiIndex.from_frame(found[pair]))
-    return pd.concat([likeness[~replaced], found], ignore_index=True).sort_values(
+    replaced = pd.MultiIndex.from_frame(likeness[pair]).isin(pd.MultiIndex.from_frame(rows[pair]))
+    return pd.concat([likeness[~replaced], rows], ignore_index=True).sort_values(
         pair, ignore_index=True
     )
 

@@ -7,16 +7,16 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from models.identity.names_alone import count_bearers, find_alike_firms
+from models.identity.names_alone import count_bearers, find_alike_firms, find_only_bearers
 
 COLUMNS = ("email", "phone", "birth_date", "street", "postal_code", "national_id")
 
 
-def bearers(rows: list[dict[str, str]], senior: list[int]) -> dict[tuple[int, int], int]:
-    """Return the pairs that are tied, of all pairs of records, and to how many customers."""
-    records = pa.table(
+def people(rows: list[dict[str, str]]) -> pa.Table:
+    return pa.table(
         {
             "record_number": pa.array(range(1, len(rows) + 1)),
+            "cluster": pa.array([0] * len(rows)),  # what rules have joined: not what counts here
             "is_organisation": pa.array([False] * len(rows)),
             **{
                 name: pa.array([row.get(name) for row in rows], pa.string())
@@ -24,12 +24,22 @@ def bearers(rows: list[dict[str, str]], senior: list[int]) -> dict[tuple[int, in
             },
         }
     )
+
+
+def only_bearers(rows: list[dict[str, str]], senior: list[int]) -> list[tuple[int, int]]:
+    """Return the records that are nothing but a name, with the only customer who bears it."""
+    found = find_only_bearers(people(rows), np.asarray(senior))
+    return list(zip(found["record_number_a"], found["record_number_b"], strict=True))
+
+
+def bearers(rows: list[dict[str, str]], senior: list[int]) -> dict[tuple[int, int], int]:
+    """Return the pairs that are tied, of all pairs of records, and to how many customers."""
     pairs = pd.DataFrame(
         itertools.combinations(range(1, len(rows) + 1), 2),
         columns=["record_number_a", "record_number_b"],
         index=range(100, 100 + len(rows) * (len(rows) - 1) // 2),
     )
-    found = count_bearers(records, np.asarray(senior), pairs)
+    found = count_bearers(people(rows), np.asarray(senior), pairs)
     numbers = zip(*(pairs[name] for name in pairs), found, strict=True)
     return {(one, other): int(count) for one, other, count in numbers if count}
 
@@ -62,6 +72,14 @@ def test_nobody_is_tied_where_none_says_more() -> None:
     assert bearers([AT_HOME, {"given_name": "ana"}], [1, 2]) == {}
 
 
+def test_the_only_bearer_is_found_without_a_pair() -> None:
+    assert only_bearers([AT_HOME, BY_PHONE, ANA, ANA], [1, 1, 3, 3]) == [(1, 3)]
+    assert only_bearers([ANA, AT_HOME], [1, 2]) == [(1, 2)]
+    assert only_bearers([AT_HOME, BY_PHONE, ANA], [1, 2, 3]) == []
+    assert only_bearers([ANA, ANA], [1, 2]) == []
+    assert only_bearers([AT_HOME, {"given_name": "ana"}, {}], [1, 2, 3]) == []
+
+
 def test_no_pair_is_none() -> None:
     assert bearers([AT_HOME], [1]) == {}
 
@@ -75,6 +93,7 @@ def alike(
     records = pa.table(
         {
             "record_number": pa.array(range(1, count + 1)),
+            "cluster": pa.array([0] * count),
             "is_organisation": pa.array([True] * count),
             "organisation_name": pa.array(names, pa.string()),
             **{
