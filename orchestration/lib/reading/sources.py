@@ -28,10 +28,12 @@ _BROKEN = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error)
 _CHUNK = 1 << 20
 
 # A date with one separator throughout or none, and perhaps a time. What follows a time must not go
-# on as a date does, or the second date of a range would be taken for one.
+# on as a date does, or the second date of a range would be taken for one; a longer number is that
+# of the export.
 _EXPORT_TIME = re.compile(
     r"(?<!\d)(?:(\d{4})([-_.])(\d{2})\2(\d{2})|(\d{4})(\d{2})(\d{2}))"
-    r"(?:[T_ -]?(\d{2})[:-]?(\d{2})(?:[:-]?(\d{2}))?(?!-?\d|[_.]\d{2}[_.]\d{2}))?(?!\d)"
+    r"(?:[T_ -]?(\d{2})[:-]?(\d{2})(?:[:-]?(\d{2}))?"
+    r"(?!\d|-\d{1,4}(?!\d)|[_.]\d{2}[_.]\d{2}))?(?!\d)"
 )
 
 # As Qualtrics writes it: `Customer survey_July 2, 2025_09.13.csv`.
