@@ -152,3 +152,24 @@ def test_letters_of_utf_8_in_a_code_page_are_told(shop: Shop) -> None:
     shop.put("orders.csv", content + "9,9,Çelik\n".encode())
     (record,) = shop.land()
     assert "1 sequences are letters in UTF-8: rows may be in different" in str(record.message)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("gb18030", ["上午", "下午"]),
+        ("big5", ["上午", "下午"]),
+        ("cp932", ["午前", "午後"]),
+        ("euc-jp", ["午前", "午後"]),
+        ("cp949", ["오전", "오후"]),
+    ],
+)
+def test_the_halves_of_a_day_tell_a_code_page_where_nothing_else_does(
+    shop: Shop, encoding: str, words: list[str]
+) -> None:
+    """The only Chinese of a table stood before its hours, and was read as Japanese."""
+    notes = [f"2024/3/{i} {words[i % 2]} {i}:30" for i in range(1, 12)]
+    lines = [f"{i},{i}.5,{note}\n" for i, note in enumerate(notes, 1)]
+    shop.put("orders.csv", ("order_id,amount,note\n" + "".join(lines)).encode(encoding))
+    (record,) = records = shop.land()
+    assert [note for _, _, note in shop.rows(records)] == notes, record.encoding
