@@ -299,7 +299,8 @@ def _repeated(
         ).fetchone()
         return None if row is not None and row[0] == row[1] else relation
     found = con.execute(f"select {hashed} as h from {relation.source}").fetchnumpy()["h"]
-    ordered = np.sort(np.asarray(found))
+    ordered = np.asarray(found)
+    ordered.sort()  # in place: a copy takes as much memory once more
     repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(repeated) == 0:
         return None
