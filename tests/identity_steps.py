@@ -46,8 +46,9 @@ def replace_records(database: Path, customers: pd.DataFrame) -> None:
 
 def build_rules(database: Path) -> None:
     """Build what identifiers say."""
-    _build(database, "int_identity__records", "int_identity__identifiers")
-    _build(database, "int_identity__rule_links")
+    _build(
+        database, "int_identity__records", "int_identity__identifiers", "int_identity__rule_links"
+    )
 
 
 def write_answers(database: Path, answers: Sequence[Answer]) -> None:

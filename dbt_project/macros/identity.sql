@@ -82,3 +82,114 @@
         {%- endfor %}
     )
 {%- endmacro %}
+
+
+{# What the records of a CTE state, a row per record and identifier; external ids more than once. #}
+{% macro stated_identifiers(records) -%}
+    select
+        record_number,
+        record_fingerprint,
+        'external_id' as identifier_kind,
+        trim(external_id) as identifier_value
+    from (
+        select
+            record_number,
+            record_fingerprint,
+            unnest(string_split(external_ids, ';')) as external_id
+        from {{ records }}
+        where external_ids is not null
+    ) as listed
+    where trim(external_id) != ''
+    {%- for kind, column in [
+        ('national_id', 'national_id'),
+        ('loyalty_number', 'loyalty_number'),
+        ('email', 'email_normalised'),
+        ('phone', 'phone_e164'),
+        ('domain', 'web_domain'),
+        ('name_and_address', "organisation_name || '|' || street || '|' || coalesce(postal_code, city)"),
+        ('organisation_name', 'organisation_name'),
+    ] %}
+        union all
+        select
+            record_number,
+            record_fingerprint,
+            '{{ kind }}' as identifier_kind,
+            {{ column }} as identifier_value
+        from {{ records }}
+        where {{ column }} is not null
+    {%- endfor %}
+{%- endmacro %}
+
+
+{#
+    The CTEs that say which records int_identity__identifiers has to look at: all, or those that may
+    state an identifier (`touched_values`) that a record states, or stated, which is not as it was.
+#}
+{% macro identifier_candidates() -%}
+    {%- if not has_kept_rows() -%}
+    candidates as (
+        select * from records
+    )
+    {%- else -%}
+    kept as (
+        select * from {{ this }}
+    ),
+
+    -- New, stated otherwise, or under another number; whoever states nothing is among them every time.
+    touched_records as (
+        select * from records
+        where (record_number, record_fingerprint) not in (
+            select (kept.record_number, kept.record_fingerprint) from kept
+        )
+    ),
+
+    touched_values as (
+        select
+            identifier_kind,
+            identifier_value
+        from ({{ stated_identifiers('touched_records') }}) as stated_now
+        union
+        select
+            'external_id' as identifier_kind,
+            source_system || ':' || source_record_id as identifier_value
+        from touched_records
+        union
+        select
+            identifier_kind,
+            identifier_value
+        from kept
+        where (record_number, record_fingerprint) not in (
+            select (records.record_number, records.record_fingerprint) from records
+        )
+    ),
+
+    -- Whoever may state one of them.
+    candidates as (
+        select * from records
+        where
+            record_number in (select touched_records.record_number from touched_records)
+            or record_number in (
+                select kept.record_number
+                from kept
+                inner join touched_values
+                    on
+                        kept.identifier_kind = touched_values.identifier_kind
+                        and kept.identifier_value = touched_values.identifier_value
+            )
+            or source_system || ':' || source_record_id in (
+                select touched_values.identifier_value
+                from touched_values
+                where touched_values.identifier_kind = 'external_id'
+            )
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro is_identifier_touched() -%}
+    {%- if has_kept_rows() -%}
+    (identifier_kind, identifier_value) in (
+        select (touched_values.identifier_kind, touched_values.identifier_value) from touched_values
+    )
+    {%- else -%} true {%- endif -%}
+{%- endmacro %}

@@ -26,7 +26,7 @@ from orchestration.lib.lineage import ROWS, TableLineage, cached_lineage, known_
 from orchestration.lib.progress import report
 from orchestration.lib.receipts import ALL, record_built
 from orchestration.lib.release import code_version, company_hash
-from orchestration.lib.staged_files import increments
+from orchestration.lib.staged_files import increments, kept_rows
 from orchestration.lib.translator import LayerTranslator
 from orchestration.lib.warehouse import Warehouse
 
@@ -65,15 +65,16 @@ def dbt_layer(
             *("build", "--resource-type", "model", "seed", "--select", *select.split()),
             *(["--exclude", *exclude.split()] if exclude else []),
         ]
-        if layer == "staging":
-            made_by = f"{code_version()} {company_hash(warehouse.company)} {sorted(systems)}"
-            with increments(
+        made_by = f"{code_version()} {company_hash(warehouse.company)} {sorted(systems)}"
+        with (
+            increments(
                 warehouse.database, project.contracts()[scope], warehouse.asked_as_of, made_by
-            ) as can_be_added_to:
-                refresh = [] if can_be_added_to else ["--full-refresh"]
-                results = run_dbt([*arguments, *refresh], warehouse.database, systems)
-        else:
-            results = run_dbt(arguments, warehouse.database, systems)
+            )
+            if layer == "staging"
+            else kept_rows(warehouse.database, name, made_by)
+        ) as can_be_added_to:
+            refresh = [] if can_be_added_to else ["--full-refresh"]
+            results = run_dbt([*arguments, *refresh], warehouse.database, systems)
         nodes = [result.node for result in results]
         counts = _row_counts(warehouse, [f"{node.schema}.{node.name}" for node in nodes])
         lineage = cached_lineage(

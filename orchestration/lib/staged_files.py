@@ -1,7 +1,9 @@
 """From which files the staged tables were made, and which ones a run has to add.
 
 Belongs here: deciding per exported object whether its staged rows can be brought up to date, and
-remembering what they hold. Does not: the SQL that does it, `macros/staged_records.sql` of dbt.
+remembering what they hold; by which code and settings the tables of later layers were made, whose
+rows know themselves what they were made from. Does not: the SQL that does it,
+`macros/staged_records.sql` and `macros/kept_rows.sql` of dbt.
 
 A build starts from a copy of the last good warehouse, staged tables included. These hold what the
 new files do not touch, unless something else decides as well: the code, the settings, another file
@@ -51,6 +53,24 @@ def rows_that_came(con: duckdb.DuckDBPyConnection, prefix: str) -> dict[str, str
         [_SCHEMA, prefix],
     ).fetchall()
     return {f"staging.{name}": f"{_SCHEMA}.{name}" for (name,) in found}
+
+
+@contextmanager
+def kept_rows(database: Path, step: str, made_by: str) -> Iterator[bool]:
+    """Tell whether the tables of a step may keep rows; remember at the end what made them.
+
+    Gives False when all of them must be made anew: other code or settings, or a build before this
+    one that failed between them. Closes the database.
+    """
+    with duckdb.connect(str(database)) as con:
+        con.execute(f"create schema if not exists {_SCHEMA}")
+        con.execute(f"create table if not exists {_SCHEMA}.made_by (step varchar, made_by varchar)")
+        held = con.execute(
+            f"delete from {_SCHEMA}.made_by where step = ? returning made_by", [step]
+        ).fetchall()
+    yield held == [(made_by,)]
+    with duckdb.connect(str(database)) as con:
+        con.execute(f"insert into {_SCHEMA}.made_by values (?, ?)", [step, made_by])
 
 
 def _plan(

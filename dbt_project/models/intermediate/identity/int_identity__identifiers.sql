@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='kept_rows',
+    unique_key=['identifier_kind', 'identifier_value'],
+    on_schema_change='fail',
+) }}
+
 with
 
 records as (
@@ -8,60 +15,37 @@ placeholders as (
     select * from {{ ref('identity_placeholders') }}
 ),
 
-mentioned as (
-    select
-        record_number,
-        trim(external_id) as external_id
-    from (
-        select
-            record_number,
-            unnest(string_split(external_ids, ';')) as external_id
-        from records
-        where external_ids is not null
-    ) as listed
-    where trim(external_id) != ''
-),
+{{ identifier_candidates() }},
 
 stated as (
-    select
-        record_number,
-        'external_id' as identifier_kind,
-        external_id as identifier_value
-    from mentioned
-    union all
+    {{ stated_identifiers('candidates') }}
+),
+
+external_ids as (
+    select * from stated
+    where identifier_kind = 'external_id'
+    union -- one record may state an id twice
     -- The record that another one points at is known by its own system and id.
     select
         record_number,
+        record_fingerprint,
         'external_id' as identifier_kind,
         source_system || ':' || source_record_id as identifier_value
-    from records
-    where source_system || ':' || source_record_id in (select mentioned.external_id from mentioned)
-    {%- for kind, column in [
-        ('national_id', 'national_id'),
-        ('loyalty_number', 'loyalty_number'),
-        ('email', 'email_normalised'),
-        ('phone', 'phone_e164'),
-        ('domain', 'web_domain'),
-        ('name_and_address', "organisation_name || '|' || street || '|' || coalesce(postal_code, city)"),
-        ('organisation_name', 'organisation_name'),
-    ] %}
-        union all
-        select
-            record_number,
-            '{{ kind }}' as identifier_kind,
-            {{ column }} as identifier_value
-        from records
-        where {{ column }} is not null
-    {%- endfor %}
+    from candidates
+    where
+        source_system || ':' || source_record_id in (
+            select stated.identifier_value
+            from stated
+            where stated.identifier_kind = 'external_id'
+        )
 ),
 
--- The same identifier stated twice by one record is one statement.
 identifiers as (
-    select distinct
-        record_number,
-        identifier_kind,
-        identifier_value
-    from stated
+    select * from stated
+    where identifier_kind != 'external_id' and {{ is_identifier_touched() }}
+    union all
+    select * from external_ids
+    where {{ is_identifier_touched() }}
 ),
 
 shared as (
@@ -69,6 +53,10 @@ shared as (
         identifiers.identifier_kind,
         identifiers.identifier_value,
         count(*) as count_records,
+        {{ fingerprint_of_all(fingerprint([
+            'identifiers.identifier_kind', 'identifiers.identifier_value',
+            'identifiers.record_number', 'identifiers.record_fingerprint',
+        ])) }} as identifier_fingerprint,
         min(identifiers.record_number) as first_record_number,
         count(distinct case
             when identifiers.identifier_kind = 'organisation_name' then records.city
@@ -136,9 +124,29 @@ select
     judged.count_records,
     judged.count_names,
     judged.first_record_number,
-    judged.distrust_reason
+    judged.distrust_reason,
+    identifiers.record_fingerprint,
+    judged.identifier_fingerprint
 from identifiers
 inner join judged
     on
         identifiers.identifier_kind = judged.identifier_kind
         and identifiers.identifier_value = judged.identifier_value
+{%- if has_kept_rows() %}
+    union all
+    -- Stated by nobody any more.
+    select
+        null as record_number,
+        touched_values.identifier_kind,
+        touched_values.identifier_value,
+        null as count_records,
+        null as count_names,
+        null as first_record_number,
+        null as distrust_reason,
+        null as record_fingerprint,
+        null as identifier_fingerprint
+    from touched_values
+    where (touched_values.identifier_kind, touched_values.identifier_value) not in (
+        select (judged.identifier_kind, judged.identifier_value) from judged
+    )
+{%- endif %}

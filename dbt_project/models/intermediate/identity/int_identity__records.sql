@@ -1,9 +1,28 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='kept_rows',
+    unique_key='record_fingerprint',
+    on_schema_change='fail',
+) }}
+
+{%- set spelt = [
+    'source_system', 'source_object', 'source_record_id', 'is_organisation', 'given_name', 'family_name',
+    'name_forms', 'organisation_name', 'email_normalised', 'phone_e164', 'phone_digits', 'web_domain',
+    'birth_date', 'street', 'city', 'postal_code', 'national_id', 'loyalty_number', 'external_ids',
+] %}
+
 with
 
 customers as (
     select
         *,
-        coalesce(customer_type = 'organisation', false) as is_organisation -- no word: a person
+        coalesce(customer_type = 'organisation', false) as is_organisation, -- no word: a person
+        -- All that is read below, except what the record's place among the others follows from.
+        {{ fingerprint([
+            'source_system', 'source_object', 'customer_id', 'customer_type', 'first_name', 'last_name',
+            'full_name', 'company_name', 'email', 'phone', 'birth_date', 'street', 'city', 'postal_code',
+            'website', 'national_id', 'loyalty_number', 'external_ids',
+        ]) }} as record_fingerprint
     from {{ ref('int_customers__customers_unioned') }}
 ),
 
@@ -11,19 +30,55 @@ mail_providers as (
     select * from {{ ref('mail_providers') }}
 ),
 
+numbered as (
+    select
+        record_fingerprint,
+        source_system,
+        customer_id,
+        is_organisation,
+        parent_organisation_id,
+        -- Seniority: the record that was exported first, then system and id. The smallest number of
+        -- a cluster names the customer, whatever order the files arrived in.
+        row_number() over (
+            order by first_exported_at, source_system, customer_id
+        ) as record_number
+    from customers
+),
+
+places as (
+    select
+        numbered.record_fingerprint,
+        numbered.record_number,
+        parents.record_number as parent_record_number
+    from numbered
+    left join numbered as parents
+        on
+            numbered.source_system = parents.source_system
+            and numbered.parent_organisation_id = parents.customer_id
+            and parents.is_organisation
+),
+
+unspelt as (
+    select * from customers
+    {%- if has_kept_rows() %}
+        where record_fingerprint not in (select kept.record_fingerprint from {{ this }} as kept)
+    {%- endif %}
+),
+
 -- One of the two is NULL. A join on equality alone: with a condition beside it DuckDB would hold
 -- every record against every name.
 written as (
     select
         *,
-        case when not is_organisation then concat_ws(
-            '|', coalesce(first_name, ''), coalesce(last_name, ''), coalesce(full_name, '')
-        ) end as written_person,
+        case
+            when is_organisation then null
+            else {{ fingerprint(['first_name', 'last_name', 'full_name']) }}
+        end as written_person,
         case when is_organisation then coalesce(company_name, full_name, last_name) end
             as written_organisation,
         case when is_organisation then {{ web_domain('website') }} end as website_domain,
         case when is_organisation then {{ web_domain('email') }} end as mail_domain
-    from customers
+    from unspelt
 ),
 
 -- Numbers spelt alike are parsed once: parsing is the costly step. So are names.
@@ -33,7 +88,7 @@ phones as (
         to_e164(phone, {{ setting('phone_region') }}) as phone_e164
     from (
         select distinct phone
-        from customers
+        from unspelt
         where phone is not null
     ) as spellings
 ),
@@ -88,59 +143,90 @@ named as (
         on written.written_organisation = organisation_names.written_organisation
 ),
 
-numbered as (
+spelt as (
     select
-        named.*,
-        -- Seniority: the record that was exported first, then system and id. The smallest number of
-        -- a cluster names the customer, whatever order the files arrived in.
-        row_number() over (
-            order by named.first_exported_at, named.source_system, named.customer_id
-        ) as record_number
+        named.record_fingerprint,
+        named.source_system,
+        -- Systems with one object of customers need not name it.
+        coalesce(named.source_object, 'customers') as source_object,
+        named.customer_id as source_record_id,
+        named.is_organisation,
+        named.given_name,
+        named.family_name,
+        given_names.name_forms,
+        named.organisation_name,
+        {{ normalise_email('named.email') }} as email_normalised,
+        phones.phone_e164,
+        -- Seven digits of a town, or a number of another country written as at home.
+        case
+            when
+                phones.phone_e164 is null
+                and regexp_matches(regexp_replace(named.phone, '[^0-9]', '', 'g'), '^[0-9]{6,15}$')
+                then regexp_replace(named.phone, '[^0-9]', '', 'g')
+        end as phone_digits,
+        -- The website tells more than the mailbox; that of a provider or a network tells nothing.
+        case
+            when websites.domain is null and named.website_domain is not null
+                then named.website_domain
+            when mailboxes.domain is null then named.mail_domain
+        end as web_domain,
+        named.birth_date,
+        {{ latin_text('named.street') }} as street,
+        {{ latin_text('named.city') }} as city,
+        nullif(regexp_replace(lower(named.postal_code), '[^a-z0-9]', '', 'g'), '') as postal_code,
+        nullif(regexp_replace(lower(named.national_id), '[^a-z0-9]', '', 'g'), '') as national_id,
+        nullif(regexp_replace(lower(named.loyalty_number), '[^a-z0-9]', '', 'g'), '')
+            as loyalty_number,
+        named.external_ids
     from named
+    left join given_names on named.given_name = given_names.given_name
+    left join phones on named.phone = phones.phone
+    left join mail_providers as websites on named.website_domain = websites.domain
+    left join mail_providers as mailboxes on named.mail_domain = mailboxes.domain
+),
+
+today as (
+    select
+        {% for column in spelt %}
+            {{ column }},
+        {% endfor %}
+        record_fingerprint
+    from spelt
+    {%- if has_kept_rows() %}
+        union all
+        -- Spelt by an earlier build, in another place since. Most stay where and as they are.
+        select
+            {% for column in spelt %}
+                kept.{{ column }},
+            {% endfor %}
+            kept.record_fingerprint
+        from {{ this }} as kept
+        inner join places on kept.record_fingerprint = places.record_fingerprint
+        where
+            kept.record_number != places.record_number
+            or kept.parent_record_number is distinct from places.parent_record_number
+    {%- endif %}
 )
 
 select
-    numbered.record_number,
-    numbered.source_system,
-    -- Systems with one object of customers need not name it.
-    coalesce(numbered.source_object, 'customers') as source_object,
-    numbered.customer_id as source_record_id,
-    numbered.is_organisation,
-    numbered.given_name,
-    numbered.family_name,
-    given_names.name_forms,
-    numbered.organisation_name,
-    {{ normalise_email('numbered.email') }} as email_normalised,
-    phones.phone_e164,
-    -- Seven digits of a town, or a number of another country written as at home.
-    case
-        when
-            phones.phone_e164 is null
-            and regexp_matches(regexp_replace(numbered.phone, '[^0-9]', '', 'g'), '^[0-9]{6,15}$')
-            then regexp_replace(numbered.phone, '[^0-9]', '', 'g')
-    end as phone_digits,
-    -- The website tells more than the mailbox; that of a provider or a network tells nothing.
-    case
-        when websites.domain is null and numbered.website_domain is not null
-            then numbered.website_domain
-        when mailboxes.domain is null then numbered.mail_domain
-    end as web_domain,
-    numbered.birth_date,
-    {{ latin_text('numbered.street') }} as street,
-    {{ latin_text('numbered.city') }} as city,
-    nullif(regexp_replace(lower(numbered.postal_code), '[^a-z0-9]', '', 'g'), '') as postal_code,
-    nullif(regexp_replace(lower(numbered.national_id), '[^a-z0-9]', '', 'g'), '') as national_id,
-    nullif(regexp_replace(lower(numbered.loyalty_number), '[^a-z0-9]', '', 'g'), '')
-        as loyalty_number,
-    numbered.external_ids,
-    parents.record_number as parent_record_number
-from numbered
-left join given_names on numbered.given_name = given_names.given_name
-left join phones on numbered.phone = phones.phone
-left join mail_providers as websites on numbered.website_domain = websites.domain
-left join mail_providers as mailboxes on numbered.mail_domain = mailboxes.domain
-left join numbered as parents
-    on
-        numbered.source_system = parents.source_system
-        and numbered.parent_organisation_id = parents.customer_id
-        and parents.is_organisation
+    places.record_number,
+    {% for column in spelt %}
+        today.{{ column }},
+    {% endfor %}
+    places.parent_record_number,
+    today.record_fingerprint
+from today
+inner join places on today.record_fingerprint = places.record_fingerprint
+{%- if has_kept_rows() %}
+    union all
+    -- Gone, or stated otherwise now.
+    select
+        null as record_number,
+        {% for column in spelt %}
+            null as {{ column }},
+        {% endfor %}
+        null as parent_record_number,
+        kept.record_fingerprint
+    from {{ this }} as kept
+    where kept.record_fingerprint not in (select places.record_fingerprint from places)
+{%- endif %}

@@ -1,4 +1,25 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='kept_rows',
+    unique_key='identifier_fingerprint',
+    on_schema_change='fail',
+) }}
+
 with
+
+shared as (
+    select *
+    from {{ ref('int_identity__identifiers') }}
+    where count_records > 1 and distrust_reason is null
+),
+
+unlinked as (
+    select * from shared
+    {%- if has_kept_rows() %}
+        where
+            identifier_fingerprint not in (select old.identifier_fingerprint from {{ this }} as old)
+    {%- endif %}
+),
 
 records as (
     select
@@ -9,34 +30,36 @@ records as (
             'national_id', 'loyalty_number', 'case when is_organisation then city end'
         ]) }} as variant
     from {{ ref('int_identity__records') }}
+    where record_number in (select unlinked.record_number from unlinked)
 ),
 
 -- What several records state and nothing speaks against.
 trusted as (
     select
-        identifiers.identifier_kind,
-        identifiers.identifier_value,
-        identifiers.record_number,
+        unlinked.identifier_kind,
+        unlinked.identifier_value,
+        unlinked.identifier_fingerprint,
+        unlinked.record_number,
         -- What one system says of another's records, and ids that an authority gives, need no name.
         case
-            when identifiers.identifier_kind in ('email', 'phone', 'domain') then records.variant
-            when identifiers.identifier_kind = 'organisation_name'
+            when unlinked.identifier_kind in ('email', 'phone', 'domain') then records.variant
+            when unlinked.identifier_kind = 'organisation_name'
                 then records.variant || coalesce(records.web_domain, '')
             else ''
         end as variant
-    from {{ ref('int_identity__identifiers') }} as identifiers
-    inner join records on identifiers.record_number = records.record_number
-    where identifiers.count_records > 1 and identifiers.distrust_reason is null
+    from unlinked
+    inner join records on unlinked.record_number = records.record_number
 ),
 
 variants as (
     select
         identifier_kind,
         identifier_value,
+        identifier_fingerprint,
         variant,
         min(record_number) as first_record_number
     from trusted
-    group by identifier_kind, identifier_value, variant
+    group by identifier_kind, identifier_value, identifier_fingerprint, variant
 ),
 
 -- Within a variant every record is held against the first; between variants, the first of each
@@ -45,6 +68,7 @@ pairs as (
     select
         trusted.identifier_kind,
         trusted.identifier_value,
+        trusted.identifier_fingerprint,
         variants.first_record_number as record_number_a,
         trusted.record_number as record_number_b
     from trusted
@@ -58,6 +82,7 @@ pairs as (
     select
         one.identifier_kind,
         one.identifier_value,
+        one.identifier_fingerprint,
         one.first_record_number as record_number_a,
         other.first_record_number as record_number_b
     from variants as one
@@ -145,9 +170,26 @@ select
         ] %}
             when '{{ kind }}' then {{ setting(kind ~ '_reliability') }}
         {%- endfor %}
-    end as double) as link_score
+    end as double) as link_score,
+    compared.identifier_fingerprint
 from compared
 left join shared_by_people
     on
         compared.identifier_kind = shared_by_people.identifier_kind
         and compared.identifier_value = shared_by_people.identifier_value
+{%- if has_kept_rows() %}
+    union all
+    -- Of values that others share now, or nobody.
+    select
+        null as record_number_a,
+        null as record_number_b,
+        null as identifier_kind,
+        null as identifier_value,
+        null as guard,
+        null as link_score,
+        kept.identifier_fingerprint
+    from {{ this }} as kept
+    where kept.identifier_fingerprint not in (
+        select shared.identifier_fingerprint from shared
+    )
+{%- endif %}
