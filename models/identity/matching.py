@@ -38,11 +38,11 @@ from models.identity.comparisons import (
     Level,
 )
 from models.identity.patterns import (
-    NO_PATTERNS,
+    NOTHING_KEPT,
+    Kept,
     compare_pairs,
     count_patterns,
     level_of,
-    patterns_to_keep,
     write_likely_vectors,
     write_training_vectors,
 )
@@ -94,22 +94,22 @@ class Matches:
     `pairs`: record_number_a < record_number_b, match_probability, match_weight (bits), evidence
     (bits per attribute, in words), guard (why the pair must not be joined nevertheless, or None).
     `parameters`: grain, attribute, level, m, u, weight (bits). `statuses`: by grain, `trained` or
-    why no pair was looked at. `patterns`: what comparing gave, for the next build.
+    why no pair was looked at. `kept`: what comparing gave, for the next build.
     """
 
     pairs: pd.DataFrame
     parameters: pd.DataFrame
     statuses: Mapping[str, str]
-    patterns: pa.Table
+    kept: Kept
 
 
 def no_matches(status: str) -> Matches:
     """Return what there is when nothing was compared, and why."""
     statuses = {PERSON.name: status, ORGANISATION.name: status}
-    return Matches(_NO_PAIRS, _NO_PARAMETERS, statuses, NO_PATTERNS)
+    return Matches(_NO_PAIRS, _NO_PARAMETERS, statuses, NOTHING_KEPT)
 
 
-def match_records(records: pa.Table, options: Options, kept: pa.Table = NO_PATTERNS) -> Matches:
+def match_records(records: pa.Table, options: Options, kept: Kept = NOTHING_KEPT) -> Matches:
     """Return every pair of records that is likely enough one customer to be looked at.
 
     `records` has one row per record: record_number, cluster (records that rules have joined share
@@ -118,8 +118,8 @@ def match_records(records: pa.Table, options: Options, kept: pa.Table = NO_PATTE
     share), web_domain (of organisations), phone, street, city, postal_code, national_id; empty is
     None. Pairs below `options.review_threshold` are left out.
     People and organisations are compared apart, each with a model of its own. Data that teach no
-    model give no pairs and a status that says why; that is no error. `kept` are patterns of an
-    earlier build: they save comparing, and change nothing.
+    model give no pairs and a status that says why; that is no error. `kept` is of an
+    earlier build: it saves comparing, and changes nothing.
     """
     spelt = records.set_column(
         records.schema.get_field_index("street"),
@@ -133,7 +133,10 @@ def match_records(records: pa.Table, options: Options, kept: pa.Table = NO_PATTE
         ),
         parameters=pd.concat([m.parameters for m in found.values()], ignore_index=True),
         statuses={name: m.statuses[name] for name, m in found.items()},
-        patterns=pa.concat_tables([m.patterns for m in found.values()]),
+        kept=Kept(
+            contents=pa.concat_tables([m.kept.contents for m in found.values()]),
+            patterns=pa.concat_tables([m.kept.patterns for m in found.values()]),
+        ),
     )
 
 
@@ -142,7 +145,7 @@ def _street(text: str | None) -> str | None:
     return text and " ".join(STREET_WORDS.get(word, word) for word in text.split(" "))
 
 
-def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pa.Table) -> Matches:
+def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: Kept) -> Matches:
     with TemporaryDirectory(prefix="crm-warehouse-") as overflow, duckdb.connect() as con:
         # The whole step stays below the memory that is left beside Dagster and dbt on a small
         # machine; what does not fit goes to disk.
@@ -155,7 +158,6 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pa.Tab
             create table records as
             with stated as (
                 select *,
-                       regexp_extract(street, '^[0-9]+') as house_number,
                        split_part(email, '@', 1) as email_name,
                        string_split(organisation_name, ' ') as name_words
                 from all_records where {grain.condition}
@@ -196,9 +198,6 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pa.Tab
             )
             select named.*,
                    count_alike as count_born_alike,
-                   regexp_replace(email_name, '[^0-9]+', '', 'g') as mailbox_digits,
-                   contains(regexp_replace(email_name, '[^a-z]+', '', 'g'), family_name)
-                       as is_mailbox_name,
                    case when email_domain in (
                        select email_domain from stated
                        group by email_domain
@@ -223,12 +222,12 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: pa.Tab
         if _scalar(con, "select count(*) from found") == 0:
             return no_matches("nothing_to_compare")
         lessons = _draw_lessons(con, grain, attributes, filled, options.seed)
-        compare_pairs(con, attributes, kept)
+        comparable = compare_pairs(con, attributes, kept)
         parameters, prior = _train(con, grain, attributes, filled, lessons, count)
         write_likely_vectors(con, attributes, parameters, prior, LEAST_PROBABILITY, CANDIDATE)
         pairs = _score(con, grain, attributes, parameters, prior, options.review_threshold)
         table = _as_table(grain, attributes, parameters)
-        return Matches(pairs, table, {grain.name: "trained"}, patterns_to_keep(con))
+        return Matches(pairs, table, {grain.name: "trained"}, comparable)
 
 
 _NO_PAIRS = pd.DataFrame(
@@ -643,9 +642,7 @@ def _score(
         select
             record_number_l::bigint as record_number_a,
             record_number_r::bigint as record_number_b,
-            match_probability,
             round(match_weight, {DIGITS}) as match_weight,
-            {evidence} as evidence,
             case {guards} end as guard,
             {SAYS_MORE.format("a")} = {SAYS_MORE.format("b")} as is_balanced
         from {scored.physical_name}
@@ -662,8 +659,19 @@ def _score(
     pairs["match_probability"] = (1 / (1 + np.exp2(-pairs["match_weight"]))).round(DIGITS)
     least = np.where(pairs["is_balanced"], RARE_NAMES, VERY_RARE_NAMES)
     pairs.loc[(pairs["guard"] == "names_only") & (pairs["match_weight"] >= least), "guard"] = None
-    likely = pairs["match_probability"] >= threshold
-    return pairs.loc[likely, list(_NO_PAIRS.columns)].reset_index(drop=True)
+    likely = pairs[pairs["match_probability"] >= threshold].reset_index(drop=True)
+    con.register("likely", likely[["record_number_a", "record_number_b"]])
+    likely["evidence"] = con.execute(
+        f"""
+        select {evidence} as evidence
+        from likely
+        inner join {scored.physical_name}
+            on record_number_a = record_number_l and record_number_b = record_number_r
+        order by record_number_a, record_number_b
+        """
+    ).df()["evidence"]
+    con.unregister("likely")
+    return likely[list(_NO_PAIRS.columns)]
 
 
 def _prior_error(weights: Floats, prior: float, count_pairs: float) -> float:

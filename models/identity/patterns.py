@@ -6,84 +6,182 @@ a chance to match. Does not: levels (`comparisons`), which pairs there are, weig
 
 Most of the work of matching is comparing texts. What it gives depends on nothing but the levels and
 what the two records state, unlike weights, which every new record moves a little. So patterns are
-kept under hashes of both, and a day of deltas compares only pairs with a record that it touched.
+kept with a hash of both, and a day of deltas compares only pairs with a record that it touched.
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import log2
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from models.identity.comparisons import Attribute
 
-NO_PATTERNS = pa.table(
-    {
-        "contents": pa.array([], pa.uint64()),
-        "pattern": pa.array([], pa.int32()),
-    }
+
+@dataclass(frozen=True)
+class Kept:
+    """What `compare_pairs` found, for the next build.
+
+    `contents`: record_number, content (a hash of what the record states and of how records are
+    compared). `patterns`: record_number_a < record_number_b, pattern.
+    """
+
+    contents: pa.Table
+    patterns: pa.Table
+
+
+NOTHING_KEPT = Kept(
+    pa.table({"record_number": pa.array([], pa.int32()), "content": pa.array([], pa.uint64())}),
+    pa.table(
+        {
+            name: pa.array([], pa.int32())
+            for name in ("record_number_a", "record_number_b", "pattern")
+        }
+    ),
 )
 _LEVELS = 16  # more than any attribute has: a pattern is a number with a digit per attribute
 _SLACK = 0.001  # bits; Splink adds the same weights in another order
+# A pair found for some uses is one number: two record numbers of 27 bits, a bit per use.
+_NUMBER, _USES = 1 << 27, 1 << 9
+
+# What is compared although no column of the records says it: made for records to compare only.
+_DERIVED = {
+    "house_number": "regexp_extract(street, '^[0-9]+')",
+    "mailbox_digits": "regexp_replace(email_name, '[^0-9]+', '', 'g')",
+    "is_mailbox_name": "contains(regexp_replace(email_name, '[^a-z]+', '', 'g'), family_name)",
+}
+
+Ints = npt.NDArray[np.int64]
 
 
 def compare_pairs(
-    con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute], kept: pa.Table
-) -> None:
+    con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute], kept: Kept
+) -> Kept:
     """Turn the table `found` into `compared`: a row per pair, its uses together, its pattern.
 
-    `kept` is what `patterns_to_keep` returned in an earlier build. A pair is found there by a hash
-    of what is compared and how, and of all that each record states.
+    `kept` is what an earlier build returned here; what it knows is not compared again. Its records
+    are those of today that state the same, whatever their numbers are by now.
     """
     expressions = [_digit(attribute) for attribute in attributes]
     pattern = " + ".join(
         f"{expression} * {_LEVELS**position}" for position, expression in enumerate(expressions)
     )
-    needed = sorted(set(re.findall(r"\b(\w+)_[lr]\b", pattern)) & _columns(con))
-    con.execute(
-        "create or replace temp table contents as select record_number::integer as record_number, "
-        f"hash($pattern, {', '.join(needed)}) as content from records",
+    needed = sorted(set(re.findall(r"\b(\w+)_[lr]\b", pattern)) & (_columns(con) | _DERIVED.keys()))
+    stated = sorted(
+        {word for column in needed for word in re.findall(r"\w+", _DERIVED.get(column, column))}
+        & _columns(con)
+    )
+    contents = con.execute(
+        "select record_number::integer as record_number, "
+        f"hash($pattern, {', '.join(stated)}) as content from records order by record_number",
         {"pattern": pattern},
-    )
-    con.register("kept_patterns", kept)
-    con.execute(
-        """
-        create or replace table compared as
-        select join_key_l, join_key_r, uses, pairs.contents, pattern
-        from (
-            select join_key_l, join_key_r, uses, hash(a.content, b.content) as contents
-            from (
-                select join_key_l, join_key_r, bit_or(uses) as uses
-                from found group by join_key_l, join_key_r
-            )
-            inner join contents as a on join_key_l = a.record_number
-            inner join contents as b on join_key_r = b.record_number
-        ) as pairs
-        left join kept_patterns using (contents)
-        """
-    )
-    con.unregister("kept_patterns")
-    con.execute("drop table found")
-    con.execute("drop table contents")
-    # A table of its own: with the filter in the statement below DuckDB joined the other way round
-    # and compared twice as long.
-    con.execute("create or replace temp table new as from compared where pattern is null")
-    con.execute("delete from compared where pattern is null")
-    sides = ", ".join(f"{side}.{column} as {column}_{side}" for column in needed for side in "lr")
+    ).to_arrow_table()
+    pairs, uses = _found_pairs(con)
+    patterns = _known_patterns(pairs, kept, contents)
+    one, other = pairs // _NUMBER, pairs % _NUMBER
+    new = np.flatnonzero(patterns < 0)
+    con.register("new", pa.table({"place": new, "l": one[new], "r": other[new]}))
     con.execute(
         f"""
-        insert into compared
-        select join_key_l, join_key_r, uses, contents, ({pattern})::integer
+        create or replace temp table described as
+        select record_number,
+               {", ".join(f"{_DERIVED.get(column, column)} as {column}" for column in needed)}
         from (
-            select new.*, {sides}
-            from new
-            inner join records as l on join_key_l = l.record_number
-            inner join records as r on join_key_r = r.record_number
+            from records
+            where record_number in (select l from new union all select r from new)
         )
         """
     )
-    con.execute("drop table new")
+    sides = ", ".join(f"{side}.{column} as {column}_{side}" for column in needed for side in "lr")
+    compared = con.execute(
+        f"""
+        select place, ({pattern})::integer as pattern
+        from (
+            select place, {sides}
+            from new
+            inner join described as l on new.l = l.record_number
+            inner join described as r on new.r = r.record_number
+        )
+        """
+    ).fetchnumpy()
+    patterns[compared["place"]] = compared["pattern"]
+    con.unregister("new")
+    con.execute("drop table described")
+    found = pa.table(
+        {
+            "record_number_a": one.astype(np.int32),
+            "record_number_b": other.astype(np.int32),
+            "pattern": patterns,
+        }
+    )
+    con.register("compared", found.append_column("uses", pa.array(uses.astype(np.int32))))
+    return Kept(contents, found)
+
+
+def _found_pairs(con: duckdb.DuckDBPyConnection) -> tuple[Ints, Ints]:
+    """Return every pair of the table `found` once, as one number, sorted, with all of its uses."""
+    found: Ints = np.sort(
+        con.execute(
+            f"select (join_key_l::bigint * {_NUMBER} + join_key_r) * {_USES} + uses from found"
+        )
+        .to_arrow_table()[0]
+        .to_numpy()
+    )
+    con.execute("drop table found")
+    pairs = found // _USES
+    first = np.flatnonzero(np.append(True, pairs[1:] != pairs[:-1]))
+    return pairs[first], np.bitwise_or.reduceat(found % _USES, first)
+
+
+def _known_patterns(pairs: Ints, kept: Kept, contents: pa.Table) -> npt.NDArray[np.int32]:
+    """Return what is known of the pairs, -1 where they must be compared."""
+    today = _numbers_today(kept.contents, contents)
+    one, other = (today[kept.patterns[f"record_number_{side}"].to_numpy()] for side in ("a", "b"))
+    still = (one > 0) & (one < other)
+    known = one[still] * _NUMBER + other[still]
+    patterns = kept.patterns["pattern"].to_numpy()[still]
+    if (known[1:] < known[:-1]).any():
+        order = np.argsort(known)
+        known, patterns = known[order], patterns[order]
+    found = np.full(pairs.size, -1, dtype=np.int32)
+    if known.size:
+        at = np.minimum(np.searchsorted(known, pairs), known.size - 1)
+        is_known = known[at] == pairs
+        found[is_known] = patterns[at[is_known]]
+    return found
+
+
+def _numbers_today(before: pa.Table, now: pa.Table) -> Ints:
+    """Return, by number before, the number of a record that states the same now; 0 for none.
+
+    Of several that state the same the first is the first of today, and so on.
+    """
+    numbers = before["record_number"].to_numpy()
+    today = np.zeros(numbers.max(initial=0) + 1, dtype=np.int64)
+    _, at_before, at_now = np.intersect1d(
+        _told_apart(before["content"].to_numpy()),
+        _told_apart(now["content"].to_numpy()),
+        assume_unique=True,
+        return_indices=True,
+    )
+    today[numbers[at_before]] = now["record_number"].to_numpy()[at_now]
+    return today
+
+
+def _told_apart(contents: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return hashes of which the second, third of its kind is another number, always the same."""
+    order = np.argsort(contents, kind="stable")
+    ordered = contents[order]
+    position = np.arange(ordered.size, dtype=np.uint64)
+    is_first = np.append(True, ordered[1:] != ordered[:-1])[: ordered.size]
+    place = position - np.maximum.accumulate(np.where(is_first, position, np.uint64(0)))
+    apart = np.empty_like(ordered)
+    apart[order] = ordered + place * np.uint64(0x9E3779B97F4A7C15)  # odd, without a pattern
+    return apart
 
 
 def count_patterns(con: duckdb.DuckDBPyConnection, use: int) -> dict[int, int]:
@@ -115,12 +213,6 @@ def write_training_vectors(
         )
         """
     )
-
-
-def patterns_to_keep(con: duckdb.DuckDBPyConnection) -> pa.Table:
-    """Return what `compare_pairs` found, for the next build: contents (a hash of both), pattern."""
-    # Records that state the same have one pattern.
-    return con.execute("select distinct contents, pattern from compared").to_arrow_table()
 
 
 def write_likely_vectors(
@@ -191,11 +283,12 @@ def write_likely_vectors(
     con.execute(
         f"""
         create or replace table likely_vectors as
-        select join_key_l as record_number_l, join_key_r as record_number_r, '0' as match_key,
+        select record_number_a as record_number_l, record_number_b as record_number_r,
+               '0' as match_key,
                {_vector(attributes)} {shares}
         from compared
         inner join hopeful using (pattern)
-        inner join records as l on join_key_l = l.record_number
+        inner join records as l on record_number_a = l.record_number
         {joins}
         where uses & {use} != 0 and fixed{rarity} >= {bound}
         """

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from models.identity.matching import Matches
+    from models.identity.patterns import Kept
 
 ANSWER_STRENGTH = 2.0  # A person's word comes before every rule and score, which are at most 1.
 
@@ -155,7 +156,8 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
             "likeness": likeness,
             "vetoes": vetoed.drop_duplicates(ignore_index=True),
             "model": matches.parameters,
-            "patterns": matches.patterns,
+            "contents": matches.kept.contents,
+            "patterns": matches.kept.patterns,
             "runs": pd.DataFrame(
                 [(grain, status) for grain, status in matches.statuses.items()],
                 columns=["grain", "status"],
@@ -361,17 +363,21 @@ def _likeness(con: duckdb.DuckDBPyConnection, records: "pa.Table", company: Comp
             pairs_per_record=settings.pairs_per_record,
             seed=settings.seed,
         ),
-        _kept_patterns(con),
+        _kept(con),
     )
 
 
-def _kept_patterns(con: duckdb.DuckDBPyConnection) -> "pa.Table":
+def _kept(con: duckdb.DuckDBPyConnection) -> "Kept":
     """Return what comparing pairs gave in the build that this one is a copy of."""
-    from models.identity.patterns import NO_PATTERNS
+    from models.identity.patterns import NOTHING_KEPT, Kept
 
-    # Homes of older versions kept them in other columns: they are found again by comparing.
-    is_there = _is_there(con, "matching", "patterns", "contents")
-    return con.execute("from matching.patterns").to_arrow_table() if is_there else NO_PATTERNS
+    # Homes of older versions kept it in other columns: it is found again by comparing.
+    if not _is_there(con, "matching", "contents", "content"):
+        return NOTHING_KEPT
+    return Kept(
+        contents=con.execute("from matching.contents").to_arrow_table(),
+        patterns=con.execute("from matching.patterns").to_arrow_table(),
+    )
 
 
 def _is_there(con: duckdb.DuckDBPyConnection, schema: str, table: str, column: str) -> bool:

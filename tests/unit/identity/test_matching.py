@@ -222,20 +222,36 @@ def test_patterns_of_an_earlier_build_are_used_and_change_nothing(
     """The earlier build knew 20 records fewer, and one by another name and birth date."""
     before = register.iloc[:-20].copy()
     before.loc[0, ["family_name", "birth_date"]] = ["elsewhere", "1931-01-01"]
-    kept = match_records(as_records(before), OPTIONS).patterns
-    assert 0 < len(kept) < len(matches.patterns)
+    kept = match_records(as_records(before), OPTIONS).kept
+    assert 0 < len(kept.patterns) < len(matches.kept.patterns)
 
     again = match_records(as_records(register), OPTIONS, kept)
 
     pd.testing.assert_frame_equal(again.pairs, matches.pairs, check_exact=True)
     pd.testing.assert_frame_equal(again.parameters, matches.parameters, check_exact=True)
-    columns = [(name, "ascending") for name in matches.patterns.column_names]
-    assert again.patterns.sort_by(columns) == matches.patterns.sort_by(columns)
+    assert again.kept == matches.kept
 
     assert not matches.pairs.empty
-    nothing_stated = pa.array(np.zeros(len(matches.patterns), np.int32))
-    unlike = matches.patterns.set_column(1, "pattern", nothing_stated)
+    nothing_stated = pa.array(np.zeros(len(matches.kept.patterns), np.int32))
+    unlike = dataclasses.replace(
+        matches.kept, patterns=matches.kept.patterns.set_column(2, "pattern", nothing_stated)
+    )
     assert match_records(as_records(register), OPTIONS, unlike).pairs.empty
+
+
+def test_what_is_kept_of_records_serves_them_under_other_numbers(
+    matches: Matches, register: pd.DataFrame
+) -> None:
+    """Three records were exported before all others, and every second one is a copy of another."""
+    later = register.assign(record_number=register["record_number"] + 3)
+    first = register.head(3).assign(record_number=[1, 2, 3])
+    renumbered = pd.concat([first, later], ignore_index=True)
+    anew = match_records(as_records(renumbered), OPTIONS)
+
+    again = match_records(as_records(renumbered), OPTIONS, matches.kept)
+
+    pd.testing.assert_frame_equal(again.pairs, anew.pairs, check_exact=True)
+    assert again.kept == anew.kept
 
 
 def test_pairs_that_their_patterns_drop_would_not_have_scored(
