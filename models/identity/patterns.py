@@ -118,7 +118,9 @@ def compare_pairs(
             "pattern": patterns,
         }
     )
-    con.register("compared", found.append_column("uses", pa.array(uses.astype(np.int32))))
+    con.register("all_pairs", found.append_column("uses", pa.array(uses.astype(np.int32))))
+    con.execute("create or replace table compared as from all_pairs")
+    con.unregister("all_pairs")
     return Kept(contents, found)
 
 
