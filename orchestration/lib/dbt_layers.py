@@ -25,7 +25,7 @@ from orchestration.lib.gates import check_specs, run_gate
 from orchestration.lib.lineage import ROWS, TableLineage, cached_lineage, known_columns
 from orchestration.lib.progress import report
 from orchestration.lib.receipts import ALL, record_built
-from orchestration.lib.release import code_version, company_hash
+from orchestration.lib.release import code_version, company_hash, library_versions
 from orchestration.lib.staged_files import increments, kept_rows
 from orchestration.lib.translator import LayerTranslator
 from orchestration.lib.warehouse import Warehouse
@@ -65,7 +65,10 @@ def dbt_layer(
             *("build", "--resource-type", "model", "seed", "--select", *select.split()),
             *(["--exclude", *exclude.split()] if exclude else []),
         ]
-        made_by = f"{code_version()} {company_hash(warehouse.company)} {sorted(systems)}"
+        made_by = (
+            f"{code_version()} {company_hash(warehouse.company)} {sorted(systems)} "
+            f"{library_versions()}"
+        )
         with (
             increments(
                 warehouse.database, project.contracts()[scope], warehouse.asked_as_of, made_by

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from orchestration.lib.receipts import ALL
 
 PUBLISHED_SCHEMAS = ("marts", "audit")
 _CODE = ("orchestration", "models", "expectations", "dbt_project")
+# What the functions in `dbt_functions` rest on, and the engine.
+_LIBRARIES = ("duckdb", "nicknames", "phonenumbers", "pypinyin", "text-unidecode")
 _CODE_SUFFIXES = (".py", ".sql", ".yml", ".yaml", ".csv")
 
 
@@ -117,6 +120,11 @@ def code_version() -> str:
                 digest.update(str(path.relative_to(PROJECT_ROOT)).encode() + b"\0")
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def library_versions() -> str:
+    """Name the versions of the libraries that decide how values are spelt: rows are kept by it."""
+    return ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
 
 
 def company_hash(company: Company) -> str:
