@@ -205,19 +205,20 @@ priority_changes as (
     where event_type = 'priority'
 ),
 
--- The priority of every moment: before the first change it is what was changed from.
+-- The priority of every moment: before the first change it is what was changed from. Open ends are
+-- far days, not NULL: an engine hashes no join by "is null or later" and compares every pair.
 priority_periods as (
     select
         case_key,
         to_value as priority,
         occurred_at as valid_from,
-        next_change_at as valid_to
+        coalesce(next_change_at, cast('9999-12-31' as timestamp)) as valid_to
     from priority_changes
     union all
     select
         case_key,
         from_value as priority,
-        cast(null as timestamp) as valid_from,
+        cast('0001-01-01' as timestamp) as valid_from,
         occurred_at as valid_to
     from priority_changes
     where previous_change_at is null
@@ -240,11 +241,8 @@ looked_up as (
     left join priority_periods
         on
             ended.case_key = priority_periods.case_key
-            and (
-                priority_periods.valid_from is null
-                or ended.ended_at >= priority_periods.valid_from
-            )
-            and (priority_periods.valid_to is null or ended.ended_at < priority_periods.valid_to)
+            and ended.ended_at >= priority_periods.valid_from
+            and ended.ended_at < priority_periods.valid_to
     {{ join_business_hours('opened', 'ended.schedule_name', 'ended.started_at') }}
     {{ join_business_hours('closed', 'ended.schedule_name', 'ended.ended_at') }}
 ),
@@ -253,6 +251,7 @@ looked_up as (
 waits as (
     select
         looked_up.case_key,
+        looked_up.clock_name,
         sum(
             {{ seconds_between(
                 'phases.entered_at',
@@ -269,7 +268,7 @@ waits as (
     inner join phases
         on looked_up.case_key = phases.case_key and looked_up.ended_at > phases.entered_at
     where looked_up.clock_name = 'resolution' and phases.is_waiting_for_customer
-    group by looked_up.case_key
+    group by looked_up.case_key, looked_up.clock_name
 ),
 
 measured as (
@@ -290,7 +289,7 @@ measured as (
         coalesce(waits.business_seconds, 0) as waiting_business_seconds
     from looked_up
     left join waits
-        on looked_up.case_key = waits.case_key and looked_up.clock_name = 'resolution'
+        on looked_up.case_key = waits.case_key and looked_up.clock_name = waits.clock_name
 ),
 
 promised as (
