@@ -75,6 +75,18 @@ asked as (
     where satisfaction_index is not null
 ),
 
+-- Where only answers are exported, or the day of asking only of those who did not answer, nobody
+-- knows how many were asked: every rate would be 1, or 0.
+exported as (
+    select
+        source_system,
+        survey_type,
+        bool_or(not is_answered)
+        and bool_or(is_answered and invited_at is not null) as tells_who_was_asked
+    from asked
+    group by source_system, survey_type
+),
+
 answers as (
     select
         asked.*,
@@ -86,18 +98,13 @@ answers as (
             as respondent,
         cast(date_trunc('month', asked.responded_at) as date) as response_month,
         coalesce(asked.reviewed_category, orders.main_category) as product_category,
-        -- Where only answers are exported, or the day of asking only of those who did not answer,
-        -- nobody knows how many were asked: every rate would be 1, or 0.
-        max(cast(not asked.is_answered as integer)) over (
-            partition by asked.source_system, asked.survey_type
-        ) = 1
-        and max(cast(asked.is_answered and asked.invited_at is not null as integer)) over (
-            partition by asked.source_system, asked.survey_type
-        ) = 1 as tells_who_was_asked,
+        exported.tells_who_was_asked,
         segments.segment_name,
         segments.value_tier,
         profiles.region
     from asked
+    inner join exported
+        on asked.source_system = exported.source_system and asked.survey_type = exported.survey_type
     left join orders on asked.order_key = orders.order_key
     left join segments on asked.customer_key = segments.customer_key
     left join profiles on asked.customer_key = profiles.customer_key
