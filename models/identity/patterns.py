@@ -46,7 +46,7 @@ NOTHING_KEPT = Kept(
 _LEVELS = 16  # more than any attribute has: a pattern is a number with a digit per attribute
 _SLACK = 0.001  # bits; Splink adds the same weights in another order
 # A pair found for some uses is one number: two record numbers of 27 bits, a bit per use.
-_NUMBER, _USES = 1 << 27, 1 << 9
+_NUMBER_BITS, _USES_BITS = 27, 9
 
 # What is compared although no column of the records says it: made for records to compare only.
 _DERIVED = {
@@ -82,7 +82,7 @@ def compare_pairs(
     ).to_arrow_table()
     pairs, uses = _found_pairs(con)
     patterns = _known_patterns(pairs, kept, contents)
-    one, other = pairs // _NUMBER, pairs % _NUMBER
+    one, other = pairs >> _NUMBER_BITS, pairs & (1 << _NUMBER_BITS) - 1
     new = np.flatnonzero(patterns < 0)
     con.register("new", pa.table({"place": new, "l": one[new], "r": other[new]}))
     con.execute(
@@ -128,15 +128,16 @@ def _found_pairs(con: duckdb.DuckDBPyConnection) -> tuple[Ints, Ints]:
     """Return every pair of the table `found` once, as one number, sorted, with all of its uses."""
     found: Ints = np.sort(
         con.execute(
-            f"select (join_key_l::bigint * {_NUMBER} + join_key_r) * {_USES} + uses from found"
+            f"select (join_key_l::bigint * {1 << _NUMBER_BITS} + join_key_r) * {1 << _USES_BITS} "
+            "+ uses from found"
         )
         .to_arrow_table()[0]
         .to_numpy()
     )
     con.execute("drop table found")
-    pairs = found // _USES
+    pairs = found >> _USES_BITS
     first = np.flatnonzero(np.append(True, pairs[1:] != pairs[:-1]))
-    return pairs[first], np.bitwise_or.reduceat(found % _USES, first)
+    return pairs[first], np.bitwise_or.reduceat(found & (1 << _USES_BITS) - 1, first)
 
 
 def _known_patterns(pairs: Ints, kept: Kept, contents: pa.Table) -> npt.NDArray[np.int32]:
@@ -144,7 +145,7 @@ def _known_patterns(pairs: Ints, kept: Kept, contents: pa.Table) -> npt.NDArray[
     today = _numbers_today(kept.contents, contents)
     one, other = (today[kept.patterns[f"record_number_{side}"].to_numpy()] for side in ("a", "b"))
     still = (one > 0) & (one < other)
-    known = one[still] * _NUMBER + other[still]
+    known = one[still] << _NUMBER_BITS | other[still]
     patterns = kept.patterns["pattern"].to_numpy()[still]
     if (known[1:] < known[:-1]).any():
         order = np.argsort(known)
