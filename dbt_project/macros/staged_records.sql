@@ -3,8 +3,9 @@
 
     A model may be materialised so (`incremental`, strategy `staged_records`) when it reads one
     exported object by current_records() or record_versions() with the key of the contract, every row
-    of it comes from one record, and it keeps `_file_name` and `_row_number`. What it becomes is then what it would be if made anew: the rows of
-    a touched record leave, whatever file they came from, and its current row is read from all files.
+    of it comes from one record, and it keeps `_file_name` and `_row_number`. What it becomes is then
+    what it would be if made anew: the rows of a touched record leave, whatever file they came from,
+    and its current row is read from all files.
 
     What is put in stands in `increments`, under the table's name, for the gate behind.
 
