@@ -82,7 +82,9 @@ def compare_pairs(
     ).to_arrow_table()
     pairs, uses = _found_pairs(con)
     patterns = _known_patterns(pairs, kept, contents)
-    one, other = pairs >> _NUMBER_BITS, pairs & (1 << _NUMBER_BITS) - 1
+    one = (pairs >> _NUMBER_BITS).astype(np.int32)
+    other = (pairs & (1 << _NUMBER_BITS) - 1).astype(np.int32)
+    del pairs  # of a million records ten million, of 8 bytes each
     new = np.flatnonzero(patterns < 0)
     con.register("new", pa.table({"place": new, "l": one[new], "r": other[new]}))
     con.execute(
@@ -99,7 +101,7 @@ def compare_pairs(
     sides = ", ".join(f"{side}.{column} as {column}_{side}" for column in needed for side in "lr")
     compared = con.execute(
         f"""
-        select place, ({pattern})::integer as pattern
+        select place::integer as place, ({pattern})::integer as pattern
         from (
             select place, {sides}
             from new
@@ -109,22 +111,17 @@ def compare_pairs(
         """
     ).fetchnumpy()
     patterns[compared["place"]] = compared["pattern"]
+    del compared
     con.unregister("new")
     con.execute("drop table described")
-    found = pa.table(
-        {
-            "record_number_a": one.astype(np.int32),
-            "record_number_b": other.astype(np.int32),
-            "pattern": patterns,
-        }
-    )
-    con.register("all_pairs", found.append_column("uses", pa.array(uses.astype(np.int32))))
+    found = pa.table({"record_number_a": one, "record_number_b": other, "pattern": patterns})
+    con.register("all_pairs", found.append_column("uses", pa.array(uses)))
     con.execute("create or replace table compared as from all_pairs")
     con.unregister("all_pairs")
     return Kept(contents, found)
 
 
-def _found_pairs(con: duckdb.DuckDBPyConnection) -> tuple[Ints, Ints]:
+def _found_pairs(con: duckdb.DuckDBPyConnection) -> tuple[Ints, npt.NDArray[np.int32]]:
     """Return every pair of the table `found` once, as one number, sorted, with all of its uses."""
     found: Ints = np.sort(
         con.execute(
@@ -137,7 +134,8 @@ def _found_pairs(con: duckdb.DuckDBPyConnection) -> tuple[Ints, Ints]:
     con.execute("drop table found")
     pairs = found >> _USES_BITS
     first = np.flatnonzero(np.append(True, pairs[1:] != pairs[:-1]))
-    return pairs[first], np.bitwise_or.reduceat(found & (1 << _USES_BITS) - 1, first)
+    uses = (found & (1 << _USES_BITS) - 1).astype(np.int32)
+    return pairs[first], np.bitwise_or.reduceat(uses, first)
 
 
 def _known_patterns(pairs: Ints, kept: Kept, contents: pa.Table) -> npt.NDArray[np.int32]:
