@@ -6,16 +6,14 @@ company. What a plan looks like depends on the shape of the query, so the sample
 """
 
 import json
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
 from orchestration.lib.dbt_functions import register_functions
-from orchestration.lib.dbt_project import run_dbt
+from tests.dbt.conftest import Compiled
 
 # One side of each is short in any company.
 SHORT_SIDE = {
@@ -62,16 +60,13 @@ def test_what_is_run_as_nested_loops(condition: str, is_found: bool) -> None:
         assert bool(list(nested_loops(con, sql))) == is_found
 
 
-def test_no_model_compares_all_with_all(published_home: Path, tmp_path: Path) -> None:
-    database = tmp_path / "warehouse.duckdb"
-    shutil.copyfile(published_home / "warehouse.duckdb", database)
-    compiled = run_dbt(["compile", "--select", "resource_type:model"], database, ["canonical"])
-    with duckdb.connect(str(database), read_only=True) as con:
+def test_no_model_compares_all_with_all(compiled: Compiled) -> None:
+    with duckdb.connect(str(compiled.database), read_only=True) as con:
         register_functions(con)
         found = {
-            result.node.name: conditions
-            for result in compiled
-            if (conditions := list(nested_loops(con, result.node.compiled_code)))
+            node.name: conditions
+            for node in compiled.nodes
+            if (conditions := list(nested_loops(con, node.compiled_code)))
         }
     assert {name: found[name] for name in found if name not in SHORT_SIDE} == {}
     assert found.keys() == SHORT_SIDE.keys(), "no longer run as nested loops: take them out"

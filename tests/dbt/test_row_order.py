@@ -3,9 +3,7 @@
 A sum of doubles does, in its last digits: `macros/portable/exact_sum.sql` is there for it.
 """
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -13,7 +11,7 @@ from sqlglot import exp, parse_one
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
 
-from orchestration.lib.dbt_project import run_dbt
+from tests.dbt.conftest import Compiled
 
 SUMS = (exp.Sum, exp.Avg, exp.StddevSamp, exp.StddevPop, exp.Stddev, exp.Variance, exp.Corr)
 Schema = dict[str, dict[str, dict[str, dict[str, str]]]]
@@ -52,12 +50,9 @@ def test_what_counts_as_a_sum_of_doubles(sql: str, found: list[str]) -> None:
     assert [x.replace('"', "") for x in sums_of_doubles(sql, schema)] == found
 
 
-def test_no_model_sums_doubles(published_home: Path, tmp_path: Path) -> None:
-    database = tmp_path / "warehouse.duckdb"
-    shutil.copyfile(published_home / "warehouse.duckdb", database)
-    compiled = run_dbt(["compile", "--select", "resource_type:model"], database, ["canonical"])
+def test_no_model_sums_doubles(compiled: Compiled) -> None:
     schema: Schema = {}
-    with duckdb.connect(str(database), read_only=True) as con:
+    with duckdb.connect(str(compiled.database), read_only=True) as con:
         columns = con.execute(
             "select table_catalog, table_schema, table_name, column_name, data_type"
             " from information_schema.columns"
@@ -67,7 +62,7 @@ def test_no_model_sums_doubles(published_home: Path, tmp_path: Path) -> None:
             data_type
         )
 
-    above_staging = [r.node for r in compiled if r.node.schema in ("intermediate", "marts")]
+    above_staging = [n for n in compiled.nodes if n.schema in ("intermediate", "marts")]
     assert len(above_staging) > 80
     assert {
         node.name: found
