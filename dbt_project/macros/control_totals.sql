@@ -32,16 +32,7 @@
 {%- set newest -%}
     max_by(
         {{ counted }},
-        struct_pack(
-            exported_at := _exported_at,
-            {% if contract.watermark -%}
-            changed_at := coalesce(
-                try_cast({{ contract.watermark }} as timestamp), timestamp '0001-01-01'
-            ),
-            {% endif -%}
-            content_hash := _content_hash,
-            row_number := _row_number
-        )
+        {{ newness(contract) }}
     )
 {%- endset -%}
 {% if not loop.first %}
@@ -128,6 +119,21 @@ union all
 {%- endmacro %}
 
 
+{# What the newest of the rows of one key is the greatest in: a total order. #}
+{% macro newness(contract) -%}
+    struct_pack(
+        exported_at := _exported_at,
+        {% if contract.watermark -%}
+        changed_at := coalesce(
+            try_cast({{ contract.watermark }} as timestamp), timestamp '0001-01-01'
+        ),
+        {% endif -%}
+        content_hash := _content_hash,
+        row_number := _row_number
+    )
+{%- endmacro %}
+
+
 {# What the model at hand held of a total before this run. #}
 {% macro kept_total(entity, measure) -%}
     (select value from {{ this }} where entity = '{{ entity }}' and measure = '{{ measure }}')
@@ -156,16 +162,7 @@ union all
                     {{ column }} := {{ column }}
                     {%- endfor %}
                 ),
-                struct_pack(
-                    exported_at := _exported_at,
-                    {% if contract.watermark -%}
-                    changed_at := coalesce(
-                        try_cast({{ contract.watermark }} as timestamp), timestamp '0001-01-01'
-                    ),
-                    {% endif -%}
-                    content_hash := _content_hash,
-                    row_number := _row_number
-                )
+                {{ newness(contract) }}
             ) as newest
         from {{ source('raw', system ~ '__' ~ object) }}
         group by {{ key }}

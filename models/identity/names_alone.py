@@ -5,6 +5,9 @@ can. Does not: likeness of pairs (`matching`), how names of firms are alike (`fi
 clusters (`clusters`).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import duckdb
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +18,15 @@ from models.identity.comparisons import SAYS_MORE
 from models.identity.firm_names import SURE, alike_names
 
 ONLY_OF_NAME = "only_of_name"
+
+_NAMED_PEOPLE = f"""
+    select clusters.record_number, clusters.cluster,
+           given_name || ' ' || family_name as name,
+           bool_or({SAYS_MORE.format("records")}) over (partition by clusters.cluster) as says_more
+    from records
+    inner join clusters using (record_number)
+    where not is_organisation
+"""
 
 
 def count_bearers(
@@ -33,24 +45,11 @@ def count_bearers(
     cluster found so far; `pairs` those that the guard `names_only` refused, with record_number_a
     and record_number_b.
     """
-    with duckdb.connect() as con:
-        con.register("records", records)
-        con.register(
-            "clusters",
-            pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
-        )
+    with _clustered(records, senior) as con:
         con.register("pairs", pairs.reset_index(drop=True).rename_axis("position").reset_index())
         found = con.execute(
             f"""
-            with named as (
-                select clusters.record_number, clusters.cluster,
-                       given_name || ' ' || family_name as name,
-                       bool_or({SAYS_MORE.format("records")})
-                           over (partition by clusters.cluster) as says_more
-                from records
-                inner join clusters using (record_number)
-                where not is_organisation
-            ),
+            with named as ({_NAMED_PEOPLE}),
             bearers as (
                 select name, count(distinct cluster) as count_bearers
                 from named
@@ -78,22 +77,10 @@ def find_only_bearers(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.Da
 
     `records` and `senior` as for `count_bearers`; columns as of `find_alike_firms`.
     """
-    with duckdb.connect() as con:
-        con.register("records", records)
-        con.register(
-            "clusters",
-            pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
-        )
+    with _clustered(records, senior) as con:
         return con.execute(
             f"""
-            with named as (
-                select clusters.record_number, clusters.cluster,
-                       given_name || ' ' || family_name as name,
-                       bool_or({SAYS_MORE.format("records")})
-                           over (partition by clusters.cluster) as says_more
-                from records inner join clusters using (record_number)
-                where not is_organisation
-            ),
+            with named as ({_NAMED_PEOPLE}),
             known as (
                 select name, min(record_number) as record_number
                 from named where says_more group by name having count(distinct cluster) = 1
@@ -123,12 +110,7 @@ def find_alike_firms(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.Dat
     record_number_b, their most senior records of these names; likeness; is_sure, false where only a
     person can tell; count_alike, how many firms are called like the one that is nothing but a name.
     """
-    with duckdb.connect() as con:
-        con.register("records", records)
-        con.register(
-            "clusters",
-            pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
-        )
+    with _clustered(records, senior) as con:
         con.execute(
             f"""
             create table named as
@@ -213,6 +195,20 @@ def find_alike_firms(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.Dat
             order by record_number_a, record_number_b
             """
         ).df()
+
+
+@contextmanager
+def _clustered(
+    records: pa.Table, senior: npt.NDArray[np.int64]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an engine with the tables `records` and `clusters` (record_number, cluster)."""
+    with duckdb.connect() as con:
+        con.register("records", records)
+        con.register(
+            "clusters",
+            pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
+        )
+        yield con
 
 
 _NO_FIRMS = pd.DataFrame(
