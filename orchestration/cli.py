@@ -112,7 +112,7 @@ def run(
 ) -> None:
     """Everything from exports to published marts."""
     _choose(home, landing, systems)
-    from orchestration.lib.release import as_json, is_up_to_date, landed_hashes
+    from orchestration.lib.release import as_json, is_up_to_date, landed_files
 
     day = as_of.date() if as_of else None
     published = project.home().published
@@ -121,7 +121,7 @@ def run(
     if url:
         with exclusive_run(project.home()):
             fetch(url, project.home().root, project.systems(), report)
-    landed = landed_hashes(project.systems(), project.landing(), project.home().raw)
+    landed = landed_files(project.systems(), project.landing(), project.home().raw)
     _tell_unread(any(landed.values()) or current_version(published) is not None)
     if is_up_to_date(published, landed, project.company(), day):
         release = read_manifest(published)

@@ -10,6 +10,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from orchestration.lib.reading.recognise import Recognition, headers_of, recogni
 from orchestration.lib.reading.records import FileRecord, RefusedError
 from orchestration.lib.reading.sources import (
     Source,
+    export_told,
     find_sources,
     nearest_object,
     object_of,
@@ -129,14 +131,16 @@ def inspect(
         looked_at.append((source, found, contracts.get(only or "")))
         read.append(_inspected(*looked_at[-1]))
     files: list[Inspected] = []
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str, datetime | None], str] = {}
     for (source, found, asked), inspected in zip(looked_at, read, strict=True):
         if found is not None and inspected.recognition.open_dates:
             others = [file.record for file in read]
             if path.is_file():
                 others += _beside(source, found, report)
             inspected = _inspected(source, found, asked, others)
-        copy = seen.setdefault(inspected.record.sha256, source.name)
+        exported = inspected.recognition.exported
+        told = export_told(exported, source.name) if exported else None
+        copy = seen.setdefault((inspected.record.sha256, told), source.name)
         if copy != source.name and inspected.verdict in ("lands", "quarantine"):
             note = f"the same content as {copy}, counted once"
             inspected = _noting(inspected, note)

@@ -6,7 +6,7 @@ aside (`reading/sorting.py`), the ceiling that stops a run (the raw gate).
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import duckdb
 
 from orchestration.lib.contracts import ExportContract, ExportObject
 from orchestration.lib.reading.landing import counted_files
+from orchestration.lib.reading.sources import PublishedFile
 from orchestration.lib.reading.views import (
     create_raw_views,
     read_input_files,
@@ -92,13 +93,13 @@ def rows_aside(
     contracts: Sequence[ExportContract],
     landing: Path,
     raw: Path,
-    published: Mapping[str, frozenset[str]],
+    published: Mapping[str, Collection[PublishedFile]],
 ) -> Aside:
     """Collect the rows that did not get in of the files that count now.
 
     These are the files in landing and those of the published version, as for the next run: rows of
     a run that a gate stopped are among them as long as its files are in landing. `published` has
-    the content hashes of the published files by system.
+    the files of the published version by system.
     """
     rows: list[AsideRow] = []
     files: list[AsideFile] = []

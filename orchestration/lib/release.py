@@ -18,10 +18,10 @@ import duckdb
 from orchestration.lib.company import Company
 from orchestration.lib.dbt_project import personal_data_tag, read_manifest, target_dir
 from orchestration.lib.lineage import Lineage, declared_lineage, project_lineage
-from orchestration.lib.project import PROJECT_ROOT
+from orchestration.lib.project import PROJECT_ROOT, contracts
 from orchestration.lib.publication import TableDocumentation, current_version
 from orchestration.lib.publication import read_manifest as read_release
-from orchestration.lib.reading.sources import content_hashes
+from orchestration.lib.reading.sources import PublishedFile, contents, export_told
 from orchestration.lib.receipts import ALL
 
 PUBLISHED_SCHEMAS = ("marts", "audit")
@@ -222,8 +222,8 @@ def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def published_files(published: Path, system: str) -> frozenset[str]:
-    """Return the hashes of a system's files behind the current version.
+def published_files(published: Path, system: str) -> frozenset[PublishedFile]:
+    """Return a system's files behind the current version.
 
     These and the files in landing are what a build is made from: a bad file that was never
     published is undone by removing it from landing, one that was by a rollback as well.
@@ -231,38 +231,57 @@ def published_files(published: Path, system: str) -> frozenset[str]:
     if current_version(published) is None:
         return frozenset()
     return frozenset(
-        file["sha256"]
+        PublishedFile(file["object"], file["sha256"], file["file_name"])
         for file in read_release(published)["input_files"]
         if file["system"] == system and file["status"] == "loaded"
     )
 
 
-def landed_hashes(systems: Sequence[str], landing: Path, raw: Path) -> dict[str, frozenset[str]]:
-    """Return, per system, the content hashes of all files in landing."""
-    return {system: content_hashes(landing / system, raw / system) for system in systems}
+def landed_files(
+    systems: Sequence[str], landing: Path, raw: Path
+) -> dict[str, frozenset[tuple[str, str]]]:
+    """Return, per system, name and content hash of all files in landing."""
+    return {system: contents(landing / system, raw / system) for system in systems}
 
 
 def is_up_to_date(
     published: Path,
-    landed: Mapping[str, frozenset[str]],
+    landed: Mapping[str, frozenset[tuple[str, str]]],
     company: Company,
     asked_as_of: date | None,
 ) -> bool:
     """Tell whether a run would publish what is published already.
 
-    `landed` holds the hashes of the files in landing by system.
+    `landed` holds names and hashes of the files in landing by system.
     """
     if current_version(published) is None:
         return False
     release = read_release(published)
-    known = {(file["system"], file["sha256"]) for file in release["input_files"]}
+    known: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for file in release["input_files"]:
+        known.setdefault((file["system"], file["sha256"]), []).append(
+            (file["object"], file["file_name"])
+        )
     return (
         release["systems"] == sorted(landed)
         and release["asked_as_of"] == (asked_as_of.isoformat() if asked_as_of else None)
         and release["company_hash"] == company_hash(company)
         and release["code_version"] == code_version()
-        and all((system, sha) in known for system, shas in landed.items() for sha in shas)
+        and all(
+            any(_is_same_export(system, *file, name) for file in known.get((system, sha256), ()))
+            for system, files in landed.items()
+            for name, sha256 in files
+        )
     )
+
+
+def _is_same_export(system: str, object_name: str | None, known_name: str, name: str) -> bool:
+    """Tell whether two files of the same content are one export (see `export_told`)."""
+    if known_name == name or object_name is None:
+        return True
+    exported = contracts()[system].object(object_name)
+    told = export_told(exported, name)
+    return told is None or told == export_told(exported, known_name)
 
 
 def as_json(content: Any) -> str:

@@ -7,10 +7,11 @@ is parsed, what makes a row unusable, the schema `raw`.
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
@@ -44,8 +45,10 @@ from orchestration.lib.reading.siblings import (
 )
 from orchestration.lib.reading.sources import (
     Digests,
+    PublishedFile,
     Source,
     export_time,
+    export_told,
     find_sources,
     nearest_object,
     object_of,
@@ -57,6 +60,16 @@ from orchestration.lib.reading.sql import literal
 _WORK = ".work-"
 # What sorting and counting keys may take before they spill to disk, whatever the size of a file.
 _MEMORY = "2GB"
+
+
+class _Export(NamedTuple):
+    """What makes two files the same export: object, content and, where it tells one, the time."""
+
+    object: str
+    sha256: str
+    told: datetime | None
+
+
 # Bytes of packed files that are kept unpacked until they are read; from there on one by one.
 _UNPACKED = 2_000_000_000
 
@@ -65,22 +78,22 @@ def land_system(
     contract: ExportContract,
     landing: Path,
     raw: Path,
-    published_hashes: frozenset[str],
+    published: Iterable[PublishedFile],
     report: Callable[[str], None],
 ) -> list[FileRecord]:
     """Land what is new of one system and return a record of every file that counts.
 
-    Files that count are those in `landing/<system>` now and those landed earlier whose content is
-    in the published version. A file is known by its content: the same content under two names
-    counts once, under the name with the earliest export time, whichever came first. Nothing is
-    read again unless its content or its object's contract is new.
+    Files that count are those in `landing/<system>` now and those landed earlier that are in the
+    published version. A file is known by its content and, where `export_told` says so, by its
+    time: the same export under two names counts once, under the name with the earliest time,
+    whichever came first. Nothing is read again unless it or its object's contract is new.
 
     Raises ContractError when two objects claim one file.
     """
     earlier = _landed_earlier(contract, raw)
     known_names = {record.file_name for record in earlier.values()}
     records: list[FileRecord] = []
-    present: dict[tuple[str, str], list[tuple[Source, int]]] = {}
+    present: dict[_Export, list[tuple[Source, int]]] = {}
     undecided: list[tuple[_New, tuple[str, ...], FileRecord | None]] = []
     with _workspace(raw / contract.system) as (con, work):
         kept, digests = 0, Digests(raw / contract.system)
@@ -105,21 +118,27 @@ def land_system(
                 records.append(_unrecognised(contract, source, sha256, size))
             else:
                 source = dataclasses.replace(source, content=copy)
-                present.setdefault((exported.name, sha256), []).append((source, size))
+                export = _Export(exported.name, sha256, export_told(exported, source.name))
+                present.setdefault(export, []).append((source, size))
         digests.keep()
         for record in records:
             report(f"{contract.system}: {record.file_name} {record.status}: {record.message}")
 
-        records += (
-            record
-            for key, record in earlier.items()
-            if key not in present and record.sha256 in published_hashes
-        )
-        for (name, sha256), copies in present.items():
-            exported = contract.object(name)
+        counted = {
+            export: earlier[export]
+            for export in _exports_of(contract, published)
+            if export in earlier
+        }
+        for undated, export in _copies_without_time([*present, *counted]):
+            if undated in present:
+                present.setdefault(export, []).extend(present.pop(undated))
+            counted.pop(undated, None)
+        records += (record for export, record in counted.items() if export not in present)
+        for export, copies in present.items():
+            exported, sha256 = contract.object(export.object), export.sha256
             (source, size), *others = sorted(copies, key=lambda copy: _rank(copy[0].name))
             new = _New(exported, source, sha256, size, tuple(other.name for other, _ in others))
-            known = earlier.get((name, sha256))
+            known = earlier.get(export)
             if known is not None and _still_good(known, exported, source):
                 if columns := follows(known):
                     undecided.append((new, columns, known))
@@ -127,7 +146,7 @@ def land_system(
                     records.append(_also_named(known, new))
                 continue
             try:
-                record = _land(con, contract, new, work / name, raw)
+                record = _land(con, contract, new, work / exported.name, raw)
             except OpenDatesError as error:
                 undecided.append((new, error.columns, None))
             else:
@@ -147,7 +166,7 @@ def land_system(
 
 
 def counted_files(
-    contract: ExportContract, landing: Path, raw: Path, published_hashes: frozenset[str]
+    contract: ExportContract, landing: Path, raw: Path, published: Iterable[PublishedFile]
 ) -> tuple[list[FileRecord], list[str]]:
     """Return the landed files that count now, and the names of those that have yet to land.
 
@@ -157,7 +176,7 @@ def counted_files(
     Raises ContractError when two objects claim one file.
     """
     earlier = _landed_earlier(contract, raw)
-    present: set[tuple[str, str]] = set()
+    present: set[_Export] = set(_exports_of(contract, published))
     waiting: list[str] = []
     digests = Digests(raw / contract.system)
     for source in find_sources(landing / contract.system):
@@ -167,17 +186,16 @@ def counted_files(
         except RefusedError:
             waiting.append(source.name)
             continue
-        known = earlier.get((exported.name, sha256)) if exported else None
-        if exported is None or known is None or known.contract_hash != exported.contract_hash():
+        if exported is None:
             waiting.append(source.name)
-        if known is not None:
-            present.add((str(known.object), sha256))
-    counted = [
-        record
-        for key, record in earlier.items()
-        if key in present or record.sha256 in published_hashes
-    ]
-    return in_order(counted), waiting
+            continue
+        export = _Export(exported.name, sha256, export_told(exported, source.name))
+        present.add(export)
+        known = earlier.get(export)
+        if known is None or known.contract_hash != exported.contract_hash():
+            waiting.append(source.name)
+    present -= {undated for undated, _ in _copies_without_time(present)}
+    return in_order(earlier[export] for export in present if export in earlier), waiting
 
 
 @contextmanager
@@ -231,20 +249,39 @@ def quarantine_path(record: FileRecord, raw: Path) -> Path | None:
     return (raw / record.parquet_path).with_suffix(".quarantine.parquet")
 
 
-def _landed_earlier(contract: ExportContract, raw: Path) -> dict[tuple[str, str], FileRecord]:
-    """Read the sidecars of a system; of one content landed twice the one to go by.
+def _landed_earlier(contract: ExportContract, raw: Path) -> dict[_Export, FileRecord]:
+    """Read the sidecars of a system; of one export landed twice the one to go by.
 
     That is the one of the contract as it is now, then the one with the earliest export time.
     """
-    found: dict[tuple[str, str], FileRecord] = {}
-    hashes = {exported.name: exported.contract_hash() for exported in contract.objects}
+    found: dict[_Export, FileRecord] = {}
+    objects = {exported.name: exported for exported in contract.objects}
+    hashes = {name: exported.contract_hash() for name, exported in objects.items()}
     records = [read_sidecar(path) for path in (raw / contract.system).glob("*/*/*.json")]
     for record in sorted(
         records, key=lambda r: (r.contract_hash != hashes.get(r.object or ""), _record_rank(r))
     ):
-        if record.object in hashes:
-            found.setdefault((record.object, record.sha256), record)
+        if record.object in objects:
+            told = export_told(objects[record.object], record.file_name)
+            found.setdefault(_Export(record.object, record.sha256, told), record)
     return found
+
+
+def _exports_of(contract: ExportContract, files: Iterable[PublishedFile]) -> Iterator[_Export]:
+    objects = {exported.name: exported for exported in contract.objects}
+    for name, sha256, file_name in files:
+        if name in objects:
+            yield _Export(name, sha256, export_told(objects[name], file_name))
+
+
+def _copies_without_time(exports: Iterable[_Export]) -> Iterator[tuple[_Export, _Export]]:
+    """Yield the exports whose names tell no time, each with the first of its content that does."""
+    dated: dict[tuple[str, str], _Export] = {}
+    for export in sorted((e for e in exports if e.told), reverse=True):
+        dated[export[:2]] = export
+    for export in exports:
+        if export.told is None and export[:2] in dated:
+            yield export, dated[export[:2]]
 
 
 def _rank(name: str) -> tuple[datetime, str]:
@@ -372,7 +409,10 @@ def _commit(record: FileRecord, work: Path, raw: Path) -> FileRecord:
     """Move the files into place; the sidecar comes last and is what makes them count."""
     undated = record.exported_at_source == "none"
     day = "undated" if undated else record.exported_at.date().isoformat()
-    target = raw / record.system / str(record.object) / day / f"{record.sha256[:16]}.parquet"
+    # The same content may be exported twice a day.
+    time = "" if undated else f"{record.exported_at:-%H%M%S}".replace("-000000", "")
+    name = f"{record.sha256[:16]}{time}.parquet"
+    target = raw / record.system / str(record.object) / day / name
     target.parent.mkdir(parents=True, exist_ok=True)
     record = dataclasses.replace(record, parquet_path=target.relative_to(raw).as_posix())
     aside = target.with_suffix(".quarantine.parquet")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from time import time_ns
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 from orchestration.lib.contracts import ContractError, ExportContract, ExportObject, matches
 from orchestration.lib.reading.records import RefusedError
@@ -38,6 +38,14 @@ _EXPORT_TIME = re.compile(
 
 # As Qualtrics writes it: `Customer survey_July 2, 2025_09.13.csv`.
 _WRITTEN_TIME = re.compile(r"([A-Z][a-z]{2,8}) (\d{1,2}), (\d{4})(?:_(\d{2})\.(\d{2}))?(?!\d)")
+
+
+class PublishedFile(NamedTuple):
+    """A file behind the published version, as its manifest names it."""
+
+    object: str
+    sha256: str
+    file_name: str
 
 
 @dataclass(frozen=True)
@@ -181,18 +189,18 @@ def raw_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def content_hashes(folder: Path, raw: Path) -> frozenset[str]:
-    """Return the hashes of all export files of a system, broken archives included.
+def contents(folder: Path, raw: Path) -> frozenset[tuple[str, str]]:
+    """Return name and hash of all export files of a system, broken archives included.
 
     `raw` is the folder in which those of earlier runs were kept.
     """
-    hashes, digests = set(), Digests(raw)
+    found, digests = set(), Digests(raw)
     for source in find_sources(folder):
         try:
-            hashes.add(digests.of(source)[0])
+            found.add((source.name, digests.of(source)[0]))
         except RefusedError:
-            hashes.add(raw_digest(source.path))
-    return frozenset(hashes)
+            found.add((source.name, raw_digest(source.path)))
+    return frozenset(found)
 
 
 def unpacked(source: Source, target: Path) -> Path:
@@ -273,6 +281,21 @@ def _time(*parts: str | int | None) -> datetime | None:
         return datetime(year, month, day, hour, minute, second)
     except ValueError:
         return None
+
+
+def export_told(exported: ExportObject, name: str) -> datetime | None:
+    """Return the time that makes a file an export of its own, though its content was seen before.
+
+    A full export says what there is at its time. Content that comes back after another means that
+    things are as they were, and a part that did not change is not a part that is absent. So does a
+    delta of an object whose rows do not tell when they changed. None where the same content is the
+    same export whatever it is called: rows that carry their own time, and rows without a key, which
+    would count twice. Of a full export without a key it is the day that counts, as its parts do.
+    """
+    time = export_time(name)
+    if exported.is_full(name):
+        return time if exported.key or time is None else datetime(time.year, time.month, time.day)
+    return time if exported.key and exported.watermark is None else None
 
 
 def name_without_time(name: str) -> str:

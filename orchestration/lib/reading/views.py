@@ -149,7 +149,8 @@ def write_quarantine(
         update audit.input_files as f
         set rows_released = (
             select count(distinct q.row_number) from audit.quarantine as q
-            where q.content_hash = f.sha256 and q.object = f.object and q.system = f.system
+            where q.content_hash = f.sha256 and q.file_name = f.file_name
+                and q.object = f.object and q.system = f.system
                 and q.released_by is not null
         )
         where f.system = ?
@@ -167,7 +168,7 @@ def _release_by_key(con: duckdb.DuckDBPyConnection, system: str, exported: Expor
         set released_by = fixed.file_name
         from (
             select
-                bad.content_hash, bad._key_values,
+                bad.content_hash, bad.file_name as bad_file_name, bad._key_values,
                 arg_min(good.file_name, (good.exported_at, good.content_hash)) as file_name
             from (
                 select distinct content_hash, file_name, exported_at, _key_values
@@ -187,10 +188,10 @@ def _release_by_key(con: duckdb.DuckDBPyConnection, system: str, exported: Expor
             ) as good on good.key_values = bad._key_values
             where good.content_hash <> bad.content_hash
                 and (good.exported_at >= bad.exported_at or good.file_name = bad.file_name)
-            group by bad.content_hash, bad._key_values
+            group by bad.content_hash, bad.file_name, bad._key_values
         ) as fixed
         where q.system = $system and q.object = $object and q.content_hash = fixed.content_hash
-            and q._key_values = fixed._key_values
+            and q.file_name = fixed.bad_file_name and q._key_values = fixed._key_values
         """,
         {"system": system, "object": exported.name},
     )
@@ -216,7 +217,8 @@ def _release_by_name(
         """
         update audit.quarantine as q
         set released_by = $newest
-        where q.system = $system and q.content_hash = $bad and q._key_values is null
+        where q.system = $system and q.content_hash = $bad and q.file_name = $bad_name
+            and q._key_values is null
             and q._raw_row not in (
                 select other._raw_row from audit.quarantine as other
                 where other.system = $system and other.content_hash = $newest_hash
@@ -226,6 +228,7 @@ def _release_by_name(
             "newest": newest.file_name,
             "system": bad.system,
             "bad": bad.sha256,
+            "bad_name": bad.file_name,
             "newest_hash": newest.sha256,
         },
     )

@@ -1,6 +1,6 @@
 """A small system whose exports the tests write, land and look at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from orchestration.lib.contracts import ExportContract
 from orchestration.lib.reading.landing import land_system
 from orchestration.lib.reading.records import FileRecord
+from orchestration.lib.reading.sources import PublishedFile
 from orchestration.lib.reading.views import create_raw_views, write_input_files, write_quarantine
 
 ORDERS: dict[str, Any] = {
@@ -57,12 +58,13 @@ class Shop:
     def land(
         self,
         contract: ExportContract | None = None,
-        published: frozenset[str] = frozenset(),
+        published: Sequence[FileRecord] = (),
         **changes: Any,
     ) -> list[FileRecord]:
         used = contract or self.contract(**changes)
         landing = self.root / "landing"
-        return land_system(used, landing, self.raw, published, self.messages.append)
+        files = [PublishedFile(str(r.object), r.sha256, r.file_name) for r in published]
+        return land_system(used, landing, self.raw, files, self.messages.append)
 
     def rows(
         self, records: list[FileRecord], select: str = "order_id, amount, note", /, **changes: Any

@@ -71,3 +71,73 @@ def test_a_flag_deletes_and_a_later_row_without_it_brings_back(shop: Shop) -> No
     shop.put("orders_2026-01-02.csv", "order_id,amount,is_deleted\n1,,true\n2,,true\n")
     shop.put("orders_2026-01-03.csv", "order_id,amount,is_deleted\n2,20,false\n")
     assert _current(shop, **flagged) == [("2", "20")]
+
+
+def test_a_part_that_did_not_change_is_not_absent(new_shop: Callable[[], Shop]) -> None:
+    """Daily exports in two parts: the first is the same on both days."""
+    exports = {
+        "orders_2026-01-01_part1.csv": "order_id,amount\n1,10\n2,20\n",
+        "orders_2026-01-01_part2.csv": "order_id,amount\n3,30\n4,40\n",
+        "orders_2026-01-02_part1.csv": "order_id,amount\n1,10\n2,20\n",
+        "orders_2026-01-02_part2.csv": "order_id,amount\n4,41\n",  # 3 is gone
+    }
+    for names in itertools.permutations(exports):
+        shop = new_shop()
+        for name in names:
+            shop.put(name, exports[name])
+        assert _current(shop, **FULL) == [("1", "10"), ("2", "20"), ("4", "41")]
+
+
+def test_what_is_as_it_was_before_is_so_again(new_shop: Callable[[], Shop]) -> None:
+    """The third export says what the first did, but of a later time: 1 costs 10 and 2 is back."""
+    exports = {
+        "orders_2026-01-01_08-00.csv": "order_id,amount\n1,10\n2,20\n",
+        "orders_2026-01-01_20-00.csv": "order_id,amount\n1,11\n",
+        "orders_2026-01-02_08-00.csv": "order_id,amount\n1,12\n",
+        "orders_2026-01-02_20-00.csv": "order_id,amount\n1,10\n2,20\n",
+        "orders_2026-01-02_20-00_again.csv": "order_id,amount\n1,10\n2,20\n",
+        "orders.csv": "order_id,amount\n1,10\n2,20\n",  # a copy without a time
+    }
+    for names in itertools.islice(itertools.permutations(exports), 0, None, 60):
+        at_once, one_by_one = new_shop(), new_shop()
+        for name in names:
+            at_once.put(name, exports[name])
+            one_by_one.put(name, exports[name])
+            landed = one_by_one.land(**FULL)
+        assert [record.file_name for record in landed] == [*exports][:4]
+        assert _current(one_by_one, **FULL) == _current(at_once, **FULL)
+        assert _current(at_once, **FULL) == [("1", "10"), ("2", "20")]
+
+
+def test_a_delta_that_takes_a_value_back_counts_too(shop: Shop) -> None:
+    """Rows without a change time of their own: only the file tells when they were true."""
+    for day, amount in [("01", "10"), ("02", "11"), ("03", "10")]:
+        shop.put(f"orders_2026-01-{day}.csv", f"order_id,amount\n1,{amount}\n")
+    assert _current(shop, watermark=None) == [("1", "10")]
+    assert len(shop.land(watermark=None)) == 3
+
+
+def test_rows_without_a_key_count_once_whatever_their_file_is_called(shop: Shop) -> None:
+    sums = {"mode": "full", "key": [], "watermark": None}
+    for name in ["orders_2026-01-01_08-00.csv", "orders_2026-01-01_20-00.csv"]:
+        shop.put(name, "order_id,amount\n1,10\n1,10\n")
+    assert len(shop.land(**sums)) == 1, "the parts of a full export are those of one day"
+    shop.put("orders_2026-01-02.csv", "order_id,amount\n1,10\n1,10\n")
+    rows = shop.rows(shop.land(**sums), "amount, _is_deleted", **sums)
+    assert [deleted for _, deleted in rows] == [True, True, False, False]
+
+    assert len(shop.land(**sums | {"mode": "delta"})) == 1, "events would be added twice"
+
+
+def test_what_left_landing_counts_under_every_time_it_was_published_with(shop: Shop) -> None:
+    exports = {"orders_2026-01-01.csv": "10", "orders_2026-01-02.csv": "11"}
+    for name, amount in exports.items():
+        shop.put(name, f"order_id,amount\n1,{amount}\n")
+    published = shop.land(**FULL)
+    unpublished = shop.put("orders_2026-01-03.csv", "order_id,amount\n1,10\n")
+    assert len(shop.land(published=published, **FULL)) == 3
+    unpublished.unlink()
+    assert shop.land(published=published, **FULL) == published
+    for path in (shop.root / "landing").rglob("*.csv"):
+        path.unlink()
+    assert shop.land(published=published, **FULL) == published

@@ -16,7 +16,7 @@ import pytest
 from orchestration.lib.contracts import ContractError
 from orchestration.lib.reading.landing import locate_line
 from orchestration.lib.reading.records import FileRecord, read_sidecar
-from orchestration.lib.reading.sources import Digests, content_hashes, export_time
+from orchestration.lib.reading.sources import Digests, contents, export_time
 from orchestration.lib.reading.views import create_raw_views, write_input_files
 from tests.unit.reading.conftest import ORDERS, Shop
 
@@ -239,7 +239,7 @@ def test_landing_and_the_published_version_say_which_files_count(shop: Shop) -> 
     published.unlink()
     unpublished.unlink()
     assert shop.land() == []
-    assert shop.land(published=frozenset([first.sha256])) == [first]
+    assert shop.land(published=[first]) == [first]
     assert second.sha256 != first.sha256
 
 
@@ -257,7 +257,7 @@ def test_the_same_content_counts_once_whichever_copy_came_first(
     assert record.message == f"the same content also lies in {names[1]}"
     assert len(shop.rows(records)) == 2
     shutil.rmtree(shop.root / "landing")
-    assert only(shop.land(published=frozenset([record.sha256]))).file_name == names[0]
+    assert only(shop.land(published=[record])).file_name == names[0]
 
 
 def test_a_changed_contract_reads_the_file_again(shop: Shop) -> None:
@@ -274,7 +274,7 @@ def test_a_file_of_an_earlier_contract_that_left_landing_still_reads(shop: Shop)
     path.unlink()
     shop.put("orders_2026-01-02.csv", "order_id,amount,colour\n3,2,red\n")
     columns = [*ORDERS["columns"], {"name": "colour"}]
-    records = shop.land(published=frozenset([old.sha256]), columns=columns)
+    records = shop.land(published=[old], columns=columns)
     seen = shop.rows(records, "order_id, colour, _row_number", columns=columns)
     assert seen == [("1", None, 1), ("2", None, 2), ("3", "red", 1)]
 
@@ -437,11 +437,11 @@ def test_a_file_that_lies_as_it_did_is_not_read_again(shop: Shop, tmp_path: Path
     state = [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
     kept = tmp_path / ".digests.json"
     kept.write_text(json.dumps({path.name: ["as kept", 7, state]}), encoding="utf-8")
-    assert content_hashes(path.parent, tmp_path) == {"as kept"}
+    assert contents(path.parent, tmp_path) == {(path.name, "as kept")}
 
     path.write_text(CSV.replace("2.50", "9.99"), encoding="utf-8")
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
-    (changed,) = content_hashes(path.parent, tmp_path)
+    ((_, changed),) = contents(path.parent, tmp_path)
     assert changed == hashlib.sha256(path.read_bytes()).hexdigest()
 
     Digests(tmp_path).keep()
