@@ -54,7 +54,7 @@ ASIDE_MARK = "_aside"
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Raised whenever the reader would write a different Parquet file from the same export.
-READER_VERSION = 9
+READER_VERSION = 10
 
 
 class ContractError(ValueError):

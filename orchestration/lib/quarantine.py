@@ -27,6 +27,7 @@ _SHOWN = 20  # rows per system; all of them are in --csv and --json
 
 _REMEDIES = {
     "wrong_cell_count": "a delimiter or a line break inside a cell is not quoted",
+    "torn_row": "a line beside the row has one cell: quote line breaks, or drop that line",
     "malformed_quote": "a quote is opened and not closed, or not doubled inside a quoted cell",
     "malformed_json": "the line is no JSON object",
     "undecodable": "bytes that are no text, or zero bytes: export it again, as UTF-8",

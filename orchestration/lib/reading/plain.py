@@ -10,6 +10,7 @@ grammar, how a file is laid out (`dialect`).
 import codecs
 import io
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,13 +29,17 @@ from orchestration.lib.reading.delimited import (
     line_count,
     parse_records,
 )
-from orchestration.lib.reading.dialect import TextLayout
+from orchestration.lib.reading.dialect import FOOTER, TextLayout
 from orchestration.lib.reading.encoding import MARK
 from orchestration.lib.reading.json_text import compact
 from orchestration.lib.reading.records import RefusedError
-from orchestration.lib.reading.spellings import TEXT_NULLS
+from orchestration.lib.reading.spellings import GROUP_TOTAL, PAGE, TEXT_NULLS, TOTAL
 
 _BLOCK = 1 << 18  # bytes that are looked at together
+# A line of one cell that is no piece of a row beside it: a comment, a rule, what reports print.
+_NOTE = re.compile(
+    rf"\s*(?:#|//|--|/\*|[^\w\s]{{2}}|\f|(?:{TOTAL}|{GROUP_TOTAL}|{PAGE})\s*$)", re.I
+)
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -358,6 +363,8 @@ def mend(layout: TextLayout, path: Path, *, everything: bool = False) -> Mended:
     mended = Mended(layout, path, path.with_suffix(".malformed"))
     line_end = b"\r\n" if layout.line_end == "CRLF" else b"\n"
     empty_lines = 0
+    row: _Row | None = None  # read and not yet written: the next line may be a piece of it
+    piece: TextRecord | None = None  # the line before, if it may be a piece of the next row
     with (
         layout.path.open("rb") as source,
         path.open("wb") as out,
@@ -372,22 +379,29 @@ def mend(layout: TextLayout, path: Path, *, everything: bool = False) -> Mended:
             source.seek(at.offset)
             block = _next_block(source, layout)
             if not block:
+                out.write(_written(mended, row, aside) + line_end if row else b"")
                 return mended
             mended.anchors.append(at)
             end = at.offset + len(block)
             has_others = any(at.line <= n <= at.line + _lines(block) for n in layout.not_rows)
-            rows = None if everything or has_others else _plain_rows(block, layout)
-            if rows is not None:
+            rows = None if everything or has_others or piece else _plain_rows(block, layout)
+            if rows is not None and not _may_be_torn(source, layout):
+                out.write(_written(mended, row, aside) + line_end if row else b"")
                 out.write(block)
+                row = None
                 at = _Anchor(at.row + rows, at.line + _lines(block), end)
                 mended.empty_lines, empty_lines = mended.empty_lines + empty_lines, 0
                 continue
             for record, offset in _parsed(layout, at):
                 is_row = layout.is_row(record)
                 at = _Anchor(at.row + is_row, record.line_number + line_count(record.raw), offset)
+                after = record if _is_a_piece(record, layout) else None
+                if row:
+                    out.write(_written(mended, row._replace(after=after), aside) + line_end)
+                row = _Row(at.row - 1, record, piece, None) if is_row else None
+                piece = after
                 if is_row:
                     mended.empty_lines, empty_lines = mended.empty_lines + empty_lines, 0
-                    out.write(_written(mended, record, at.row - 1, aside) + line_end)
                 else:
                     empty_lines += 1
                 if offset >= end:
@@ -447,12 +461,59 @@ def _parsed(layout: TextLayout, start: _Anchor) -> Iterator[tuple[TextRecord, in
             yield record, offset
 
 
-def _written(mended: Mended, record: TextRecord, row: int, aside: io.TextIOBase) -> bytes:
+class _Row(NamedTuple):
+    """A row of a text: its number, its record, lines before and behind that may be pieces of it."""
+
+    number: int
+    record: TextRecord
+    before: TextRecord | None
+    after: TextRecord | None
+
+
+def _is_a_piece(record: TextRecord, layout: TextLayout) -> bool:
+    """Tell whether a line may be the beginning or the end of a cell that no quotes held together.
+
+    It has one cell, as what a line break tears off the first or the last cell of a row. From other
+    cells it tears off more, and both pieces have too few cells. A row with other delimiters is
+    whole.
+    """
+    if not layout.is_row(record) or len(record.cells or []) != 1 or layout.width == 1:
+        return False
+    quote = layout.dialect.quote
+    is_whole = bool(quote) and record.raw.lstrip(" ").startswith(quote)
+    is_whole = is_whole or any(record.raw.count(d) == layout.width - 1 for d in ",;\t|")
+    return not is_whole and not _NOTE.match(record.cells[0]) and not FOOTER.match(record.cells[0])
+
+
+def _may_be_torn(source: io.BufferedReader, layout: TextLayout) -> bool:
+    """Tell whether the line behind a block has one cell, so that the last row may be torn."""
+    following = source.readline()
+    return bool(following.strip()) and layout.dialect.delimiter.encode() not in following
+
+
+def _torn(row: _Row, layout: TextLayout) -> tuple[str, str, str] | None:
+    """Say of a row that a line beside it may be a piece of it; cells in quotes are whole."""
+    quote, raw = layout.dialect.quote, row.record.raw.strip(" \r\n")
+    pieces = (
+        (row.before, "before", bool(quote) and raw.startswith(quote)),
+        (row.after, "behind", bool(quote) and raw.endswith(quote)),
+    )
+    for piece, where, is_whole in pieces:
+        if piece and not is_whole:
+            message = (
+                f"line {piece.line_number} {where} it has one cell: it may be a piece of this "
+            )
+            message += "row, torn off by a line break that nobody quoted"
+            return "torn_row", message, compact(row.record.cells)
+    return None
+
+
+def _written(mended: Mended, row: _Row, aside: io.TextIOBase) -> bytes:
     """Write a row anew, of a malformed one a mark, while its text goes aside."""
-    layout, dialect = mended.layout, mended.dialect
-    problem = _problem(record, layout)
+    layout, dialect, record = mended.layout, mended.dialect, row.record
+    problem = _problem(record, layout) or _torn(row, layout)
     if problem is not None:
-        line = _ENCODE([row, record.line_number, *problem]) + "\n"
+        line = _ENCODE([row.number, record.line_number, *problem]) + "\n"
         aside.write(line)
         mended.count_malformed += 1
         mended.longest = max(mended.longest, len(line.encode()))

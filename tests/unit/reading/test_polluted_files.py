@@ -174,6 +174,35 @@ def test_a_first_row_with_texts_is_a_row(shop: Shop) -> None:
     assert (record.rows_quarantined, record.message) == (0, None)
 
 
+@pytest.mark.parametrize("rows", [1, 40_000])
+@pytest.mark.parametrize("cell", [0, 5])
+def test_a_row_torn_in_its_first_or_last_cell_is_set_aside_whole(
+    shop: Shop, cell: int, rows: int
+) -> None:
+    """The half of it that is as wide as a row once landed. Longer files are read in stretches."""
+    whole = [*LINES[1][:5], "all fine"]
+    torn = [c[:3] + "\n" + c[3:] if at == cell else c for at, c in enumerate(whole)]
+    record, landed = land(shop, text([HEADER, *[whole] * rows, torn, *[whole] * rows]))
+    # on which side of the piece the rest of its row stands, nobody knows
+    assert record.rows_loaded == 2 * rows - 1
+    assert {row[0] for row in landed} == {ROWS[0][0]}
+    assert {row[5] for row in landed} == {"all fine"}
+    found = shop.quarantine([record])
+    lines = [(row["reason"], row["line_number"] - rows) for row in found]
+    if cell == 0:
+        assert lines == [("torn_row", 1), ("wrong_cell_count", 2), ("torn_row", 3)]
+    else:
+        assert lines == [("torn_row", 2), ("wrong_cell_count", 3), ("torn_row", 4)]
+
+
+def test_rows_beside_notes_and_quoted_cells_are_not_torn(shop: Shop) -> None:
+    quoted = [f'"{c}"' if c[:1] != '"' else c for c in LINES[2]]
+    notes = [["# second batch"], quoted, ["any text"], quoted, ["Total"], LINES[3], ["-----"]]
+    record, landed = land(shop, text([LINES[0], LINES[1], *notes, *LINES[4:]]))
+    assert landed == [ROWS[0], ROWS[1], ROWS[1], *ROWS[2:]]
+    assert record.rows_quarantined == 4
+
+
 def test_a_header_in_the_middle_is_set_aside(shop: Shop) -> None:
     record, landed = land(shop, text([*LINES[:6], LINES[0], *LINES[6:]]))
     assert (landed, record.rows_quarantined) == (ROWS, 1)

@@ -215,10 +215,10 @@ def test_rows_that_do_not_say_their_key_are_released_by_the_next_file_of_that_na
     shop: Shop,
 ) -> None:
     bad = "orders_2026-01-02.csv"
-    shop.put(bad, "order_id,amount\n1\n2,2\n3,3,3\n")
+    shop.put(bad, "order_id,amount,note\n1,1\n2,2,\n3,3,3,3\n")
     shop.put("orders_late_2026-01-03.csv", "order_id,amount\n1,1\n")
     assert released(shop, shop.land()) == [(bad, 1, None), (bad, 3, None)]
-    shop.put("orders_2026-01-03.csv", "order_id,amount\n1,1\n3,3,3\n")
+    shop.put("orders_2026-01-03.csv", "order_id,amount,note\n1,1,\n3,3,3,3\n")
     assert released(shop, shop.land()) == [
         (bad, 1, "orders_2026-01-03.csv"),
         (bad, 3, None),
