@@ -100,10 +100,10 @@ class QuarantinedRow:
 
     `row_number` counts records from 1 without the header; `line_number` is the line of the file on
     which the record starts, None where a format has no lines. `reason` is one of wrong_cell_count,
-    torn_row, malformed_quote, malformed_json, undecodable, duplicate_column, repeated_header, not_a_record,
-    empty_cell, bad_type, digits_lost, duplicate_key. `raw_row` is the row as a JSON array of cells,
-    or its text where it could not be parsed; `key_values` is its key as a JSON array, None where
-    the row does not say it.
+    torn_row, malformed_quote, malformed_json, undecodable, duplicate_column, repeated_header,
+    not_a_record, empty_cell, bad_type, digits_lost, duplicate_key. `raw_row` is the row as a JSON
+    array of cells, or its text where it could not be parsed; `key_values` is its key as a JSON
+    array, None where the row does not say it.
     """
 
     system: str
