@@ -25,7 +25,8 @@ class RawObject:
     """What the raw gate needs to know of one object of an export contract.
 
     `not_null` are the columns beside the key that must be filled. `masked_columns` hold personal
-    data. `mode` is full or delta: only full exports are compared with the one before.
+    data. `mode` is full or delta: only full exports are compared with the one before, without the
+    files that `delta_files` matches (as the contract's own patterns do).
     `quarantine_ceiling` is the share (0-1) of a file's rows that may be quarantined.
     """
 
@@ -37,6 +38,7 @@ class RawObject:
     quarantine_ceiling: float
     min_rows: int = 1
     masked_columns: frozenset[str] = frozenset()
+    delta_files: tuple[str, ...] = ()
 
 
 def raw_suites(
@@ -200,7 +202,7 @@ def _files_suite(
                 name=f"every_required_object_has_arrived({system})",
             )
         )
-    full = [o.name for o in objects if o.mode == "full"]
+    full = [o for o in objects if o.mode == "full"]
     if full:
         expectations.append(
             _critical(
@@ -285,18 +287,27 @@ def _missing_objects(system: str, required: Sequence[str]) -> str:
     )
 
 
-def _shrunken_exports(system: str, full: Sequence[str], largest_shrink: float) -> str:
+def _shrunken_exports(system: str, full: Sequence[RawObject], largest_shrink: float) -> str:
     """Compare the newest full export of each object with the one before.
 
     Files of one export time are parts of one export. Earlier shrinks were judged in their time.
     """
-    names = ", ".join(literal(name) for name in full)
+    is_full = " OR ".join(
+        f"(object = {literal(o.name)}{''.join(map(_does_not_match, o.delta_files))})" for o in full
+    )
     return (
         "SELECT object, exported_at, rows_before, rows_now FROM ("
         "SELECT object, exported_at, sum(rows_in_file) AS rows_now,"
         " lag(sum(rows_in_file)) OVER (PARTITION BY object ORDER BY exported_at) AS rows_before,"
         " row_number() OVER (PARTITION BY object ORDER BY exported_at DESC) AS age"
         f" FROM audit.input_files WHERE system = {literal(system)} AND status = 'loaded'"
-        f" AND object IN ({names}) GROUP BY object, exported_at)"
+        f" AND ({is_full}) GROUP BY object, exported_at)"
         f" WHERE age = 1 AND rows_now < {1 - largest_shrink} * rows_before"
     )
+
+
+def _does_not_match(pattern: str) -> str:
+    """Write that a name does not fit a pattern; one with a slash is held against the path."""
+    name = r"regexp_replace(lower(file_name), '\.gz$', '')"
+    own = name if "/" in pattern else f"regexp_extract({name}, '[^/]*$')"
+    return f" AND NOT {own} GLOB {literal(pattern.lower())}"

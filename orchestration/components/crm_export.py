@@ -130,6 +130,7 @@ def _raw_object(exported: ExportObject, quarantine_ceiling: float) -> RawObject:
         if exported.deleted_flag
         else tuple(column.name for column in exported.columns if column.not_null),
         mode=exported.mode,
+        delta_files=exported.delta_files,
         required=exported.required,
         min_rows=exported.min_rows,
         masked_columns=_personal(exported),

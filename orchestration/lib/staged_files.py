@@ -21,7 +21,7 @@ import duckdb
 
 from orchestration.lib.contracts import ExportContract, ExportObject
 from orchestration.lib.reading.records import FileRecord
-from orchestration.lib.reading.views import read_input_files
+from orchestration.lib.reading.views import newest_full_export, read_input_files
 
 # Not a published schema: what it holds concerns one run and the next.
 _SCHEMA = "increments"
@@ -139,15 +139,16 @@ def _readings(exported: ExportObject, records: Iterable[FileRecord]) -> set[tupl
     """Return, per file that counts, its hash and everything that decides what its rows are in raw.
 
     The entry without a hash is the object's own: there without files too, and another one when a
-    full export moves the day before which rows speak of deleted records.
+    full export moves the day before which rows speak of deleted records, or has rows aside, whose
+    records are not deleted.
     """
     files = [r for r in records if r.object == exported.name and r.status == "loaded"]
-    full = [
-        r.exported_at.date()
-        for r in files
-        if r.exported_at_source == "file_name" and exported.is_full(r.file_name)
-    ]
-    own = f"contract {exported.contract_hash()}, full export {max(full, default=None)}"
+    full = newest_full_export(exported, files)
+    own = (
+        f"contract {exported.contract_hash()}, "
+        f"full export {full[0].exported_at.date() if full else None}, "
+        f"with rows aside {sorted(r.sha256 for r in full if r.rows_quarantined)}"
+    )
     return {("", own)} | {
         (
             r.sha256,

@@ -253,7 +253,7 @@ def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> s
             "_content_hash",
             "_exported_at",
             "file_row_number + 1 as _row_number",
-            f"{_is_deleted(exported, files)} as _is_deleted",
+            f"{_is_deleted(exported, files, raw)} as _is_deleted",
         ]
     )
     good = f" where {ASIDE_MARK} is null" if any(r.has_marks for r in files) else ""
@@ -270,24 +270,40 @@ def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> s
     )
 
 
-def _is_deleted(exported: ExportObject, files: Sequence[FileRecord]) -> str:
+def _is_deleted(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> str:
     """Write the condition under which a row speaks of a record that is no longer there.
 
     Its own flag says so, or it was exported before the last full export: had that one held the
     record, its row would be the newest of the key. Full exports may come in parts, so it is the
-    day that counts. A file that does not tell when it was exported cannot prove an absence.
+    day that counts. A file that does not tell when it was exported cannot prove an absence, and
+    a record whose row it holds in quarantine is not absent.
     """
     conditions = []
     if exported.deleted_flag:
         conditions.append(f"coalesce(try_cast({quoted(exported.deleted_flag)} as boolean), false)")
-    full = [
-        r.exported_at.date()
-        for r in files
-        if r.exported_at_source == "file_name" and exported.is_full(r.file_name)
-    ]
+    full = newest_full_export(exported, files)
     if full:
-        conditions.append(f"_exported_at < timestamp '{max(full)}'")
+        before = f"_exported_at < timestamp '{full[0].exported_at.date()}'"
+        aside = [str(path) for r in full if (path := quarantine_path(r, raw))]
+        if aside and exported.key:
+            key = f"to_json([{', '.join(quoted(name) for name in exported.key)}])::varchar"
+            before = (
+                f"({before} and {key} not in (select key_values from ("
+                "select null::varchar as key_values where false union all by name select * "
+                f"from read_parquet({text_list(aside)}, union_by_name = true)) "
+                "where key_values is not null))"
+            )
+        conditions.append(before)
     return " or ".join(conditions) or "false"
+
+
+def newest_full_export(exported: ExportObject, files: Iterable[FileRecord]) -> list[FileRecord]:
+    """Return the files of the newest day on which all records were exported, as their names say."""
+    full = [
+        r for r in files if r.exported_at_source == "file_name" and exported.is_full(r.file_name)
+    ]
+    newest = max((r.exported_at.date() for r in full), default=None)
+    return [r for r in full if r.exported_at.date() == newest]
 
 
 def _drop_if_older(con: duckdb.DuckDBPyConnection, table: str, columns: set[str]) -> None:

@@ -20,6 +20,7 @@ OBJECTS = (
         quarantine_ceiling=0.01,
         min_rows=2,
         masked_columns=frozenset({"email"}),
+        delta_files=("*_since_*", "changes/*"),
     ),
     RawObject(
         name="notes",
@@ -97,6 +98,15 @@ def test_good_exports_pass(tmp_path: Path) -> None:
         "raw.shop__customers",
         "raw.shop__notes",
     ]
+
+
+def test_a_delta_is_not_held_against_the_full_export_before_it(tmp_path: Path) -> None:
+    few = {"rows_in_file": 3, "rows_loaded": 3}
+    deltas: list[dict[str, Any]] = [
+        {"file_name": "2024/Customers_Since_2024-01-02.csv.gz", "exported_at": "2024-01-03", **few},
+        {"file_name": "changes/customers.csv", "exported_at": "2024-01-04", **few},
+    ]
+    assert failures(gate(tmp_path, [GOOD_FILE, *deltas])) == {}
 
 
 @pytest.mark.parametrize(

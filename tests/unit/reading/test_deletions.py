@@ -141,3 +141,13 @@ def test_what_left_landing_counts_under_every_time_it_was_published_with(shop: S
     for path in (shop.root / "landing").rglob("*.csv"):
         path.unlink()
     assert shop.land(published=published, **FULL) == published
+
+
+def test_a_record_whose_row_is_in_quarantine_is_not_absent(shop: Shop) -> None:
+    """What was known of it before stands until a readable row comes."""
+    shop.put("orders_2026-01-01.csv", "order_id,amount\n1,10\n2,20\n3,30\n4,40\n")
+    shop.put("orders_2026-01-02_part1.csv", "order_id,amount\n1,11\n")
+    shop.put("orders_2026-01-02_part2.csv", "order_id,amount\n2,twenty\n3,31\n")  # 4 is gone
+    assert _current(shop, **FULL) == [("1", "11"), ("2", "20"), ("3", "31")]
+    shop.put("orders_2026-01-03.csv", "order_id,amount\n1,11\n3,31\n")
+    assert _current(shop, **FULL) == [("1", "11"), ("3", "31")]
