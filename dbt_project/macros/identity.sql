@@ -84,6 +84,15 @@
 {%- endmacro %}
 
 
+{# 0000000, 99-99-99, 123-4567: what fingers type where a form insists. #}
+{% macro is_filler(value) -%}
+    (
+        replace(right({{ value }}, 7), right({{ value }}, 1), '') = ''
+        or contains('01234567890 09876543210', right({{ value }}, 7))
+    )
+{%- endmacro %}
+
+
 {# What the records of a CTE state, a row per record and identifier; external ids more than once. #}
 {% macro stated_identifiers(records) -%}
     select

@@ -64,7 +64,8 @@ def cluster_records(
     not bring together, not even by way of a third record. `unique_ids` holds, per kind of id of
     which a customer has one only, the id of every record as a code, -1 where it has none. A link is
     refused when the two clusters that it would join hold records kept apart or two ids of one kind,
-    or, for likeness alone, when they would be larger than `largest_by_likeness`.
+    or, for likeness alone, when it would bring more than `largest_by_likeness` together. What surer
+    links join counts once there: a hundred guest orders of one mailbox are one thing to be like.
 
     Links are made from the strongest to the weakest, of equals the more senior first, so that
     the outcome depends on nothing but the links. Only the components in which a veto could
@@ -76,7 +77,9 @@ def cluster_records(
         suspicious[component[one[component[one] == component[other]]]] = True
     for ids in unique_ids.values():
         suspicious[_holding_two(component, ids)] = True
-    suspicious |= np.bincount(component, minlength=suspicious.size) > largest_by_likeness
+    surely = ~links.is_likeness
+    _, first = np.unique(connected(count, links.a[surely], links.b[surely]), return_index=True)
+    suspicious |= np.bincount(component[first], minlength=suspicious.size) > largest_by_likeness
 
     refused = np.full(links.a.size, JOINED, dtype=np.object_)
     walked = np.flatnonzero(suspicious[component[links.a]])
@@ -125,7 +128,7 @@ def _walk(
     a, b = links.a[order].tolist(), links.b[order].tolist()
     nodes = set(a) | set(b)
     parent = {node: node for node in nodes}
-    size = dict.fromkeys(nodes, 1)
+    size = dict.fromkeys(nodes, 1)  # what surer links join counts once
     ids = {
         node: {kind: int(codes[node]) for kind, codes in unique_ids.items() if codes[node] >= 0}
         for node in nodes
@@ -165,7 +168,7 @@ def _walk(
         if size[one] < size[other]:
             one, other = other, one
         parent[other] = one
-        size[one] += size[other]
+        size[one] += size[other] - (not is_likeness)
         ids[one] |= ids[other]
         for known in strangers:
             for stranger, reason in known.pop(other, {}).items():

@@ -32,11 +32,11 @@ _RECORDS = """
         where distrust_reason is not null
         group by record_number
     ),
-    -- A number that many write, or one digit alone, is no number.
+    -- A number that many write is no number.
     local_phones as (
         select phone_digits
         from intermediate.int_identity__records
-        where phone_digits is not null and replace(phone_digits, left(phone_digits, 1), '') != ''
+        where phone_digits is not null
         group by phone_digits
         having count(*) <= {phone_limit}
     )

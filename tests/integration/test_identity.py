@@ -204,8 +204,8 @@ def test_people_have_the_last_word_and_may_take_it_back(resolved: Path, tmp_path
 # What fingers type where a form insists, under which nobody may meet.
 MADE_UP = [
     {"email": email, "phone": phone, "first_name": name, "last_name": name}
-    for email in ("test@test.com", "n/a", None)
-    for phone in ("0000000000", "(000) 000-0000", None)
+    for email in ("test@test.com", "n/a", "x@x.com", "noemail@shop.example", None)
+    for phone in ("0000000000", "(000) 000-0000", "123-456-7890", None)
     for name in ("Test", None, "")
 ]
 

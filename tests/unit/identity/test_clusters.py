@@ -98,6 +98,11 @@ def test_likeness_alone_brings_no_crowd_together_identifiers_may() -> None:
     assert TOO_MANY_RECORDS in by_likeness.refused.tolist()
     by_identifier = Case(links=tuple((*link, False) for link in chain), largest=3).resolve()
     assert by_identifier.senior.tolist()[:6] == [0] * 6
+    # What identifiers have joined is one thing to be like, however many records it has.
+    known = Case(links=(*((*link, False) for link in chain[:4]), (*chain[4], True)), largest=3)
+    assert known.resolve().senior.tolist()[:6] == [0] * 6
+    like = Case(links=(*known.links, (0, 7, 0.9, True), (0, 8, 0.9, True)), largest=3).resolve()
+    assert np.bincount(like.senior).max() == 7 and like.refused.tolist()[-1] == TOO_MANY_RECORDS
 
 
 def test_no_records_are_no_clusters() -> None:

@@ -94,12 +94,16 @@ judged as (
         case
             when placeholders.reason is not null then placeholders.reason
             when mailboxes.reason is not null then mailboxes.reason
-            -- 0000000, 99-99-99: what fingers type where a form insists.
             when
                 shared.identifier_kind in ('national_id', 'loyalty_number', 'phone')
-                and length(replace(
-                    right(shared.identifier_value, 7), right(shared.identifier_value, 1), ''
-                )) = 0
+                and {{ is_filler('shared.identifier_value') }}
+                then 'placeholder'
+            -- x@x.com, none@none.com, but not the mailbox of a firm under the firm's name.
+            when
+                shared.identifier_kind = 'email'
+                and length(split_part(shared.identifier_value, '@', 1)) <= 4
+                and split_part(shared.identifier_value, '@', 1)
+                = regexp_extract(shared.identifier_value, '@([^.]+)', 1)
                 then 'placeholder'
             when greatest(shared.count_names, shared.count_cities) > limits.count_names_allowed
                 then 'more people than company.yml allows'

@@ -162,6 +162,7 @@ spelt as (
             when
                 phones.phone_e164 is null
                 and regexp_matches(regexp_replace(named.phone, '[^0-9]', '', 'g'), '^[0-9]{6,15}$')
+                and not {{ is_filler("regexp_replace(named.phone, '[^0-9]', '', 'g')") }}
                 then regexp_replace(named.phone, '[^0-9]', '', 'g')
         end as phone_digits,
         -- The website tells more than the mailbox; that of a provider or a network tells nothing.
