@@ -477,12 +477,13 @@ def _is_a_piece(record: TextRecord, layout: TextLayout) -> bool:
     cells it tears off more, and both pieces have too few cells. A row with other delimiters is
     whole.
     """
-    if not layout.is_row(record) or len(record.cells or []) != 1 or layout.width == 1:
+    cells = record.cells or []
+    if not layout.is_row(record) or len(cells) != 1 or layout.width == 1:
         return False
     quote = layout.dialect.quote
     is_whole = bool(quote) and record.raw.lstrip(" ").startswith(quote)
     is_whole = is_whole or any(record.raw.count(d) == layout.width - 1 for d in ",;\t|")
-    return not is_whole and not _NOTE.match(record.cells[0]) and not FOOTER.match(record.cells[0])
+    return not is_whole and not _NOTE.match(cells[0]) and not FOOTER.match(cells[0])
 
 
 def _may_be_torn(source: io.BufferedReader, layout: TextLayout) -> bool:
