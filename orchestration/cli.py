@@ -459,9 +459,9 @@ def ui(
     os.execv(dagster, [str(dagster), "dev", "-w", "workspace.yaml", *address])
 
 
-@app.command(hidden=True)
+@app.command()
 def docs() -> None:
-    """Write the files that are made from the contracts (make docs).
+    """Write the files that are made from contracts and models (make docs).
 
     Staging models that nobody has described yet get documentation and suites to start from.
     """
@@ -471,7 +471,7 @@ def docs() -> None:
 
     suites = project.PROJECT_ROOT / "expectations/staging"
     try:
-        drafted = draft_missing(DBT_DIR, suites, tuple(project.contracts()))
+        drafted = draft_missing(DBT_DIR, suites, project.contracts())
     except ValueError as error:  # a model whose columns cannot be told
         typer.echo(f"crm-warehouse: {error}", err=True)
         raise typer.Exit(ERROR) from error

@@ -6,13 +6,25 @@
     once, so that a fault there shows as a difference.
 
     `objects` maps an object to {entity, sums: {measure: raw column}}, and where it is not the
-    contract that says so, `key` (expressions) and `deleted` (an expression).
+    contract that says so, `key` (expressions) and `deleted` (an expression). What several objects
+    bring to one entity is added up. An object that brings a second entity (a won deal is an
+    opportunity and an order) is counted by a second call.
 
     A model that is brought up to date instead of made anew (incremental, `unique_key` entity and
     measure) adds to its totals what the records named by new files count for now, and takes away
     what they counted for before.
 #}
 {% macro control_totals(system, objects) -%}
+{%- set entities = objects.values() | map(attribute='entity') | list -%}
+{%- set is_shared = entities | unique | list | length < entities | length -%}
+{%- set counted_entities = [] -%}
+{% if is_shared -%}
+select
+    entity,
+    measure,
+    cast(sum(value) as decimal(28, 4)) as value
+from (
+{%- endif -%}
 {%- for object, spec in objects.items() %}
 {%- set relation = source('raw', system ~ '__' ~ object) -%}
 {%- set contract = source_contract(system, object) -%}
@@ -109,13 +121,20 @@ union all
         '{{ spec.entity }}' as entity,
         '{{ measure }}' as measure,
         cast(
-            coalesce({{ total }}, 0) {{- '' if added is none else ' + ' ~ kept_total(spec.entity, measure) }}
+            coalesce({{ total }}, 0)
+            {{- '' if added is none or spec.entity in counted_entities
+                else ' + ' ~ kept_total(spec.entity, measure) }}
             as decimal(28, 4)
         ) as value
     from totals
     {%- endfor %}
+    {%- do counted_entities.append(spec.entity) %}
 )
 {%- endfor %}
+{%- if is_shared %}
+)
+group by entity, measure
+{%- endif %}
 {%- endmacro %}
 
 

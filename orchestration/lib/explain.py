@@ -5,6 +5,7 @@ an answer for people or machines. Does not: deciding anything. Personal data is 
 """
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -283,12 +284,15 @@ def explain_number(
 ) -> dict[str, Any]:
     """Return one published value, what it is computed from and the rows of the files behind it.
 
-    `key` is the value of the table's key; the parts of a compound key are separated by commas. Rows
-    are those of the customer the value belongs to, read from the staging tables of the last good
-    build, `ROWS_SHOWN` of them per file; a value that belongs to no single customer gets the
-    columns and files only. Raises UnknownNumberError.
+    `key` is the value of the table's key; the parts of a compound key are separated by commas, an
+    empty one is NULL. Rows are read from the staging tables of the last good build, `ROWS_SHOWN` of
+    them per table: those of the record, where the key names one of a system (an order), else of the
+    customer the value belongs to; a value that belongs to neither gets the columns only. Raises
+    UnknownNumberError.
     """
     value, customer_key, description = _published_value(published, table, key, column, key_columns)
+    record = dict(zip(key_columns, _parts(key), strict=True))
+    system = record.pop("source_system", None)
     sources = way_back(lineage, f"marts.{table}", column)
     staged: dict[str, list[str]] = {}
     for name, of in sources:
@@ -302,10 +306,26 @@ def explain_number(
         "description": description,
         "customer_key": customer_key,
         "computed_from": sorted(
-            {f"{name}.{of}" for name, of in sources if name not in lineage and of != "*"}
+            {
+                f"{name}.{of}"
+                for name, of in sources
+                if name not in lineage
+                and of != "*"
+                and (system is None or not name.startswith("raw.") or _system(name) == system)
+            }
         ),
-        "rows": _staged_rows(published, build, staged, customer_key) if customer_key else [],
+        "rows": _staged_rows(build, staged, _rows_asked(published, customer_key, system, record)),
     }
+
+
+def _parts(key: str) -> list[str | None]:
+    """Take a key apart; a part that is empty is NULL."""
+    return [part.strip() or None for part in key.split(",")]
+
+
+def _system(table: str) -> str:
+    """Return the system of a raw or staging table: `staging.stg_desk__orders` is of desk."""
+    return table.partition(".")[2].removeprefix("stg_").split("__")[0]
 
 
 def _published_value(
@@ -319,14 +339,23 @@ def _published_value(
         ).fetchall()
     )
     if not columns:
-        raise UnknownNumberError(f"no table {table} is published")
+        tables = "select table_name from duckdb_tables() where schema_name = 'marts'"
+        names = sorted(name for (name,) in con.execute(tables).fetchall())
+        near = get_close_matches(table, names, n=3) or [name for name in names if table in name]
+        hint = f"; is it {' or '.join(near)}?" if near else ""
+        raise UnknownNumberError(f"no table {table} is published{hint}")
     if column not in columns:
         raise UnknownNumberError(f"{table} has no column {column}; it has {', '.join(columns)}")
-    parts = [part.strip() for part in key.split(",")]
+    parts = _parts(key)
     if len(parts) != len(key_columns):
-        raise UnknownNumberError(f"the key of {table} is {', '.join(key_columns)}")
+        raise UnknownNumberError(
+            f"the key of {table} is {', '.join(key_columns)}: give {len(key_columns)} values "
+            "separated by commas, nothing between two commas for NULL"
+        )
     customer = "customer_key" if "customer_key" in columns else "null"
-    where = " and ".join(f'cast("{name}" as varchar) = ?' for name in key_columns)
+    where = " and ".join(
+        f'cast("{name}" as varchar) is not distinct from ?' for name in key_columns
+    )
     found = con.execute(f'select "{column}", {customer} from marts.{table} where {where}', parts)
     row = found.fetchone()
     if row is None:
@@ -334,26 +363,47 @@ def _published_value(
     return row[0], row[1], columns[column]
 
 
-def _staged_rows(
+def _rows_asked(
     published: duckdb.DuckDBPyConnection,
+    customer_key: str | None,
+    system: str | None,
+    record: Mapping[str, str | None],
+) -> list[tuple[str, Mapping[str, list[tuple[str, str]]]]]:
+    """Return what the rows of a value are found by: whose they are, and values with their system.
+
+    The first that a staging table has all columns of is taken.
+    """
+    asked: list[tuple[str, Mapping[str, list[tuple[str, str]]]]] = []
+    if system is not None:
+        named = {name: [(system, value)] for name, value in record.items() if value is not None}
+        if named:
+            asked.append(("record", named))
+    if customer_key is not None:
+        for column, query in (
+            (
+                "customer_id",
+                "select source_system, source_record_id from marts.customer_identities "
+                "where customer_key = ?",
+            ),
+            (
+                "order_id",
+                "select source_system, order_id from marts.fct_orders where customer_key = ?",
+            ),
+        ):
+            found = published.execute(query, [customer_key]).fetchall()
+            asked.append(("customer", {column: found}))
+    return asked
+
+
+def _staged_rows(
     build: Path,
     staged: Mapping[str, Sequence[str]],
-    customer_key: str,
+    asked: Sequence[tuple[str, Mapping[str, list[tuple[str, str]]]]],
 ) -> list[dict[str, Any]]:
-    """Return the rows of staging tables that belong to a customer, with file and row number."""
-    records = published.execute(
-        "select source_system, source_record_id from marts.customer_identities "
-        "where customer_key = ?",
-        [customer_key],
-    ).fetchall()
-    orders = published.execute(
-        "select source_system, order_id from marts.fct_orders where customer_key = ?",
-        [customer_key],
-    ).fetchall()
+    """Return the rows of staging tables that are asked for, with file and row number."""
     found = []
     with duckdb.connect(str(build), read_only=True) as con:
         for table, columns in sorted(staged.items()):
-            system = table.removeprefix("staging.stg_").split("__")[0]
             there = {
                 name
                 for (name,) in con.execute(
@@ -362,19 +412,22 @@ def _staged_rows(
                     [table],
                 ).fetchall()
             }
-            for link, ids in (("customer_id", records), ("order_id", orders)):
-                if link in there and "_file_name" in there:
-                    shown = sorted(set(columns) & there - {link, "*"})
-                    select = ", ".join([link, *shown, "_file_name", "_row_number"])
-                    own = [of for name, of in ids if name == system]
-                    rows = _rows(
-                        con,
-                        f"select {select} from {table} where list_contains($1, {link}) "
-                        "order by _file_name, _row_number",
-                        own,
-                    )
-                    found.append({"table": table, "count": len(rows), "rows": rows[:ROWS_SHOWN]})
-                    break
+            for whose, named in asked:
+                if not (named.keys() <= there and "_file_name" in there):
+                    continue
+                shown = sorted(set(columns) & there - {*named, "*"})
+                select = ", ".join([*named, *shown, "_file_name", "_row_number"])
+                where = " and ".join(f"list_contains(?, cast({name} as varchar))" for name in named)
+                own = [[of for name, of in ids if name == _system(table)] for ids in named.values()]
+                rows = _rows(
+                    con,
+                    f"select {select} from {table} where {where} order by _file_name, _row_number",
+                    *own,
+                )
+                found.append(
+                    {"table": table, "of": whose, "count": len(rows), "rows": rows[:ROWS_SHOWN]}
+                )
+                break
     return [entry for entry in found if entry["count"]]
 
 
@@ -388,7 +441,8 @@ def number_text(found: Mapping[str, Any]) -> str:
         *(f"  {name}" for name in found["computed_from"] or [_LINEAGE_IS_GONE]),
     ]
     for entry in found["rows"]:
-        lines += ["", f"{entry['table']}: {entry['count']:,} rows of this customer"]
+        rows = "1 row" if entry["count"] == 1 else f"{entry['count']:,} rows"
+        lines += ["", f"{entry['table']}: {rows} of this {entry['of']}"]
         for row in entry["rows"]:
             cells = ", ".join(f"{k} {v}" for k, v in row.items() if not k.startswith("_"))
             lines.append(f"  {row['_file_name']}, row {row['_row_number']:,}: {cells}")

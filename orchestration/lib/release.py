@@ -157,7 +157,9 @@ def release_content(
             con,
             "select layer, scope, count(*) as checks, count(*) filter (where not passed and "
             "severity = 'critical') as failed, count(*) filter (where not passed and severity = "
-            "'warning') as warnings from audit.validation_results group by all order by all",
+            "'warning') as warnings, coalesce(list(message order by message) filter (where not "
+            "passed and severity = 'warning'), []) as warned "
+            "from audit.validation_results group by all order by all",
         )
         (reconciliation,) = _rows(
             con,
@@ -196,6 +198,8 @@ def headline_numbers(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         )
         select
             (select count(*) from marts.dim_customers) as customers,
+            (select count(*) from marts.dim_customers where customer_type = 'organisation')
+                as organisations,
             (select count(*) from marts.dim_customers where count_orders > 0) as buyers,
             (select count(*) from marts.fct_orders where is_sale) as sales,
             (select cast(coalesce(sum(net_revenue), 0) as varchar)

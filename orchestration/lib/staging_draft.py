@@ -1,6 +1,7 @@
 """Documentation and gate suites to start from, for staging models that have none yet.
 
-A newcomer writes the SQL of a system; what its columns mean and are, the entities say already.
+A newcomer writes the SQL of a system; what its columns mean and are, the entities say already, and
+what must hold of them, the suites of the templates (`canonical`).
 Belongs here: taking the columns out of a model's SQL, the drafts as text. Does not: the entities
 (`data_dictionary`), files that somebody has begun, which are never changed.
 """
@@ -10,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from orchestration.lib.contracts import ExportContract
 from orchestration.lib.data_dictionary import Table, read_tables
 
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
@@ -21,6 +25,20 @@ _PLUMBING = {
     "source_metadata": ("varchar", "Columns the contract does not know, as a JSON object."),
     "currency_code": ("varchar", "ISO 4217 code of the amounts."),
 }
+_NOT_NULL = "expect_column_values_to_not_be_null"
+_REFERENCE = "expect_reference_to_exist"
+# What every drafted suite begins with in its own words.
+_SAID_OF_ALL = {
+    "expect_table_row_count_to_be_between",
+    "expect_column_values_to_be_unique",
+    "expect_compound_columns_to_be_unique",
+    _NOT_NULL,
+}
+_TARGET_IS_GONE = (
+    "The row it points at was deleted, or is in quarantine, or its file is missing or cut short: "
+    "it counts, but for nobody."
+)
+
 _CONTROL_TOTALS = (
     {"name": "entity", "data_type": "varchar", "description": "Entity that is counted."},
     {"name": "measure", "data_type": "varchar", "description": "rows, or the column summed."},
@@ -28,10 +46,13 @@ _CONTROL_TOTALS = (
 )
 
 
-def draft_missing(dbt_dir: Path, suites: Path, systems: Sequence[str]) -> list[Path]:
+def draft_missing(
+    dbt_dir: Path, suites: Path, contracts: Mapping[str, ExportContract]
+) -> list[Path]:
     """Write what the staging models of some systems lack; return the files that were written.
 
-    A system without `_<system>__models.yml` gets one, a table without a suite gets one.
+    A system without `_<system>__models.yml` gets one, a table without a suite gets one: what the
+    suite of the same entity in `suites`/canonical expects of the columns that the table has.
 
     Raises ValueError where the columns of a model cannot be told from its SQL.
     """
@@ -41,20 +62,32 @@ def draft_missing(dbt_dir: Path, suites: Path, systems: Sequence[str]) -> list[P
         if table.name.endswith("_unioned")
     }
     written = []
-    for system in systems:
+    for system, contract in contracts.items():
         folder = dbt_dir / "models/staging" / system
-        yaml = folder / f"_{system}__models.yml"
+        documentation = folder / f"_{system}__models.yml"
         models = sorted(folder.glob(f"stg_{system}__*.sql"))
-        if not models or yaml.exists():
+        if not models or documentation.exists():
             continue
         tables = [_drafted(path, system, entities) for path in models]
-        yaml.write_text(models_yaml(tables), encoding="utf-8")
-        written.append(yaml)
+        documentation.write_text(models_yaml(tables), encoding="utf-8")
+        written.append(documentation)
+        loses_rows = any(o.mode == "full" or o.deleted_flag for o in contract.objects)
         for table in tables:
             suite = suites / system / f"{table.name}.yml"
             if not suite.exists() and not table.name.endswith("__control_totals"):
+                entity = table.name.removeprefix(f"stg_{system}__")
+                template = suites / "canonical" / f"stg_canonical__{entity}.yml"
                 suite.parent.mkdir(parents=True, exist_ok=True)
-                suite.write_text(suite_yaml(table), encoding="utf-8")
+                suite.write_text(
+                    suite_yaml(
+                        table,
+                        template.read_text(encoding="utf-8"),
+                        entities[entity],
+                        tables,
+                        loses_rows=loses_rows,
+                    ),
+                    encoding="utf-8",
+                )
                 written.append(suite)
     return written
 
@@ -106,14 +139,26 @@ def models_yaml(tables: Sequence[Table]) -> str:
     return "\n".join(lines[:-1]) + "\n"
 
 
-def suite_yaml(table: Table) -> str:
-    """Write a gate suite that asks for rows and a key."""
+def suite_yaml(
+    table: Table, template: str, entity: Table, staged: Sequence[Table], *, loses_rows: bool
+) -> str:
+    """Write a gate suite: rows, a key, and what the `template` expects of columns that are there.
+
+    `template` is the suite of the same entity in the templates, `staged` are all tables of the
+    system. Where the system `loses_rows`, a reference may point at one that was deleted: a warning.
+    """
+    system = table.domain
+    own = {column["name"] for column in table.columns}
+    blocks = re.split(r"(?m)^(?=  - type: )", template.replace("canonical__", f"{system}__"))[1:]
+    expected = [(yaml.safe_load(block)[0], block) for block in blocks]
+    filled = next(e["columns"] for e, _ in expected if e["type"] == _NOT_NULL)
+    filled = [*table.key, *(c for c in filled if c in own and c not in table.key)]
     key = ", ".join(table.key)
     kind, unique = "expect_column_values_to_be_unique", f"    columns: [{key}]"
     if len(table.key) > 1:
         kind = "expect_compound_columns_to_be_unique"
         unique = f"    kwargs:\n      column_list: [{key}]"
-    return f"""table: staging.{table.name}
+    head = f"""table: staging.{table.name}
 primary_key: [{key}]
 owner: team:data-engineering
 description: {_quoted(table.description)}
@@ -129,10 +174,49 @@ expectations:
 {unique}
     severity: critical
     message: Two rows of one key count everything twice.
-  - type: expect_column_values_to_not_be_null
-    columns: [{key}]
+  - type: {_NOT_NULL}
+    columns: [{", ".join(filled)}]
     severity: critical
 """
+    tables = {f"staging.{other.name}": {c["name"] for c in other.columns} for other in staged}
+    of_entity = {column["name"] for column in entity.columns}
+    for expectation, block in expected:
+        if expectation["type"] in _SAID_OF_ALL and expectation["severity"] == "critical":
+            continue
+        head += _adapted(expectation, block, own, of_entity, tables, loses_rows=loses_rows)
+    return head
+
+
+def _adapted(
+    expectation: Mapping[str, Any],
+    block: str,
+    own: set[str],
+    of_entity: set[str],
+    tables: Mapping[str, set[str]],
+    *,
+    loses_rows: bool,
+) -> str:
+    """Return an expectation as it holds for a table with `own` columns; nothing where it cannot."""
+    if "columns" in expectation:
+        there = [column for column in expectation["columns"] if column in own]
+        columns = f"columns: [{', '.join(there)}]"
+        return re.sub(r"columns: \[.*\]", columns, block, count=1) if there else ""
+    kwargs = expectation["kwargs"]
+    text = " ".join(str(kwargs.get(name, "")) for name in ("column", "condition", "query"))
+    named = set(re.findall(r"staging\.\w+", f"{text} {kwargs.get('to_table', '')}"))
+    if not named <= set(tables):
+        return ""
+    reached = own.union(*(tables[name] for name in named))
+    if not set(re.findall(r"\w+", text)) & of_entity <= reached:
+        return ""
+    if expectation["type"] == _REFERENCE:
+        if kwargs.get("to_column", kwargs["column"]) not in tables[kwargs["to_table"]]:
+            return ""
+        block = re.sub(r"(?m)^ +deleted_in: .*\n", "", block)
+        if loses_rows:
+            block = block.replace("severity: critical", "severity: warning")
+            block = re.sub("message: .*", f'message: "{_TARGET_IS_GONE}"', block)
+    return block
 
 
 def _drafted(path: Path, system: str, entities: Mapping[str, Table]) -> Table:

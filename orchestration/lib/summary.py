@@ -12,6 +12,7 @@ from orchestration.lib.home import Home
 from orchestration.lib.pipeline import Outcome
 
 _FILES_SHOWN = 20  # of those that did not land whole
+_WARNINGS_SHOWN = 5  # of one gate
 
 
 def published_summary(release: Mapping[str, Any], home: Home) -> str:
@@ -46,7 +47,7 @@ def published_summary(release: Mapping[str, Any], home: Home) -> str:
 def _headline(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
     currency = numbers["currency_code"] or ""
     lines = [
-        ("Customers", f"{numbers['customers']:,}, {numbers['buyers']:,} of them bought"),
+        ("Customers", _customers(numbers)),
         ("Sales", f"{numbers['sales']:,}"),
         ("Net revenue", f"{Decimal(numbers['net_revenue']):,.2f} {currency}"),
     ]
@@ -80,6 +81,15 @@ def _headline(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
             )
         )
     return lines
+
+
+def _customers(numbers: Mapping[str, Any]) -> str:
+    """Say how many customers there are, and of what kind where they are not all people."""
+    # versions that an earlier release of this project published do not tell
+    organisations = numbers.get("organisations", 0)
+    people = numbers["customers"] - organisations
+    kinds = f" ({people:,} people, {organisations:,} organisations)" if organisations else ""
+    return f"{numbers['customers']:,}{kinds}, {numbers['buyers']:,} of them bought"
 
 
 def _files(files: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -120,6 +130,11 @@ def _gates(gates: list[Mapping[str, Any]]) -> list[str]:
         name = gate["layer"] + ("" if gate["scope"] == "all" else f" {gate['scope']}")
         warned = f", {gate['warnings']} warnings" if gate["warnings"] else ""
         lines.append(f"{name:<20}passed, {gate['checks']} checks{warned}")
+        # versions that an earlier release of this project published do not say of what
+        told = gate.get("warned", [])
+        lines += [f"  {message}" for message in told[:_WARNINGS_SHOWN]]
+        if len(told) > _WARNINGS_SHOWN:
+            lines.append(f"  … and {len(told) - _WARNINGS_SHOWN} more: audit.validation_results")
     return lines
 
 

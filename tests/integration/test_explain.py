@@ -147,3 +147,38 @@ def test_a_number_is_told_by_columns_and_rows(published_home: Path) -> None:
     )
     assert wrong.exit_code == 1
     assert "dim_customers has no column no_such" in wrong.stderr
+
+
+def test_a_number_of_one_order_is_told_by_its_rows_only(published_home: Path) -> None:
+    """Shown were all orders of the customer, none of which was the number alone."""
+    order, revenue = one(
+        published_home,
+        "select order_id, net_revenue from marts.fct_orders where customer_key in (select "
+        "customer_key from marts.dim_customers where count_orders > 3) order by order_id limit 1",
+    )
+    asked = ("explain", "number", "fct_orders", f"canonical,{order}", "net_revenue")
+    run = crm_warehouse(*asked, "--home", published_home)
+    assert run.exit_code == 0, run.stderr
+    assert f"fct_orders.net_revenue of canonical,{order} is {revenue}" in run.stdout
+    rows = json.loads(crm_warehouse(*asked, "--home", published_home, "--json").stdout)["rows"]
+    (orders,) = (entry for entry in rows if entry["table"] == "staging.stg_canonical__orders")
+    assert [row["order_id"] for row in orders["rows"]] == [order]
+    assert "staging.stg_canonical__orders: 1 row of this record" in run.stdout
+
+
+def test_an_empty_part_of_a_key_is_null(published_home: Path) -> None:
+    """The headline NPS is of no month: its row could not be asked for."""
+    asked = ("explain", "number", "mart_satisfaction")
+    ends = ("value", "--home", published_home)
+    run = crm_warehouse(*asked, "nps,all_time,,all,all", *ends)
+    assert run.exit_code == 0, run.stderr
+    assert "raw.canonical__survey_responses.score" in run.stdout
+    wrong = crm_warehouse(*asked, "nps", *ends)
+    assert "the key of mart_satisfaction is metric, period_type, period_month" in wrong.stderr
+    assert "nothing between two commas for NULL" in wrong.stderr
+
+
+def test_a_table_that_is_not_there_is_told_with_what_it_may_be(published_home: Path) -> None:
+    wrong = crm_warehouse("explain", "number", "orders", "1", "x", "--home", published_home)
+    assert "no table orders is published; is it " in wrong.stderr
+    assert "fct_orders" in wrong.stderr

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from expectations.suites import load_suite
+from expectations.suites import Suite, load_suite
+from orchestration.lib.contracts import ExportContract
 from orchestration.lib.dbt_project import DBT_DIR
+from orchestration.lib.project import PROJECT_ROOT
 from orchestration.lib.staging_draft import columns_of, draft_missing
 
 ORDERS = """
@@ -25,12 +27,36 @@ from current_rows
 where id in (select id from lines)
 """
 
+LINES = """
+select
+    no as order_id,
+    position as line_number,
+    sku as product_id,
+    quantity,
+    net_revenue,
+    _file_name,
+    _row_number
+from {{ current_records('desk', 'lines') }}
+"""
+
+
+def desk(mode: str = "delta") -> dict[str, ExportContract]:
+    """Return the contract of a system with one object, whose files hold all records or not."""
+    sales = {"name": "sales", "files": ["*"], "mode": mode, "key": [], "columns": [{"name": "no"}]}
+    return {"desk": ExportContract.model_validate({"system": "desk", "objects": [sales]})}
+
+
+def expected(suite: Suite) -> dict[str, tuple[str, dict[str, object]]]:
+    """Return severity and arguments of what a suite expects, by name."""
+    return {e.name: (e.severity, dict(e.kwargs)) for e in suite.expectations}
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> tuple[Path, Path]:
     """Copy what the entities are, and begin a system."""
     dbt, suites = tmp_path / "dbt", tmp_path / "suites"
     shutil.copytree(DBT_DIR / "models/intermediate", dbt / "models/intermediate")
+    shutil.copytree(PROJECT_ROOT / "expectations/staging/canonical", suites / "canonical")
     folder = dbt / "models/staging/desk"
     folder.mkdir(parents=True)
     (folder / "stg_desk__orders.sql").write_text(ORDERS)
@@ -57,7 +83,7 @@ def test_columns_without_a_name_are_refused(sql: str) -> None:
 
 def test_what_the_entity_says_of_a_column_is_taken(project: tuple[Path, Path]) -> None:
     dbt, suites = project
-    documentation, suite = draft_missing(dbt, suites, ["desk"])
+    documentation, suite = draft_missing(dbt, suites, desk())
     (model,) = yaml.safe_load(documentation.read_text())["models"]
     types = {column["name"]: column["data_type"] for column in model["columns"]}
     assert types["net_revenue"] == "decimal(18, 4)"
@@ -67,14 +93,60 @@ def test_what_the_entity_says_of_a_column_is_taken(project: tuple[Path, Path]) -
     assert load_suite(suite).table == "staging.stg_desk__orders"
 
 
+def test_a_drafted_suite_expects_what_the_templates_do(project: tuple[Path, Path]) -> None:
+    """A drafted gate knew rows and keys only: an unknown status or a lost customer passed it."""
+    dbt, suites = project
+    folder = dbt / "models/staging/desk"
+    (folder / "stg_desk__order_lines.sql").write_text(LINES)
+    draft_missing(dbt, suites, desk())
+
+    orders = expected(load_suite(suites / "desk/stg_desk__orders.yml"))
+    assert orders["column_values_to_not_be_null(order_id)"][0] == "critical"
+    assert orders["column_values_to_not_be_null(net_revenue)"][0] == "critical"
+    assert orders["column_values_to_be_between(net_revenue)"] == (
+        "critical",
+        {"column": "net_revenue", "min_value": 0},
+    )
+    assert orders["column_values_to_be_in_set(order_status)"][0] == "critical"
+    # Nothing is said of what is not there: columns, and customers of which the system has none.
+    assert not any("refund" in name or "delivered" in name for name in orders)
+    assert not any("reference" in name for name in orders)
+    assert "one_currency" not in orders
+
+    lines = expected(load_suite(suites / "desk/stg_desk__order_lines.yml"))
+    severity, arguments = lines["reference_to_exist(order_id)"]
+    assert (severity, arguments) == (
+        "critical",
+        {"column": "order_id", "to_table": "staging.stg_desk__orders"},
+    )
+    assert "staging.stg_desk__orders" in str(lines["lines_sum_to_their_order"][1]["query"])
+    assert not any("product_id" in name for name in lines)
+
+
+def test_a_reference_may_be_lost_where_records_are_deleted(project: tuple[Path, Path]) -> None:
+    dbt, suites = project
+    (dbt / "models/staging/desk/stg_desk__order_lines.sql").write_text(LINES)
+    draft_missing(dbt, suites, desk("full"))
+    lines = expected(load_suite(suites / "desk/stg_desk__order_lines.yml"))
+    assert lines["reference_to_exist(order_id)"][0] == "warning"
+    assert lines["lines_sum_to_their_order"][0] == "critical"
+
+
+def test_every_entity_has_a_suite_to_draft_from() -> None:
+    models = (DBT_DIR / "models/intermediate").rglob("int_*__*_unioned.sql")
+    entities = {path.stem.split("__")[1].removesuffix("_unioned") for path in models}
+    suites = (PROJECT_ROOT / "expectations/staging/canonical").glob("*.yml")
+    assert entities == {path.stem.removeprefix("stg_canonical__") for path in suites}
+
+
 def test_what_somebody_has_begun_is_left_alone(project: tuple[Path, Path]) -> None:
     dbt, suites = project
     begun = suites / "desk" / "stg_desk__orders.yml"
     begun.parent.mkdir(parents=True)
     begun.write_text("mine")
-    assert [path.name for path in draft_missing(dbt, suites, ["desk"])] == ["_desk__models.yml"]
+    assert [path.name for path in draft_missing(dbt, suites, desk())] == ["_desk__models.yml"]
     assert begun.read_text() == "mine"
-    assert draft_missing(dbt, suites, ["desk"]) == []
+    assert draft_missing(dbt, suites, desk()) == []
 
 
 def test_a_model_without_an_entity_is_told_with_those_that_there_are(
@@ -84,4 +156,4 @@ def test_a_model_without_an_entity_is_told_with_those_that_there_are(
     folder = dbt / "models/staging/desk"
     (folder / "stg_desk__orders.sql").rename(folder / "stg_desk__sales.sql")
     with pytest.raises(ValueError, match=r"there is no entity sales; there are .*orders"):
-        draft_missing(dbt, suites, ["desk"])
+        draft_missing(dbt, suites, desk())

@@ -120,7 +120,7 @@ class Reading:
         filled = f"{cell} is not null"
         if self.nulls:
             filled += f" and {cell} not in {sql_strings(text for text, _ in self.nulls)}"
-        if self.column.type in ("date", "timestamp") and not self.plain:
+        if self.column.type in ("date", "timestamp"):
             filled += f" and not starts_with({cell}, '{ZERO_DATE}')"
         return f"({filled})"
 

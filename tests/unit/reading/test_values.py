@@ -133,6 +133,14 @@ def test_times_that_can_be_read_in_one_way_only_may_be_mixed(shop: Shop) -> None
     assert column(shop, "timestamp", [v for v, _ in ISO])[1] == [lands for _, lands in ISO]
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_a_zero_date_is_nothing_in_whatever_zone(shop: Shop, zone: str) -> None:
+    """MySQL writes it. Times of UTC need no conversion, and among those it was set aside."""
+    values = ["2024-03-05 10:11:12", "0000-00-00 00:00:00", "2024-02-30 10:00:00"]
+    assert column(shop, "timestamp", values, timezone=zone)[1][1:] == [None, "?"]
+    assert column(shop, "date", ["2024-03-05", "0000-00-00"])[1] == ["2024-03-05", None]
+
+
 @pytest.mark.parametrize(
     ("values", "lands"),
     [

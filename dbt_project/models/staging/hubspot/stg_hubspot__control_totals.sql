@@ -122,12 +122,7 @@ answers as (
     group by submission_id, content
 )
 
-select
-    entity,
-    measure,
-    cast(sum(value) as decimal(28, 4)) as value
-from objects
-group by entity, measure
+select * from objects
 union all
 select
     'orders' as entity,

@@ -145,12 +145,7 @@ sold as (
     group by opportunity_id
 )
 
-select
-    entity,
-    measure,
-    cast(sum(value) as decimal(28, 4)) as value
-from objects
-group by entity, measure
+select * from objects
 union all
 select
     'orders' as entity,
