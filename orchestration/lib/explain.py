@@ -201,17 +201,21 @@ def customer_text(found: Mapping[str, Any]) -> str:
             for r in found["records"]
         ),
     ]
-    for title, name in (
-        ("Joined by", "joined"),
-        ("Not joined, and why", "refused"),
-        ("To be answered by a person", "to_review"),
+    # A pair that a guard refused may be joined by other links nevertheless.
+    inside = [link for link in found["refused"] if link["customer_key_a"] == link["customer_key_b"]]
+    outside = [link for link in found["refused"] if link not in inside]
+    for title, links in (
+        ("Joined by", found["joined"]),
+        ("Not joined, and why", outside),
+        ("Refused as a link, but joined by others", inside),
+        ("To be answered by a person", found["to_review"]),
     ):
-        if found[name]:
-            lines += ["", f"{title} ({len(found[name])})"]
-            lines += [_link_text(link, key) for link in found[name][:ROWS_SHOWN]]
-            if len(found[name]) > ROWS_SHOWN:
-                lines.append(f"  … and {len(found[name]) - ROWS_SHOWN} more: --json shows all")
-            guards = {str(link["guard"]) for link in found[name] if link["guard"]}
+        if links:
+            lines += ["", f"{title} ({len(links)})"]
+            lines += [_link_text(link, key) for link in links[:ROWS_SHOWN]]
+            if len(links) > ROWS_SHOWN:
+                lines.append(f"  … and {len(links) - ROWS_SHOWN} more: --json shows all")
+            guards = {str(link["guard"]) for link in links if link["guard"]}
             lines += [f"  {guard}: {_GUARDS[guard]}" for guard in sorted(guards)]
     if found["attributes"]:
         lines += ["", "Attributes and the record they come from"]

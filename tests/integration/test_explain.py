@@ -59,13 +59,25 @@ def test_who_was_held_apart_is_told_with_the_guard(published_home: Path) -> None
     key, other, guard = one(
         published_home,
         "select customer_key_a, customer_key_b, guard from marts.identity_links "
-        "where outcome = 'refused' order by all limit 1",
+        "where outcome = 'refused' and customer_key_a != customer_key_b order by all limit 1",
     )
     refused = explained(published_home, key)["refused"]
     assert (other, guard) in {(link["customer_key_b"], link["guard"]) for link in refused}
     run = crm_warehouse("explain", "customer", key, "--home", published_home)
     assert "Not joined, and why" in run.stdout
     assert guard in run.stdout and f"customer {other}" in run.stdout
+
+
+def test_a_refused_link_within_a_customer_is_no_reason_to_be_apart(published_home: Path) -> None:
+    key, record_a, record_b = one(
+        published_home,
+        "select customer_key_a, source_system_a || ':' || source_record_id_a, "
+        "source_system_b || ':' || source_record_id_b from marts.identity_links "
+        "where outcome = 'refused' and customer_key_a = customer_key_b order by all limit 1",
+    )
+    told = crm_warehouse("explain", "customer", key, "--home", published_home).stdout
+    _, _, inside = told.partition("Refused as a link, but joined by others")
+    assert f"{record_a} ? {record_b}" in inside
 
 
 def test_names_and_addresses_are_masked(published_home: Path, customer: str) -> None:
