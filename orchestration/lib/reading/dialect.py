@@ -28,7 +28,12 @@ from orchestration.lib.reading.header_rows import (
     missing_header_rows,
     timezone_beneath,
 )
-from orchestration.lib.reading.layout import count_matches, match_columns
+from orchestration.lib.reading.layout import MARK_TWICE, count_matches, match_columns
+from orchestration.lib.reading.padding import (
+    padding_of,
+    padding_warnings,
+    quotes_that_are_text,
+)
 from orchestration.lib.reading.records import RefusedError
 
 # The likelier ones first. Those of two characters are what programs make of a tab or a comma.
@@ -97,8 +102,8 @@ class TextLayout:
     `path` holds the rows in UTF-8, from line `first_line` of the export; its first `skip` records
     (0 or 1) are a header. `headers` are the contract's names where the file has none. `not_rows`
     has lines that look like a row and are none, each with the message of its row in quarantine.
-    `timezone` is what the file itself says of its times. Warnings say what a reader of the numbers
-    should know.
+    `timezone` is what the file itself says of its times. `padding` has the sign around the cells
+    of a column, by its position. Warnings say what a reader of the numbers should know.
     """
 
     path: Path
@@ -114,6 +119,7 @@ class TextLayout:
     warnings: tuple[str, ...] = ()
     not_rows: Mapping[int, str] = field(default_factory=dict)
     timezone: str | None = None
+    padding: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -148,9 +154,10 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
     Raises RefusedError when the text has no header that the contract knows.
     """
     text, warnings = _with_known_line_ends(text, body.with_name("lines"))
+    text, unpacked = _without_outer_quotes(text, body.with_name("unquoted"))
+    warnings = (*warnings, *unpacked)
     sample = _sample(text)
-    if not any(line.strip() for line in sample):
-        raise RefusedError("the file holds empty lines only", "export it again")
+    _require_a_table(sample)
     found = _best(sample, exported, tabs)
     found = replace(found, warnings=(*warnings, *found.warnings))
     dialect, records, header = found.dialect, found.records, found.header
@@ -186,6 +193,11 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
     _require_rows_that_fit(found, exported, count)
     simple = head.line_number == 1 and header == last and len(head.raw.splitlines()) == 1
     simple = simple and len(head.cells or []) == len(headers)
+    not_rows = further_header_rows(records[last + 1 :], headers)
+    rows = [r.cells or [] for r in records[last + 1 :] if r.line_number not in not_rows]
+    rows = [cells for cells in rows if len(cells) == len(headers)]
+    padding = padding_of(headers, rows)
+    of_cells = (*padding_warnings(headers, padding), *quotes_that_are_text(headers, rows))
     return _cut(
         text,
         exported,
@@ -200,9 +212,10 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
             footer_lines=0,
             line_end=_line_end([r.raw for r in records]),
             how=found.how,
-            warnings=found.warnings,
-            not_rows=further_header_rows(records[last + 1 :], headers),
+            warnings=(*found.warnings, *of_cells),
+            not_rows=not_rows,
             timezone=timezone_beneath(headers, labels[: count - 1], exported),
+            padding=padding,
         ),
         0 if simple else _bytes_before(text, records[last]),
         1 if simple else records[last].line_number + line_count(records[last].raw),
@@ -219,10 +232,10 @@ def sniff_headers(text: Path) -> list[str]:
     Raises RefusedError when the text holds nothing, or JSON.
     """
     text, _ = _with_known_line_ends(text, text.with_name("sniffed.lines"))
+    text, _ = _without_outer_quotes(text, text.with_name("sniffed.unquoted"))
     sample = _sample(text)
-    start = next((line.strip() for line in sample if line.strip()), "")
-    if not start:
-        raise RefusedError("the file holds empty lines only", "export it again")
+    _require_a_table(sample)
+    start = next(line.strip() for line in sample if line.strip())
     if start.startswith(('{"', "[{")):
         raise RefusedError("the file holds JSON", "name it .json, or .ndjson for a record per line")
     best: tuple[float, list[str]] = (0, [])
@@ -259,7 +272,9 @@ def sniff_headers(text: Path) -> list[str]:
                 score -= torn / len(records)
             if score > best[0]:
                 best = (score, names)
-    return [name.replace("\0", "") for name in best[1]] or [start.strip(' "')]
+    return [name.replace("\0", "").removeprefix(MARK_TWICE) for name in best[1]] or [
+        start.strip(' "')
+    ]
 
 
 def _ending_alike(cells: list[list[str]], width: int) -> list[list[str]]:
@@ -293,6 +308,11 @@ class _Candidate:
     quoted: float
     how: str = ""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> int:
+        """The line of the header."""
+        return 0 if self.header is None else self.records[self.header].line_number
 
     @property
     def rank(self) -> tuple[float, float]:
@@ -339,6 +359,9 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
             "the file is truncated or a quote is stray: export it again, or declare `quote:`",
         )
     best = max(candidates, key=lambda c: c.rank)  # the first of the best: the likelier
+    # Two files in one, with different delimiters: above the second header stand rows.
+    above = [c for c in candidates if c.matches == best.matches > 1 and c.line < best.line]
+    best = max(above, key=lambda c: c.rank, default=best)
     warnings = [
         f"{c.dialect.delimiter!r} would name as many columns of the contract"
         for c in candidates
@@ -453,6 +476,12 @@ def _require_rows_that_fit(found: _Candidate, exported: ExportObject, header_row
         )
     cells = [cell for r in rows if r not in misfits for cell in r.cells or [] if cell]
     pair, share = _wrapped(cells, found.dialect)
+    twice = sum(cell[0] == cell[-1] == '"' and len(cell) > 1 for cell in cells)
+    if found.dialect.quote == '"' and twice > _MOST * len(cells):
+        raise RefusedError(
+            f"line {rows[0].line_number}: most cells stand in quotes twice",
+            "the file was quoted again by a second program: export it again",
+        )
     if exported.quote is None and share > _MOST:
         raise RefusedError(
             f"line {rows[0].line_number}: most cells stand in {pair[0]} and {pair[1]}",
@@ -489,10 +518,14 @@ def _without_header(
             f"{exported.name}",
         )
     _require_rows_that_fit(found, exported, 0)
+    names = tuple(column.name for column in exported.columns)
+    padding = padding_of(
+        names, [r.cells for r in found.records if len(r.cells or []) == width and r.cells]
+    )
     layout = TextLayout(
         text,
         found.dialect,
-        tuple(column.name for column in exported.columns),
+        names,
         skip=0,
         first_line=1,
         header_line=None,
@@ -500,7 +533,8 @@ def _without_header(
         footer_lines=0,
         line_end=_line_end([r.raw for r in found.records]),
         how=found.how,
-        warnings=found.warnings,
+        warnings=(*found.warnings, *padding_warnings(names, padding)),
+        padding=padding,
     )
     before = 0 if first.line_number == 1 else _bytes_before_line(text, first.line_number)
     return _cut(text, exported, layout, before, first.line_number, body)
@@ -639,6 +673,47 @@ def _with_known_line_ends(text: Path, target: Path) -> tuple[Path, tuple[str, ..
         while chunk := source.read(_SAMPLE_CHARACTERS):
             out.write(chunk.replace(line_end, "\n"))
     return target, (f"lines end with {_UNUSUAL_LINE_ENDS[line_end]}",)
+
+
+def _without_outer_quotes(text: Path, target: Path) -> tuple[Path, tuple[str, ...]]:
+    """Return a text without the quotes around every line, and a warning that says so.
+
+    Spreadsheets put them there that saved lines of CSV, all in their first column, once more.
+    """
+    packed = Dialect(",", '"', '"')
+    sample = _sample(text)
+    if not sample or not sample[0].startswith('"'):
+        return text, ()
+    try:
+        cells = [record.cells for record in _records(sample, packed, None)]
+    except RefusedError:
+        return text, ()
+    if len(cells) < 2 or not all(row and not any(row[1:]) for row in cells):
+        return text, ()
+    inner = [row[0] for row in cells[:2] if row]
+    widths = ({width_alone(x, replace(packed, delimiter=d)) for x in inner} for d in DELIMITERS[:4])
+    if not any(len(found) == 1 and (found.pop() or 1) > 1 for found in widths):
+        return text, ()
+    with (
+        text.open(encoding="utf-8-sig", newline="") as source,
+        target.open("w", encoding="utf-8", newline="") as out,
+    ):
+        for record in parse_records(source, packed):
+            end = record.raw[len(record.raw.rstrip("\r\n")) :]
+            whole = record.cells is None or any(record.cells[1:])
+            out.write(record.raw if whole or not record.cells else record.cells[0] + end)
+    return target, ("every line stood in quotes of its own, which were removed",)
+
+
+def _require_a_table(sample: Sequence[str]) -> None:
+    """Refuse a text of empty lines, and what programs write under the name of a table."""
+    start = next((line.strip().lower() for line in sample if line.strip()), "")
+    if not start:
+        raise RefusedError("the file holds empty lines only", "export it again")
+    if re.match(r"<(!doctype|html|head|body|table|\?xml|meta|style|div)\b", start):
+        raise RefusedError(
+            "the file holds HTML or XML", "open it in a spreadsheet and save it as CSV or XLSX"
+        )
 
 
 def _sample(text: Path) -> list[str]:

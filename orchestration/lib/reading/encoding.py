@@ -135,6 +135,13 @@ class Encoding:
     warning: str | None = None
 
 
+# What UTF-8 becomes that was read as windows-1252 and written again, and what stands for letters
+# that a program could not read.
+_TWICE = re.compile(
+    "(?:Ã|Â)[\u0080-\u00bf‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|â€[\u0080-\u00bf˜™œž“”¢¦]|ï»¿"
+)
+_LOST = "\ufffd"
+
 _PLAIN_UTF8 = Encoding("utf-8", "all bytes are valid UTF-8", "certain")
 
 
@@ -147,8 +154,10 @@ def decide_encoding(path: Path, exported: ExportObject) -> Encoding:
         head = file.read(1 << 16)
     for mark, name in _BYTE_ORDER_MARKS:
         if head.startswith(mark):
-            damaged = name == "utf-8-sig" and _look_at_bytes(path).bad > 0
-            return Encoding(name, "byte order mark", "certain", damaged)
+            if name != "utf-8-sig":
+                return Encoding(name, "byte order mark", "certain")
+            seen = _look_at_bytes(path)
+            return _noting_loss(Encoding(name, "byte order mark", "certain", seen.bad > 0), seen)
     if exported.encoding is not None:
         name = codecs.lookup(exported.encoding).name
         damaged = name == "utf-8" and _look_at_bytes(path).bad > 0
@@ -156,11 +165,12 @@ def decide_encoding(path: Path, exported: ExportObject) -> Encoding:
     wide = _by_zero_bytes(head)
     if wide is not None:
         return Encoding(wide, "every other byte is zero", "certain")
-    valid, bad, has_switches = _look_at_bytes(path)
+    seen = _look_at_bytes(path)
+    valid, bad = seen.valid, seen.bad
     if bad == 0:
-        if valid == 0 and has_switches:
+        if valid == 0 and seen.has_switches:
             return _by_switches(path) or _plain_utf8(path)
-        return _PLAIN_UTF8
+        return _noting_loss(_PLAIN_UTF8, seen)
     if valid >= _VALID_PER_BAD * bad:
         return _damaged_utf8(path, f"{bad:,} bytes are not, {valid:,} sequences beyond ASCII are")
     return _noting_mixture(_by_likelihood(path, exported), valid)
@@ -177,6 +187,21 @@ def _noting_mixture(encoding: Encoding, valid: int) -> Encoding:
     mixed = f"{valid:,} sequences are letters in UTF-8: rows may be in different encodings, and "
     mixed += "some be read wrongly"
     return replace(encoding, warning=f"{encoding.warning}; {mixed}")
+
+
+def _noting_loss(encoding: Encoding, seen: "_Bytes") -> Encoding:
+    """Say that letters were spoilt before the file was written: nobody can see that in numbers."""
+    said = []
+    if seen.twice:
+        said.append(
+            f"{seen.twice:,} letters look like UTF-8 that was read as windows-1252 and saved again "
+            "(`Ã¼`): they land as they are"
+        )
+    if seen.lost:
+        said.append(
+            f"{seen.lost:,} replacement characters (U+FFFD): letters lost before the export"
+        )
+    return replace(encoding, warning="; ".join(said) or None)
 
 
 def as_utf8(path: Path, encoding: Encoding, target: Path) -> tuple[Path, bool]:
@@ -217,13 +242,16 @@ def _decoded(source: BinaryIO, name: str) -> Iterator[str]:
 class _Bytes(NamedTuple):
     """What a look at all bytes gave.
 
-    Valid sequences of UTF-8 beyond ASCII, bytes that are not UTF-8, and whether anything occurs
-    with which text in ASCII switches between alphabets.
+    Valid sequences of UTF-8 beyond ASCII, bytes that are not UTF-8, whether anything occurs
+    with which text in ASCII switches between alphabets, letters that were encoded twice, and signs
+    of letters that were lost.
     """
 
     valid: int
     bad: int
     has_switches: bool
+    twice: int
+    lost: int
 
 
 def _look_at_bytes(path: Path) -> _Bytes:
@@ -232,7 +260,7 @@ def _look_at_bytes(path: Path) -> _Bytes:
     Counting ends early when the text is clearly not UTF-8.
     """
     decoder = codecs.getincrementaldecoder("utf-8")("mark")
-    valid = bad = 0
+    valid = bad = twice = lost = 0
     pending = has_switches = False
     with path.open("rb") as source:
         while True:
@@ -244,10 +272,13 @@ def _look_at_bytes(path: Path) -> _Bytes:
             pending = bool(decoder.getstate()[0])
             marks = text.count(MARK)
             bad += marks
+            lost += text.count(_LOST)
+            if "Ã" in text or "Â" in text or "â€" in text or "ï»¿" in text:
+                twice += len(_TWICE.findall(text))
             # Each mark stands before four characters of its own.
             valid += (len(text.encode()) - len(text) - 2 * marks + 1) // 2
             if not chunk or (bad > _CONCLUSIVE and valid < _VALID_PER_BAD * bad):
-                return _Bytes(valid, bad, has_switches)
+                return _Bytes(valid, bad, has_switches, twice, lost)
 
 
 def _by_zero_bytes(head: bytes) -> str | None:

@@ -22,6 +22,7 @@ from orchestration.lib.reading.dialect import TextLayout, decide_layout
 from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encoding
 from orchestration.lib.reading.header_rows import zones_in_names
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
+from orchestration.lib.reading.padding import without_padding
 from orchestration.lib.reading.plain import TextFacts, line_numbers, look_at_text, mend
 from orchestration.lib.reading.records import (
     NO_EXPORT_TIME,
@@ -41,7 +42,9 @@ from orchestration.lib.reading.sorting import (
     bad_columns,
     copy_rows,
     latest_watermark,
+    require_one_header,
     set_conflicts_aside,
+    usual_cells,
     write_aside,
 )
 from orchestration.lib.reading.sources import Source, export_time, unpacked
@@ -268,6 +271,9 @@ def delimited_relation(
             text = f"(case when {is_formula} then {text}[3:-2] else {text} end)"
         if facts.escaped_apostrophes == "all":
             text = f"replace({text}, {literal(chr(92) + chr(39))}, chr(39))"
+        if position in layout.padding:
+            text = without_padding(text, layout.padding[position])
+            return f"(case when {text} not in {sql_strings(['', *nulls])} then {text} end)"
         if not clashing:
             return text
         return f"(case when c{position} not in {sql_strings(clashing)} then {text} end)"
@@ -426,6 +432,8 @@ def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int]:
     )
     shapes = shapes_of(con, "sample", relation.cells, exported)
     readings = decide(exported, shapes)
+    if not exported.key:  # with one, a row may be nothing but an id
+        relation = dataclasses.replace(relation, usual=usual_cells(con, relation))
     sampled = set(shapes)
     doubtful = {name for name, r in readings.items() if r.is_open or r.strict}
     rows: int | None = None
@@ -441,6 +449,7 @@ def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int]:
             return readings, rows
         refuse_open_dates(readings, exported)
         rows = copy_rows(con, relation, readings, exported, job.work / CLEAN)
+        require_one_header(con)
         if doubtful := bad_columns(con) & sampled:
             bad = bad_cells(doubtful, _SAMPLE_ROWS)
             told = shapes_of(con, bad.source, bad.cells, exported)

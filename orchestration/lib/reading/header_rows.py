@@ -24,6 +24,7 @@ _ZONE = re.compile(
 _RULE = re.compile("[-=_:+]{2,}")  # what is drawn under a header
 # Rows from which on a column of numbers is known to be one.
 _FEW_NUMBERS = 3
+_FEW_COLUMNS = 4  # in which a row may well be 1, 2, 3, 4
 
 
 def count_header_rows(
@@ -126,6 +127,11 @@ def further_header_rows(records: Sequence[TextRecord], headers: Sequence[str]) -
     while rows:
         first, *rows = rows
         filled = [cell.strip() for cell in first.cells or [] if cell.strip()]
+        if len(headers) > _FEW_COLUMNS and filled == [
+            str(number + 1) for number in range(len(headers))
+        ]:
+            labels[first.line_number] = "the numbers of the columns under the header, no row"
+            continue
         if len(filled) > 1 and all(_RULE.fullmatch(cell) for cell in filled):
             labels[first.line_number] = "a rule under the header, no row"
         # more of them may follow, at most two

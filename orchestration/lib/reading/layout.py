@@ -15,6 +15,8 @@ from orchestration.lib.reading.records import RefusedError
 # Finding the header tries every line of the sample under every dialect, each against all names and
 # aliases of the contract: the same few hundred texts hundreds of times.
 _FOLDED_KEPT = 20_000
+# The byte order mark of a text that was read as windows-1252 and written as UTF-8.
+MARK_TWICE = "ï»¿"
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def _free_name(name: str, taken: dict[str, int]) -> str:
 @lru_cache(_FOLDED_KEPT)
 def folded(header: str) -> str:
     """Bring a header to the form in which two are compared."""
-    return header.strip().casefold()
+    return header.strip().removeprefix(MARK_TWICE).casefold()
 
 
 @lru_cache(_FOLDED_KEPT)
@@ -144,4 +146,5 @@ def _letters(header: str) -> str:
     """Leave letters and digits, of the same header in other letters the same."""
     if header.isascii() and header.isalnum():
         return header.lower()
-    return "".join(c for c in unicodedata.normalize("NFKC", header).casefold() if c.isalnum())
+    text = unicodedata.normalize("NFKC", header.removeprefix(MARK_TWICE)).casefold()
+    return "".join(c for c in text if c.isalnum())

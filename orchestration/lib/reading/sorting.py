@@ -16,9 +16,9 @@ import duckdb
 import numpy as np
 
 from orchestration.lib.contracts import ASIDE_MARK, SOURCE_METADATA, Column, ExportObject
-from orchestration.lib.reading.records import QuarantinedRow
+from orchestration.lib.reading.records import QuarantinedRow, RefusedError
 from orchestration.lib.reading.spellings import GROUP_TOTAL, PAGE, TOTAL
-from orchestration.lib.reading.sql import literal, quoted
+from orchestration.lib.reading.sql import literal, quoted, sql_strings
 from orchestration.lib.reading.values import Reading, article
 
 Readings = Mapping[str, Reading]
@@ -32,10 +32,15 @@ _SORTED_HASHES = 20_000_000
 
 # The reason of rows of which the temporary table `malformed` has more.
 MALFORMED = "malformed"
+# The reason of rows that are a header for those behind them, and refuse the file.
+OTHER_HEADER = "other_header"
 NO_METADATA = "null::varchar"
 _EMPTY_ROW = "empty_row"
 _NO_RECORD = "reads like a total, a page number or a note of a report, not like a record"
+_SPARSE = "fills hardly a cell of those that all records fill: a heading, a tax, a sum or a note?"
+SPARSE = 2  # cells that such a row fills at most
 _FEW_CELLS = 3  # a row of fewer may be whatever it likes
+_NAMES = 20  # of columns, which are enough to tell that a row holds them
 _MANY_CELLS = 200  # of which nobody prints a report
 _CONDITIONS = 100  # that are joined in one go: DuckDB takes expressions up to a depth of 1,000
 # What a mark says, as JSON.
@@ -57,8 +62,9 @@ class Relation:
     `source` is what follows FROM, `cells` a SQL expression per contract column (None: the file does
     not have it), `metadata` one for the other columns as a JSON object, `raw_row` one for the whole
     row, `headers` the text of the header by contract column, `texts` all cells in the order of the
-    file where people may have laid it out. `reason` and `message` are set where
-    the text of a row was malformed, `line_number` where a format knows the lines of its rows.
+    file where people may have laid it out, `usual` those of them that all records fill.
+    `reason` and `message` are set where the text of a row was malformed, `line_number` where a
+    format knows the lines of its rows.
     """
 
     source: str
@@ -67,6 +73,7 @@ class Relation:
     raw_row: str
     headers: Mapping[str, str] = field(default_factory=dict)
     texts: Sequence[str] = ()
+    usual: Sequence[str] = ()
     reason: str = "null::varchar"
     message: str = "null::varchar"
     line_number: str = "null::bigint"
@@ -100,6 +107,18 @@ class Relation:
             f"and ({reads_like(TOTAL)} or {filled} = 1 "
             f"or ({reads_like(GROUP_TOTAL)} and 2 * ({filled}) <= {len(self.texts) + 1})))"
         )
+
+    def is_sparse(self) -> str | None:
+        """Write the condition under which a row fills next to nothing of what all records fill.
+
+        So do headings of groups, taxes below a subtotal and sums without a label.
+        """
+        if len(self.usual) <= SPARSE + 1:
+            return None
+        # of any three usual cells a sparse row lacks one, which is soon seen
+        lacks = " or ".join(f"{text} is null" for text in self.usual[: SPARSE + 1])
+        filled = " + ".join(f"({text} is not null)::int" for text in self.texts)
+        return f"(({lacks}) and {filled} <= {SPARSE})"
 
     @property
     def metadata_is_empty(self) -> str:
@@ -158,6 +177,38 @@ def copy_rows(
         """
     )
     return rows
+
+
+def usual_cells(con: duckdb.DuckDBPyConnection, relation: Relation) -> list[str]:
+    """Return the cells that all records of the table `sample` fill, which are most of its rows.
+
+    Records are rows that fill more than a heading does.
+    """
+    if not _FEW_CELLS <= len(relation.texts) <= _MANY_CELLS:
+        return []
+    filled = " + ".join(f"({text} is not null)::int" for text in relation.texts)
+    counts = ", ".join(f"count({text})" for text in relation.texts)
+    row = con.execute(
+        f"select count(*), (select count(*) from sample), {counts} from sample "
+        f"where {relation.reason} is null and {filled} > {SPARSE}"
+    ).fetchone()
+    assert row is not None  # an aggregate has a row
+    records, rows, *found = row
+    if 2 * records < rows:
+        return []
+    return [text for text, n in zip(relation.texts, found, strict=True) if n == records]
+
+
+def require_one_header(con: duckdb.DuckDBPyConnection) -> None:
+    """Refuse a file in which rows stand under a second header, with other columns."""
+    found = con.execute(
+        f"select min(row_number) from quarantined where reason = '{OTHER_HEADER}'"
+    ).fetchone()
+    if found and found[0]:
+        raise RefusedError(
+            f"row {found[0]} names the columns in another order: what follows is another export",
+            "split the file there, or export it again in one go",
+        )
 
 
 def bad_columns(con: duckdb.DuckDBPyConnection) -> set[str]:
@@ -389,11 +440,23 @@ def _mark(
             f"when {empty} then {{'column_name': null::varchar, 'value': null::varchar, "
             f"'reason': {literal(_EMPTY_ROW)}, 'message': ''}}"
         )
+    if other_header := _other_header(relation, exported):
+        conditions.append(other_header)
+        whens.append(
+            f"when {other_header} then {{'column_name': null::varchar, 'value': null::varchar, "
+            f"'reason': {literal(OTHER_HEADER)}, 'message': ''}}"
+        )
     if no_record := relation.is_no_record():
         conditions.append(no_record)
         whens.append(
             f"when {no_record} then {{'column_name': null::varchar, 'value': null::varchar, "
             f"'reason': 'not_a_record', 'message': {literal(_NO_RECORD)}}}"
+        )
+    if sparse := relation.is_sparse():
+        conditions.append(sparse)
+        whens.append(
+            f"when {sparse} then {{'column_name': null::varchar, 'value': null::varchar, "
+            f"'reason': 'not_a_record', 'message': {literal(_SPARSE)}}}"
         )
     for p in problems:
         conditions.append(p.condition)
@@ -472,11 +535,26 @@ def _header_again(relation: Relation, exported: ExportObject) -> tuple[str, str]
     The key tells, where there is none all columns together.
     """
     names = [name for name in exported.key or relation.headers if relation.cells.get(name)]
-    names = [name for name in names if name in relation.headers]
+    names = [name for name in names if name in relation.headers][:_NAMES]
     if not names or (len(names) == 1 and not exported.key):
         return None
-    same = (f"{relation.cells[name]} = {literal(relation.headers[name])}" for name in names)
+    # another program may have written them in capitals
+    spelt = {name: relation.headers[name].strip() for name in names}
+    spellings = {
+        n: dict.fromkeys((relation.headers[n], s, s.upper(), s.lower())) for n, s in spelt.items()
+    }
+    same = (f"{relation.cells[name]} in {sql_strings(spellings[name])}" for name in names)
     return names[0], " and ".join(same)
+
+
+def _other_header(relation: Relation, exported: ExportObject) -> str | None:
+    """Write the condition under which a row holds the names of the columns in another order."""
+    names = [name for name in relation.headers if relation.cells.get(name)][:_FEW_CELLS]
+    if len(names) < _FEW_CELLS or len(relation.headers) > _MANY_CELLS:
+        return None
+    headers = sql_strings(dict.fromkeys(relation.headers.values()))
+    others = " or ".join(f"{relation.cells[n]} <> {literal(relation.headers[n])}" for n in names)
+    return " and ".join([*(f"{relation.cells[n]} in {headers}" for n in names), f"({others})"])
 
 
 @dataclass(frozen=True)

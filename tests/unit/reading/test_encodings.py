@@ -173,3 +173,16 @@ def test_the_halves_of_a_day_tell_a_code_page_where_nothing_else_does(
     shop.put("orders.csv", ("order_id,amount,note\n" + "".join(lines)).encode(encoding))
     (record,) = records = shop.land()
     assert [note for _, _, note in shop.rows(records)] == notes, record.encoding
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_letters_that_were_spoilt_before_the_export_are_told(shop: Shop, mark: str) -> None:
+    """UTF-8 that a program read as windows-1252 and saved as UTF-8 is right in every byte."""
+    spoilt = "order_id,amount,note\n1,2.50,caf\u00c3\u00a9\n2,3.00,it\u00e2\u20ac\u2122s\n"
+    shop.put("orders_1.csv", (mark + spoilt).encode())
+    shop.put("orders_2.csv", f"{mark}order_id,amount,note\n3,2.50,caf\ufffd\n".encode())
+    shop.put("orders_3.csv", f"{mark}order_id,amount,note\n4,2.50,Âge, S\u00c3O\n".encode())
+    first, second, third = shop.land()
+    assert str(first.message).startswith("2 letters look like UTF-8 that was read as windows-1252")
+    assert str(second.message).startswith("1 replacement characters (U+FFFD)")
+    assert "letters" not in str(third.message)

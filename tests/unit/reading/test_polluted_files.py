@@ -174,6 +174,94 @@ def test_a_first_row_with_texts_is_a_row(shop: Shop) -> None:
     assert (record.rows_quarantined, record.message) == (0, None)
 
 
+def test_a_header_in_the_middle_in_capitals_is_set_aside(shop: Shop) -> None:
+    again = [name.upper() for name in HEADER]
+    record, landed = land(shop, text([*LINES[:6], again, *LINES[6:]]))
+    assert (landed, record.rows_quarantined) == (ROWS, 1)
+
+
+def test_a_header_in_the_middle_with_another_order_refuses_the_file(shop: Shop) -> None:
+    """All rows behind it would stand under wrong names, as text without a word."""
+    turned = [line[::-1] for line in LINES]
+    record, _ = land(shop, text([*LINES[:6], turned[0], *turned[6:]]))
+    assert record.status == "refused"
+    assert str(record.message).startswith("row 6 names the columns in another order")
+
+
+def test_rows_above_a_second_table_with_other_delimiters_are_no_preamble(shop: Shop) -> None:
+    """They once were left out as what stands above the header, and nobody was told."""
+    plain = [[cell.strip('"').replace(",", "") for cell in line] for line in LINES]
+    record, landed = land(shop, text(plain[:8]) + text([plain[0], *plain[8:]], ";"))
+    assert landed == plain[1:8]
+    assert record.rows_quarantined == 6
+
+
+def test_quotes_around_whole_lines_are_removed(shop: Shop) -> None:
+    """A spreadsheet had the lines in its first column and saved them again."""
+    once = text(LINES).split("\r\n")[:-1]
+    twice = [f'"{line.replace(chr(34), 2 * chr(34))}",,' for line in once]
+    record, landed = land(shop, "\r\n".join(twice) + "\r\n")
+    assert landed == ROWS
+    assert record.message == "every line stood in quotes of its own, which were removed"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "fill", "said"),
+    [
+        ("", "", True, "blanks around the cells of Qty, PRODUCTID, Type, Description"),
+        (" ", " ", False, "blanks around the cells of DATE, Qty, PRODUCTID, Type, Description"),
+        ("\t", "", False, "tabs around the cells of DATE, Qty, PRODUCTID, Type"),
+        ("'", "", False, "an apostrophe before every cell of DATE, Qty"),
+        ("`", "", False, "a backtick before every cell of DATE, Qty"),
+    ],
+)
+def test_what_stands_around_every_cell_is_removed_with_a_warning(
+    shop: Shop, left: str, right: str, fill: bool, said: str
+) -> None:
+    """Reports fill cells up, shops keep spreadsheets from reading numbers."""
+    widths = [max(map(len, column)) for column in zip(HEADER, *ROWS, strict=True)]
+    rows = [
+        [f"{left}{cell}{right}".ljust(widths[at] * fill) if cell or fill else "" for at, cell in x]
+        for x in map(enumerate, ROWS)  # type: ignore[arg-type]
+    ]
+    header = [f" {name} " if left == " " else name for name in HEADER]
+    content = text([[f'"{c.replace(chr(34), 2 * chr(34))}"' for c in x] for x in [header, *rows]])
+    record, landed = land(shop, content)
+    assert landed == ROWS
+    assert str(record.message).startswith(said)
+
+
+def test_blanks_in_some_cells_are_text(shop: Shop) -> None:
+    rows = [[*row[:3], f" {row[3]} " if n else "Boots", *row[4:]] for n, row in enumerate(ROWS)]
+    record, landed = land(shop, text([HEADER, *map(cells, rows)]))
+    assert (landed, record.message) == (rows, None)
+
+
+def test_cells_in_printed_quotes_are_told(shop: Shop) -> None:
+    rows = [[*row[:3], f"“{row[3]}”", *row[4:]] for row in ROWS]
+    record, landed = land(shop, text([HEADER, *map(cells, rows)]))
+    assert landed == rows
+    assert record.message == "the cells of Type stand in “ and ”, which stay"
+
+
+def test_the_numbers_of_columns_under_the_header_are_no_row(shop: Shop) -> None:
+    record, landed = land(shop, text([LINES[0], list("123456"), *LINES[1:]]))
+    assert (landed, record.rows_quarantined) == (ROWS, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("<html><table><tr><td>DATE</td></tr></table></html>", "the file holds HTML or XML"),
+        (text([[f'"""{c.strip(chr(34))}"""' for c in x] for x in [HEADER, *ROWS]]), "twice"),
+    ],
+)
+def test_what_is_no_csv_is_refused(shop: Shop, content: str, said: str) -> None:
+    record, _ = land(shop, content)
+    assert record.status == "refused"
+    assert said in str(record.message)
+
+
 @pytest.mark.parametrize("rows", [1, 40_000])
 @pytest.mark.parametrize("cell", [0, 5])
 def test_a_row_torn_in_its_first_or_last_cell_is_set_aside_whole(
@@ -235,12 +323,45 @@ def test_a_last_row_called_total_without_a_gap_lands_with_a_warning(shop: Shop) 
     assert land(shop, text([*LINES, total]), footer=["total"])[1] == ROWS
 
 
-def test_a_last_row_of_numbers_alone_lands_with_a_warning(shop: Shop) -> None:
+def test_a_last_row_of_numbers_alone_is_set_aside_with_a_warning(shop: Shop) -> None:
     """The spending lists of a government end with the sum, without a word."""
-    total = ["", "66", "", "", "", ""]
-    record, landed = land(shop, text([*LINES, total]))
-    assert landed == [*ROWS, total]
+    record, landed = land(shop, text([*LINES, ["", "66", "", "", "", ""]]))
+    assert (landed, record.rows_quarantined) == (ROWS, 1)
     assert str(record.message).startswith("the last row holds a few numbers and nothing else")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["Region: North", "", "", "", "", ""],
+        ["Tax", "12.50", "", "", "", ""],
+        ["", "66", "", "", "", ""],
+        ["code", "meaning", "", "", "", ""],
+    ],
+)
+def test_rows_that_fill_hardly_a_cell_of_a_full_table_are_set_aside(
+    shop: Shop, row: list[str]
+) -> None:
+    """Headings of groups, taxes below subtotals and second tables once landed without a word."""
+    lines = [LINES[0], row, *LINES[1:5], row, *LINES[5:], LINES[1]]
+    record, landed = land(shop, text(lines))
+    assert landed == [*ROWS, ROWS[0]]
+    found = shop.quarantine([record])
+    assert [(r["reason"], r["line_number"]) for r in found] == [
+        ("not_a_record", 2),
+        ("not_a_record", 7),
+    ]
+
+
+def test_rows_of_a_sparse_table_are_rows(shop: Shop) -> None:
+    """Where records fill what they like, one that fills two cells is a record."""
+    rows = [[cell if (at + n) % 3 else "" for at, cell in enumerate(ROWS[n])] for n in range(9)]
+    few = ["", "66", "", "", "all in the comment", ""]
+    assert land(shop, text([HEADER, *map(cells, [*rows[:5], few, *rows[5:]])]))[1] == [
+        *rows[:5],
+        few,
+        *rows[5:],
+    ]
 
 
 def test_a_note_behind_an_empty_line_is_left_out_though_it_has_as_many_cells(shop: Shop) -> None:

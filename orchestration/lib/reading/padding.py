@@ -1,0 +1,81 @@
+"""What programs put around the cells of a column that is no part of them.
+
+Reports and databases fill cells up with blanks; shops and banks write a tab, an apostrophe or a
+backtick before each, which keeps a spreadsheet from taking numbers for numbers. Belongs here:
+telling such signs from text, and their removal. Does not: quotes, which are the dialect's.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from orchestration.lib.reading.sql import literal
+
+_FEW = 3  # cells, below which all may begin alike by chance
+_BLANKS = " \t"
+_SIGNS = {" ": "blanks", "\t": "tabs", "'": "an apostrophe", "`": "a backtick"}
+
+
+def padding_of(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[int, str]:
+    """Find the columns whose cells are padded: their positions, each with the sign.
+
+    `rows` are the first of a file, as wide as the header.
+    """
+    columns = list(zip(*rows, strict=True))
+    found = {at: _padding(headers[at], cells) for at, cells in enumerate(columns)}
+    if " " in found.values():  # then the texts of other columns may be equally long without it
+        found |= {at: " " for at, cells in enumerate(columns) if not found[at] and _fill_up(cells)}
+    return {at: sign for at, sign in found.items() if sign}
+
+
+def _padding(header: str, cells: Sequence[str]) -> str | None:
+    """Return the sign that all filled cells of a column begin or end with.
+
+    Blanks may be text: they are padding where the name of the column has them as well, or where
+    they make texts of different lengths equally long.
+    """
+    filled = [cell for cell in cells if cell.strip(_BLANKS)]
+    if len(filled) < _FEW:
+        return None
+    first, last = {cell[0] for cell in filled}, {cell[-1] for cell in filled}
+    for sign in ("'", "`"):
+        if first == {sign} and sign not in last and not header.startswith(sign):
+            return sign
+    if first == {"\t"} or last == {"\t"}:
+        return "\t"
+    if (first == {" "} and header[:1] == " ") or (last == {" "} and header[-1:] == " "):
+        return " "
+    lengths = {len(cell.strip(" ")) for cell in filled}
+    return " " if len(lengths) > 1 and _fill_up(cells) else None
+
+
+def _fill_up(cells: Sequence[str]) -> bool:
+    """Tell whether blanks make all cells equally long."""
+    has_blanks = any(cell != cell.strip(" ") for cell in cells)
+    return has_blanks and len({len(cell) for cell in cells if cell}) == 1
+
+
+def padding_warnings(headers: Sequence[str], padding: Mapping[int, str]) -> tuple[str, ...]:
+    """Say what was removed from which columns."""
+    return tuple(
+        f"{_SIGNS[sign]} around the cells of {', '.join(names)} were removed"
+        if sign in _BLANKS
+        else f"{_SIGNS[sign]} before every cell of {', '.join(names)} was removed"
+        for sign in _SIGNS
+        if (names := [headers[at].strip() for at in padding if padding[at] == sign])
+    )
+
+
+def quotes_that_are_text(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Warn of columns whose cells all stand in quotes of printed texts, which are no quotes."""
+    found = []
+    for header, cells in zip(headers, zip(*rows, strict=True), strict=False):
+        filled = [cell.strip() for cell in cells if cell.strip()]
+        if len(filled) >= _FEW and all(cell[0] in "“„«" and cell[-1] in "”“»" for cell in filled):
+            found.append(header.strip())
+    return (f"the cells of {', '.join(found)} stand in “ and ”, which stay",) if found else ()
+
+
+def without_padding(cell: str, sign: str) -> str:
+    """Write the SQL of a cell without its padding; of nothing else is left, an empty text."""
+    if sign in _BLANKS:
+        return f"trim({cell}, {literal(_BLANKS)})"
+    return f"(case when starts_with({cell}, {literal(sign)}) then {cell}[2:] else {cell} end)"
