@@ -37,7 +37,10 @@ OneCharacter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
 SOURCE_METADATA = "source_metadata"
 PROVENANCE = {
     "_file_name": ("varchar", "Export file the row came from."),
-    "_content_hash": ("varchar", "SHA-256 of that file."),
+    "_content_hash": (
+        "varchar",
+        "SHA-256 of that file; after a minus if since replaced.",
+    ),
     "_exported_at": ("timestamp", "When the file was exported."),
     "_row_number": ("bigint", "Row of the file, from 1, the header not counted."),
     "_is_deleted": (

@@ -151,7 +151,7 @@ def release_content(
         files = _rows(
             con,
             "select system, object, file_name, sha256, status, rows_in_file, rows_loaded, "
-            "rows_quarantined, rows_released from audit.input_files order by all",
+            "rows_quarantined, rows_released, times_replaced from audit.input_files order by all",
         )
         gates = _rows(
             con,
@@ -235,7 +235,9 @@ def published_files(published: Path, system: str) -> frozenset[PublishedFile]:
     if current_version(published) is None:
         return frozenset()
     return frozenset(
-        PublishedFile(file["object"], file["sha256"], file["file_name"])
+        PublishedFile(
+            file["object"], file["sha256"], file["file_name"], file.get("times_replaced", 0)
+        )
         for file in read_release(published)["input_files"]
         if file["system"] == system and file["status"] == "loaded"
     )

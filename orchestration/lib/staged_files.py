@@ -153,7 +153,8 @@ def _readings(exported: ExportObject, records: Iterable[FileRecord]) -> set[tupl
         (
             r.sha256,
             f"{r.file_name}, exported {r.exported_at} by {r.exported_at_source}, "
-            f"{r.rows_loaded} rows in {r.parquet_path}, contract {r.contract_hash}",
+            f"replaced {r.times_replaced} times, {r.rows_loaded} rows in {r.parquet_path}, "
+            f"contract {r.contract_hash}",
         )
         for r in files
     }

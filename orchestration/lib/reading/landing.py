@@ -7,7 +7,7 @@ is parsed, what makes a row unusable, the schema `raw`.
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -78,7 +78,7 @@ def land_system(
     contract: ExportContract,
     landing: Path,
     raw: Path,
-    published: Iterable[PublishedFile],
+    published: Collection[PublishedFile],
     report: Callable[[str], None],
 ) -> list[FileRecord]:
     """Land what is new of one system and return a record of every file that counts.
@@ -87,6 +87,9 @@ def land_system(
     published version. A file is known by its content and, where `export_told` says so, by its
     time: the same export under two names counts once, under the name with the earliest time,
     whichever came first. Nothing is read again unless it or its object's contract is new.
+
+    Other content under the name of a published file that left landing replaces it: of a full export
+    the earlier content counts no more, of a delta it counts behind all others of its time.
 
     Raises ContractError when two objects claim one file.
     """
@@ -124,16 +127,18 @@ def land_system(
         for record in records:
             report(f"{contract.system}: {record.file_name} {record.status}: {record.message}")
 
-        counted = {
-            export: earlier[export]
-            for export in _exports_of(contract, published)
-            if export in earlier
-        }
+        counted = _published_earlier(contract, earlier, published)
         for undated, export in _copies_without_time([*present, *counted]):
             if undated in present:
                 present.setdefault(export, []).extend(present.pop(undated))
             counted.pop(undated, None)
-        records += (record for export, record in counted.items() if export not in present)
+        names = {
+            (export.object, source.name): export.sha256
+            for export, copies in present.items()
+            for source, _ in copies
+        }
+        gone = [record for export, record in counted.items() if export not in present]
+        records += _not_replaced(contract, gone, names, published)
         for export, copies in present.items():
             exported, sha256 = contract.object(export.object), export.sha256
             (source, size), *others = sorted(copies, key=lambda copy: _rank(copy[0].name))
@@ -162,11 +167,11 @@ def land_system(
                     landed = _refused(contract, new, error)
                 report(f"{contract.system}: {_outcome(landed)}")
             records.append(_also_named(landed, new))
-    return in_order(records)
+    return in_order(_replacing(contract, record, gone, names) for record in records)
 
 
 def counted_files(
-    contract: ExportContract, landing: Path, raw: Path, published: Iterable[PublishedFile]
+    contract: ExportContract, landing: Path, raw: Path, published: Collection[PublishedFile]
 ) -> tuple[list[FileRecord], list[str]]:
     """Return the landed files that count now, and the names of those that have yet to land.
 
@@ -176,7 +181,8 @@ def counted_files(
     Raises ContractError when two objects claim one file.
     """
     earlier = _landed_earlier(contract, raw)
-    present: set[_Export] = set(_exports_of(contract, published))
+    present: set[_Export] = set()
+    names: dict[tuple[str, str], str] = {}
     waiting: list[str] = []
     digests = Digests(raw / contract.system)
     for source in find_sources(landing / contract.system):
@@ -191,11 +197,17 @@ def counted_files(
             continue
         export = _Export(exported.name, sha256, export_told(exported, source.name))
         present.add(export)
+        names[exported.name, source.name] = sha256
         known = earlier.get(export)
         if known is None or known.contract_hash != exported.contract_hash():
             waiting.append(source.name)
-    present -= {undated for undated, _ in _copies_without_time(present)}
-    return in_order(earlier[export] for export in present if export in earlier), waiting
+    counted = _published_earlier(contract, earlier, published)
+    for undated, _ in _copies_without_time([*present, *counted]):
+        present.discard(undated)
+        counted.pop(undated, None)
+    gone = [record for export, record in counted.items() if export not in present]
+    still = _not_replaced(contract, gone, names, published)
+    return in_order([*still, *(earlier[e] for e in present if e in earlier)]), waiting
 
 
 @contextmanager
@@ -267,11 +279,67 @@ def _landed_earlier(contract: ExportContract, raw: Path) -> dict[_Export, FileRe
     return found
 
 
-def _exports_of(contract: ExportContract, files: Iterable[PublishedFile]) -> Iterator[_Export]:
+def _published_earlier(
+    contract: ExportContract,
+    earlier: Mapping[_Export, FileRecord],
+    published: Iterable[PublishedFile],
+) -> dict[_Export, FileRecord]:
+    """Return what was landed earlier of the files of the published version."""
     objects = {exported.name: exported for exported in contract.objects}
-    for name, sha256, file_name in files:
+    counted: dict[_Export, FileRecord] = {}
+    for name, sha256, file_name, times_replaced in published:
         if name in objects:
-            yield _Export(name, sha256, export_told(objects[name], file_name))
+            export = _Export(name, sha256, export_told(objects[name], file_name))
+            if export in earlier:
+                counted[export] = dataclasses.replace(
+                    earlier[export], times_replaced=times_replaced
+                )
+    return counted
+
+
+def _not_replaced(
+    contract: ExportContract,
+    gone: Iterable[FileRecord],
+    names: Mapping[tuple[str, str], str],
+    published: Collection[PublishedFile],
+) -> Iterator[FileRecord]:
+    """Yield those of the published files that left landing which still count.
+
+    `names` are the objects and names in landing with their hashes. A full export stands for all
+    there is, so other content under its name does; a delta is added to those before it.
+    """
+    held = {(file.object, file.file_name, file.sha256) for file in published}
+    for record in gone:
+        place = (str(record.object), record.file_name)
+        if place not in names:
+            yield record
+        elif not contract.object(place[0]).is_full(record.file_name):
+            is_new = (*place, names[place]) not in held
+            yield dataclasses.replace(record, times_replaced=record.times_replaced + is_new)
+
+
+def _replacing(
+    contract: ExportContract,
+    record: FileRecord,
+    gone: Iterable[FileRecord],
+    names: Mapping[tuple[str, str], str],
+) -> FileRecord:
+    """Say on the record of a file in landing that its name was that of other content before."""
+    place = (str(record.object), record.file_name)
+    if record.status != "loaded" or names.get(place) != record.sha256:
+        return record
+    rows = [r.rows_in_file for r in gone if (r.object, r.file_name) == place]
+    if not rows:
+        return record
+    exported = contract.object(place[0])
+    message = f"replaces published content of the same name, {sum(rows):,} rows: "
+    if exported.is_full(record.file_name):
+        message += "a full export, so they count no more"
+    elif exported.key:
+        message += "a delta, so they count where no later file has their record"
+    else:
+        message += "a delta without a key, so they all count too"
+    return dataclasses.replace(record, message="; ".join(filter(None, [record.message, message])))
 
 
 def _copies_without_time(exports: Iterable[_Export]) -> Iterator[tuple[_Export, _Export]]:

@@ -46,6 +46,7 @@ class FileRecord:
     (encoding, delimiter, quote, escape, line_end) are None where the format has none. `decisions`
     is a JSON object: what was decided on encoding, layout and each column, how, and how sure that
     is. `message` says what is wrong with a refused file, and what may be wrong with a loaded one.
+    `times_replaced` counts how often other content has come under the file's name since.
     rows_in_file = rows_loaded + rows_quarantined, except in refused files, which are not counted;
     lines before the header and behind the last row are no rows.
     """
@@ -78,6 +79,7 @@ class FileRecord:
     parquet_path: str | None = None
     size_bytes: int = 0
     contract_hash: str | None = None
+    times_replaced: int = 0
 
     @property
     def has_marks(self) -> bool:

@@ -46,6 +46,7 @@ class PublishedFile(NamedTuple):
     object: str
     sha256: str
     file_name: str
+    times_replaced: int = 0
 
 
 @dataclass(frozen=True)

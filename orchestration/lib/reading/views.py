@@ -66,7 +66,8 @@ def write_input_files(
             rows_in_file bigint, rows_loaded bigint, rows_quarantined bigint,
             rows_released bigint default 0,
             columns_missing varchar[], columns_added varchar[], message varchar, remedy varchar,
-            parquet_path varchar, size_bytes bigint, contract_hash varchar
+            parquet_path varchar, size_bytes bigint, contract_hash varchar,
+            times_replaced bigint
         )
         """
     )
@@ -178,7 +179,8 @@ def _release_by_key(con: duckdb.DuckDBPyConnection, system: str, exported: Expor
             ) as bad
             join (
                 select distinct
-                    {key} as key_values, _file_name as file_name, _content_hash as content_hash,
+                    {key} as key_values, _file_name as file_name,
+                    ltrim(_content_hash, '-') as content_hash,
                     _exported_at as exported_at
                 from {view}
                 where {key} in (
@@ -242,7 +244,8 @@ def _select(exported: ExportObject, files: Sequence[FileRecord], raw: Path) -> s
         return f"select {empty}, {provenance} where false"
     paths = [str((raw / str(r.parquet_path)).resolve()) for r in files]
     known = ", ".join(
-        f"({number}, {literal(r.file_name)}, {literal(r.sha256)}, "
+        # Of equal times the content that was replaced counts last.
+        f"({number}, {literal(r.file_name)}, {literal('-' * r.times_replaced + r.sha256)}, "
         f"timestamp {literal(r.exported_at.isoformat(' '))})"
         for number, r in enumerate(files)
     )

@@ -33,6 +33,12 @@ ORDERS: dict[str, Any] = {
 }
 
 
+def only(records: list[FileRecord]) -> FileRecord:
+    """Return the one record."""
+    assert len(records) == 1, [r.file_name for r in records]
+    return records[0]
+
+
 @dataclass
 class Shop:
     """A landing folder, a raw folder and a contract that can be varied."""
@@ -63,7 +69,9 @@ class Shop:
     ) -> list[FileRecord]:
         used = contract or self.contract(**changes)
         landing = self.root / "landing"
-        files = [PublishedFile(str(r.object), r.sha256, r.file_name) for r in published]
+        files = [
+            PublishedFile(str(r.object), r.sha256, r.file_name, r.times_replaced) for r in published
+        ]
         return land_system(used, landing, self.raw, files, self.messages.append)
 
     def rows(

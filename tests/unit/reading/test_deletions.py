@@ -4,7 +4,10 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.reading.conftest import Shop
+import pytest
+
+from orchestration.lib.reading.records import FileRecord
+from tests.unit.reading.conftest import Shop, only
 
 # What a company exported on which day, and what was there afterwards.
 EXPORTS = {
@@ -17,9 +20,12 @@ EXPORTS = {
 FULL: dict[str, Any] = {"mode": "full", "delta_files": ["orders_delta_*"], "watermark": None}
 
 
-def _current(shop: Shop, **changes: Any) -> list[tuple[str, str]]:
+def _current(
+    shop: Shop, records: list[FileRecord] | None = None, **changes: Any
+) -> list[tuple[str, str]]:
     """Return the newest row of every order that is not deleted."""
-    rows = shop.rows(shop.land(**changes), "order_id, amount, _is_deleted", **changes)
+    landed = shop.land(**changes) if records is None else records
+    rows = shop.rows(landed, "order_id, amount, _is_deleted", **changes)
     newest = {order_id: (amount, deleted) for order_id, amount, deleted in rows}
     return sorted((key, amount) for key, (amount, deleted) in newest.items() if not deleted)
 
@@ -151,3 +157,48 @@ def test_a_record_whose_row_is_in_quarantine_is_not_absent(shop: Shop) -> None:
     assert _current(shop, **FULL) == [("1", "11"), ("2", "20"), ("3", "31")]
     shop.put("orders_2026-01-03.csv", "order_id,amount\n1,11\n3,31\n")
     assert _current(shop, **FULL) == [("1", "11"), ("3", "31")]
+
+
+@pytest.mark.parametrize("name", ["orders.csv", "orders_2026-01-01.csv"])
+@pytest.mark.parametrize("key", [["order_id"], []])
+def test_another_full_export_under_the_same_name_stands_for_the_first(
+    shop: Shop, name: str, key: list[str]
+) -> None:
+    """As a build from nothing would have it; whichever of the two hashes is the greater."""
+    full = FULL | {"key": key}
+    published: list[FileRecord] = []
+    for amount in range(10, 14):
+        shop.put(name, f"order_id,amount\n1,{amount}\n2,20\n{amount},1\n")
+        published = shop.land(published=published, **full)
+        assert _current(shop, published, **full) == [("1", str(amount)), (str(amount), "1"),
+                                                     ("2", "20")]  # fmt: skip
+        assert len(shop.rows(published, "order_id", **full)) == 3
+    assert only(published).message == (
+        "replaces published content of the same name, 3 rows: a full export, so they count no more"
+    )
+    assert only(shop.land(published=published, **full)).message is None
+
+
+@pytest.mark.parametrize("name", ["orders.csv", "orders_2026-01-01.csv"])
+def test_of_deltas_under_one_name_the_last_one_counts(shop: Shop, name: str) -> None:
+    """Nothing but the name tells their order; records that only an earlier one has stay."""
+    published: list[FileRecord] = []
+    for amount in range(10, 18):
+        shop.put(name, f"order_id,amount\n1,{amount}\n{amount},1\n2,{amount % 2}\n")
+        published = shop.land(published=published, watermark=None)
+        assert shop.land(published=published, watermark=None) == published
+        newest = dict(
+            shop.rows(
+                published,
+                "order_id, arg_max(amount, (_exported_at, _content_hash)) "
+                "from raw.shop__orders group by order_id --",
+                watermark=None,
+            )
+        )
+        assert newest == {"1": str(amount), "2": str(amount % 2)} | {
+            str(earlier): "1" for earlier in range(10, amount + 1)
+        }
+    assert [r.times_replaced for r in sorted(published, key=lambda r: r.times_replaced)] == [
+        *range(8)
+    ]
+    assert sum("a delta, so they count" in str(record.message) for record in published) == 1

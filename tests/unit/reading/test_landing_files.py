@@ -18,15 +18,10 @@ from orchestration.lib.reading.landing import locate_line
 from orchestration.lib.reading.records import FileRecord, read_sidecar
 from orchestration.lib.reading.sources import Digests, contents, export_time
 from orchestration.lib.reading.views import create_raw_views, write_input_files
-from tests.unit.reading.conftest import ORDERS, Shop
+from tests.unit.reading.conftest import ORDERS, Shop, only
 
 CSV = "order_id,amount,note\n1,2.50,x\n2,3,NULL\n"
 ROWS = [("1", "2.50", "x"), ("2", "3", None)]
-
-
-def only(records: list[FileRecord]) -> FileRecord:
-    assert len(records) == 1, [r.file_name for r in records]
-    return records[0]
 
 
 def refused(shop: Shop, name: str, content: bytes | str, **changes: Any) -> FileRecord:
