@@ -214,6 +214,16 @@ def _files_suite(
                 name=f"no_full_export_shrinks_suddenly({system})",
             )
         )
+        expectations.append(
+            _warning(
+                "expect_query_to_return_no_rows",
+                {"query": _fewer_parts(system, full)},
+                "The newest full export has fewer files than the one before: what the missing "
+                "ones held counts as deleted.",
+                "If the export comes in parts, put the missing ones into landing and run again.",
+                name=f"every_part_of_a_full_export_is_there({system})",
+            )
+        )
     return Suite(
         table="audit.input_files",
         primary_key=("file_name",),
@@ -287,22 +297,40 @@ def _missing_objects(system: str, required: Sequence[str]) -> str:
     )
 
 
+def _fewer_parts(system: str, full: Sequence[RawObject]) -> str:
+    """Compare the number of files of the newest full export with that of the one before."""
+    return (
+        f"SELECT object, exported_at, files_before, files_now FROM ({_full_exports(system, full)})"
+        " WHERE age = 1 AND files_now < files_before"
+    )
+
+
 def _shrunken_exports(system: str, full: Sequence[RawObject], largest_shrink: float) -> str:
     """Compare the newest full export of each object with the one before.
 
-    Files of one export time are parts of one export. Earlier shrinks were judged in their time.
+    Earlier shrinks were judged in their time.
+    """
+    return (
+        f"SELECT object, exported_at, rows_before, rows_now FROM ({_full_exports(system, full)})"
+        f" WHERE age = 1 AND rows_now < {1 - largest_shrink} * rows_before"
+    )
+
+
+def _full_exports(system: str, full: Sequence[RawObject]) -> str:
+    """Query the full exports of each object beside the one before; the newest is of age 1.
+
+    Files of one export time are parts of one export.
     """
     is_full = " OR ".join(
         f"(object = {literal(o.name)}{''.join(map(_does_not_match, o.delta_files))})" for o in full
     )
     return (
-        "SELECT object, exported_at, rows_before, rows_now FROM ("
-        "SELECT object, exported_at, sum(rows_in_file) AS rows_now,"
+        "SELECT object, exported_at, sum(rows_in_file) AS rows_now, count(*) AS files_now,"
         " lag(sum(rows_in_file)) OVER (PARTITION BY object ORDER BY exported_at) AS rows_before,"
+        " lag(count(*)) OVER (PARTITION BY object ORDER BY exported_at) AS files_before,"
         " row_number() OVER (PARTITION BY object ORDER BY exported_at DESC) AS age"
         f" FROM audit.input_files WHERE system = {literal(system)} AND status = 'loaded'"
-        f" AND ({is_full}) GROUP BY object, exported_at)"
-        f" WHERE age = 1 AND rows_now < {1 - largest_shrink} * rows_before"
+        f" AND ({is_full}) GROUP BY object, exported_at"
     )
 
 

@@ -144,6 +144,14 @@ def test_a_delta_is_not_held_against_the_full_export_before_it(tmp_path: Path) -
             "no_full_export_shrinks_suddenly(shop)",
             ["find none: 1.", "rows_before = 401", "rows_now = 200", "largest_shrink"],
         ),
+        (
+            [
+                GOOD_FILE,
+                *[{"exported_at": "2024-01-01", "file_name": f"part{n}.csv"} for n in "12"],
+            ],
+            "every_part_of_a_full_export_is_there(shop)",
+            ["find none: 1.", "files_before = 2", "files_now = 1", "counts as deleted"],
+        ),
     ],
 )
 def test_bad_files_are_named(
