@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.identity.comparisons import (
     BEYOND_NAMES,
@@ -122,9 +123,7 @@ def match_records(records: pa.Table, options: Options, kept: Kept = NOTHING_KEPT
     earlier build: it saves comparing, and changes nothing.
     """
     spelt = records.set_column(
-        records.schema.get_field_index("street"),
-        "street",
-        pa.array([_street(text) for text in records["street"].to_pylist()], pa.string()),
+        records.schema.get_field_index("street"), "street", _spell_streets(records["street"])
     )
     found = {g.name: _match_grain(spelt, g, options, kept) for g in (PERSON, ORGANISATION)}
     return Matches(
@@ -140,9 +139,16 @@ def match_records(records: pa.Table, options: Options, kept: Kept = NOTHING_KEPT
     )
 
 
-def _street(text: str | None) -> str | None:
-    """Return a street in one spelling."""
-    return text and " ".join(STREET_WORDS.get(word, word) for word in text.split(" "))
+def _spell_streets(streets: pa.ChunkedArray) -> pa.Array:
+    """Return streets in one spelling; every word that occurs is looked up once."""
+    texts = streets.combine_chunks()
+    lists = pc.split_pattern(texts, " ")
+    words = lists.flatten().dictionary_encode()
+    spelt = pa.array([STREET_WORDS.get(w, w) for w in words.dictionary.to_pylist()], pa.string())
+    joined = pc.binary_join(
+        pa.ListArray.from_arrays(lists.offsets, spelt.take(words.indices)), " "
+    )
+    return pc.if_else(texts.is_valid(), joined, pa.scalar(None, pa.string()))
 
 
 def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: Kept) -> Matches:
@@ -161,9 +167,6 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: Kept) 
                        split_part(email, '@', 1) as email_name,
                        string_split(organisation_name, ' ') as name_words
                 from all_records where {grain.condition}
-            ),
-            names as (
-                select given_name, family_name from stated
             ),
             nameless as materialized (
                 select record_number, email_name
@@ -187,24 +190,17 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: Kept) 
                         from nameless
                     )
                     where regexp_full_match(mailbox, '[a-z]+ [a-z]+')
-                      and split_part(mailbox, ' ', 1) in (select given_name from names)
-                      and split_part(mailbox, ' ', 2) in (select family_name from names)
+                      and split_part(mailbox, ' ', 1) in (select given_name from stated)
+                      and split_part(mailbox, ' ', 2) in (select family_name from stated)
                 ) as mailboxes using (record_number)
-            ),
-            -- A join of numbers: a window would carry all columns along.
-            born_alike as (
-                select hash(given_name, family_name, birth_date) as born, count(*) as count_alike
-                from named group by born
             )
             select named.*,
-                   count_alike as count_born_alike,
                    case when email_domain in (
                        select email_domain from stated
                        group by email_domain
                        having count(*) <= {LARGEST_FIRM} * (select count(email_domain) from stated)
                    ) then email_domain end as work_domain
             from named
-            inner join born_alike on hash(given_name, family_name, birth_date) = born
             """
         )
         count = _scalar(con, "select count(*) from records")
@@ -639,15 +635,31 @@ def _score(
     )
     pairs = con.execute(
         f"""
+        with scored as (
+            from {scored.physical_name}
+        ),
+        -- How many are called so and were born that day, counted for whom it concerns.
+        born_alike as (
+            select hash(given_name, family_name, birth_date) as born, count(*) as count_alike
+            from records group by born having count(*) > 1
+        ),
+        described as (
+            select records.*, coalesce(count_alike, 1) as count_born_alike
+            from records
+            left join born_alike on hash(given_name, family_name, birth_date) = born
+            where record_number in (
+                select record_number_l from scored union all select record_number_r from scored
+            )
+        )
         select
             record_number_l::bigint as record_number_a,
             record_number_r::bigint as record_number_b,
             round(match_weight, {DIGITS}) as match_weight,
             case {guards} end as guard,
             {SAYS_MORE.format("a")} = {SAYS_MORE.format("b")} as is_balanced
-        from {scored.physical_name}
-        inner join records as a on record_number_l = a.record_number
-        inner join records as b on record_number_r = b.record_number
+        from scored
+        inner join described as a on record_number_l = a.record_number
+        inner join described as b on record_number_r = b.record_number
         order by record_number_a, record_number_b
         """
     ).df()

@@ -19,13 +19,16 @@ from models.identity.firm_names import SURE, alike_names
 
 ONLY_OF_NAME = "only_of_name"
 
-_NAMED_PEOPLE = f"""
-    select clusters.record_number, clusters.cluster,
-           given_name || ' ' || family_name as name,
-           bool_or({SAYS_MORE.format("records")}) over (partition by clusters.cluster) as says_more
-    from records
-    inner join clusters using (record_number)
-    where not is_organisation
+# Few customers are nothing but a name: whoever says more is looked at under their names only.
+_PEOPLE = f"""
+    people as (
+        select record_number, cluster, given_name || ' ' || family_name as name,
+               {SAYS_MORE.format("records")} as says_more
+        from records where not is_organisation
+    ),
+    telling as (
+        select distinct cluster from people where says_more
+    )
 """
 
 
@@ -49,19 +52,28 @@ def count_bearers(
         con.register("pairs", pairs.reset_index(drop=True).rename_axis("position").reset_index())
         found = con.execute(
             f"""
-            with named as ({_NAMED_PEOPLE}),
+            with {_PEOPLE},
+            paired as (
+                select *, cluster in (from telling) as cluster_says_more
+                from people
+                where record_number in (
+                    select record_number_a from pairs union all select record_number_b from pairs
+                )
+            ),
+            tied as (
+                select position, a.name
+                from pairs
+                inner join paired as a on record_number_a = a.record_number
+                inner join paired as b on record_number_b = b.record_number
+                where a.name = b.name and a.cluster_says_more != b.cluster_says_more
+            ),
             bearers as (
                 select name, count(distinct cluster) as count_bearers
-                from named
-                where says_more and name is not null
+                from people
+                where name in (select name from tied) and cluster in (from telling)
                 group by name
             )
-            select pairs.position, bearers.count_bearers
-            from pairs
-            inner join named as a on pairs.record_number_a = a.record_number
-            inner join named as b on pairs.record_number_b = b.record_number
-            inner join bearers on a.name = bearers.name
-            where a.name = b.name and a.says_more != b.says_more
+            select position, count_bearers from tied inner join bearers using (name)
             """
         ).fetchnumpy()
     counts = np.zeros(len(pairs), np.int64)
@@ -80,14 +92,18 @@ def find_only_bearers(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.Da
     with _clustered(records, senior) as con:
         return con.execute(
             f"""
-            with named as ({_NAMED_PEOPLE}),
-            known as (
-                select name, min(record_number) as record_number
-                from named where says_more group by name having count(distinct cluster) = 1
-            ),
+            with {_PEOPLE},
             mere as (
                 select name, cluster, min(record_number) as record_number
-                from named where not says_more group by name, cluster
+                from people
+                where name is not null and cluster not in (from telling)
+                group by name, cluster
+            ),
+            known as (
+                select name, min(record_number) as record_number
+                from people
+                where name in (select name from mere) and cluster in (from telling)
+                group by name having count(distinct cluster) = 1
             )
             select least(mere.record_number, known.record_number) as record_number_a,
                    greatest(mere.record_number, known.record_number) as record_number_b,
@@ -114,12 +130,11 @@ def find_alike_firms(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.Dat
         con.execute(
             f"""
             create table named as
-            select record_number, clusters.cluster, organisation_name as name,
+            select record_number, cluster, organisation_name as name,
                    bool_or(coalesce(records.city, records.web_domain) is not null
                            or {SAYS_MORE.format("records")})
-                       over (partition by clusters.cluster) as says_more
-            from records inner join clusters using (record_number)
-            where is_organisation
+                       over (partition by cluster) as says_more
+            from records where is_organisation
             """
         )
         names = con.execute(
@@ -201,12 +216,12 @@ def find_alike_firms(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.Dat
 def _clustered(
     records: pa.Table, senior: npt.NDArray[np.int64]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an engine with the tables `records` and `clusters` (record_number, cluster)."""
+    """Open an engine with the table `records`, whose `cluster` is the one found so far."""
     with duckdb.connect() as con:
-        con.register("records", records)
+        found = pa.array(senior[records["record_number"].to_numpy() - 1])
         con.register(
-            "clusters",
-            pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
+            "records",
+            records.set_column(records.schema.get_field_index("cluster"), "cluster", found),
         )
         yield con
 

@@ -56,7 +56,6 @@ _RECORDS = """
     inner join senior using (record_number)
     left join distrusted using (record_number)
     left join local_phones on records.phone_digits = local_phones.phone_digits
-    order by record_number
 """
 
 
@@ -77,7 +76,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     settings = company.identity.matching
     found = con.execute("select count(*) from intermediate.int_identity__records").fetchone()
     count = found[0] if found else 0
-    apart, unique_ids = _kept_apart(con, count), _unique_ids(con, company)
+    apart, unique_ids = _kept_apart(con, count), _unique_ids(con, company, count)
 
     def clusters_of(
         pairs: "pd.DataFrame", two_people: "dict[str, tuple[np.ndarray, np.ndarray]]"
@@ -300,30 +299,29 @@ def _kept_apart(
     }
 
 
-def _unique_ids(con: duckdb.DuckDBPyConnection, company: Company) -> "dict[str, np.ndarray]":
+def _unique_ids(
+    con: duckdb.DuckDBPyConnection, company: Company, count: int
+) -> "dict[str, np.ndarray]":
     """Return, per kind of which a customer has one only, the id of every record as a code."""
+    import numpy as np
+
     kinds = [
         kind for kind in ("national_id", "loyalty_number") if getattr(company.identity, kind).unique
     ]
-    return {
-        kind: con.execute(
+    codes = {}
+    for kind in kinds:
+        found = con.execute(
             """
-            select case
-                when ids.identifier_value is null then -1
-                else dense_rank() over (order by ids.identifier_value)
-            end as code
-            from intermediate.int_identity__records as records
-            left join intermediate.int_identity__identifiers as ids
-                on records.record_number = ids.record_number and ids.identifier_kind = ?
-                and ids.distrust_reason is null
-            order by records.record_number
+            select record_number - 1 as position,
+                   dense_rank() over (order by identifier_value) as code
+            from intermediate.int_identity__identifiers
+            where identifier_kind = ? and distrust_reason is null
             """,
             [kind],
-        )
-        .df()["code"]
-        .to_numpy()
-        for kind in kinds
-    }
+        ).fetchnumpy()
+        codes[kind] = np.full(count, -1, dtype=np.int64)
+        codes[kind][found["position"]] = found["code"]
+    return codes
 
 
 def _links_by_likeness(pairs: "pd.DataFrame") -> "pd.DataFrame":
