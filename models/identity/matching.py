@@ -23,6 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from models.identity.candidates import CANDIDATE, find_candidates, find_changes
 from models.identity.comparisons import (
     BEYOND_NAMES,
     HOUSEHOLD,
@@ -43,6 +44,8 @@ from models.identity.patterns import (
     Kept,
     compare_pairs,
     count_patterns,
+    describe_contents,
+    find_known,
     level_of,
     write_likely_vectors,
     write_training_vectors,
@@ -72,8 +75,9 @@ VERY_RARE_NAMES = 6.0
 PRIOR_ITERATIONS = 20  # later ones move it by less than a thousandth of a bit
 
 
-# What a pair is looked at for, a bit each: to be judged, to show what random pairs show; trainings.
-CANDIDATE, RANDOM = 1, 2
+# What a pair is looked at for besides being judged, a bit each: to show what random pairs show;
+# those of the trainings follow.
+RANDOM = CANDIDATE << 1
 
 Floats = npt.NDArray[np.float64]
 
@@ -135,6 +139,7 @@ def match_records(records: pa.Table, options: Options, kept: Kept = NOTHING_KEPT
         kept=Kept(
             contents=pa.concat_tables([m.kept.contents for m in found.values()]),
             patterns=pa.concat_tables([m.kept.patterns for m in found.values()]),
+            too_large=pa.concat_tables([m.kept.too_large for m in found.values()]),
         ),
     )
 
@@ -145,9 +150,7 @@ def _spell_streets(streets: pa.ChunkedArray) -> pa.Array:
     lists = pc.split_pattern(texts, " ")
     words = lists.flatten().dictionary_encode()
     spelt = pa.array([STREET_WORDS.get(w, w) for w in words.dictionary.to_pylist()], pa.string())
-    joined = pc.binary_join(
-        pa.ListArray.from_arrays(lists.offsets, spelt.take(words.indices)), " "
-    )
+    joined = pc.binary_join(pa.ListArray.from_arrays(lists.offsets, spelt.take(words.indices)), " ")
     return pc.if_else(texts.is_valid(), joined, pa.scalar(None, pa.string()))
 
 
@@ -214,16 +217,27 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: Kept) 
         ]
         if len(attributes) < grain.least_attributes:
             return no_matches("too_few_attributes")
-        _find_pairs(con, grain, max(SMALLEST_BUDGET, int(options.pairs_per_record * count)))
-        if _scalar(con, "select count(*) from found") == 0:
+        contents = describe_contents(con, grain, attributes)
+        changes = find_changes(kept.contents, contents)
+        too_large, redone = find_candidates(
+            con,
+            grain,
+            max(SMALLEST_BUDGET, int(options.pairs_per_record * count)),
+            changes,
+            kept.too_large,
+        )
+        known = find_known(kept.patterns, changes.today, redone)
+        if not known.stays.any() and _scalar(con, "select count(*) from found") == 0:
             return no_matches("nothing_to_compare")
         lessons = _draw_lessons(con, grain, attributes, filled, options.seed)
-        comparable = compare_pairs(con, attributes, kept)
+        patterns = compare_pairs(con, attributes, known)
+        del known
         parameters, prior = _train(con, grain, attributes, filled, lessons, count)
         write_likely_vectors(con, attributes, parameters, prior, LEAST_PROBABILITY, CANDIDATE)
         pairs = _score(con, grain, attributes, parameters, prior, options.review_threshold)
         table = _as_table(grain, attributes, parameters)
-        return Matches(pairs, table, {grain.name: "trained"}, comparable)
+        now_kept = Kept(contents, patterns, too_large)
+        return Matches(pairs, table, {grain.name: "trained"}, now_kept)
 
 
 _NO_PAIRS = pd.DataFrame(
@@ -271,48 +285,6 @@ def _levels_that_occur(attribute: Attribute, filled: frozenset[str]) -> tuple[Le
     return tuple(
         level for level in attribute.levels if level.needs is None or level.needs in filled
     )
-
-
-def _find_pairs(con: duckdb.DuckDBPyConnection, grain: Grain, budget: int) -> None:
-    """Write the pairs worth comparing to the table `found`: join_key_l, join_key_r, uses.
-
-    Two records are compared when they agree in one of the grain's reasons. A reason is used up to
-    the largest group with which it stays within `budget` pairs: a family name that thousands share
-    says nothing, and comparing them all would take days. That is what blocking can reach.
-    """
-    con.execute("create table found (join_key_l integer, join_key_r integer, uses integer)")
-    for reason in grain.reasons.values():
-        con.execute(
-            "create or replace temp table reasons as "
-            "select record_number, cluster, hash(reason) as reason from ("
-            "select record_number::integer as record_number, cluster::integer as cluster, "
-            f"{reason} as reason from records) where reason is not null"
-        )
-        con.execute(
-            "create or replace temp table reason_sizes as select reason, count(*) as size "
-            "from reasons group by reason having count(*) > 1 and min(cluster) != max(cluster)"
-        )
-        con.execute(
-            f"""
-            insert into found
-            select one.record_number, other.record_number, {CANDIDATE}
-            from reason_sizes
-            inner join reasons as one using (reason)
-            inner join reasons as other using (reason)
-            where one.record_number < other.record_number and one.cluster != other.cluster
-              and reason_sizes.size <= (
-                select coalesce(max(size), 0)
-                from (
-                    select size, sum(sum(size * (size - 1) / 2)) over (order by size) as pairs
-                    from reason_sizes group by size
-                )
-                where pairs <= ?
-            )
-            """,
-            [budget],
-        )
-    for table in ("reasons", "reason_sizes"):
-        con.execute(f"drop table {table}")
 
 
 def _draw_lessons(

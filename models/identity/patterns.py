@@ -19,29 +19,37 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.identity.comparisons import Attribute
+from models.identity.candidates import CANDIDATE, Flags, Ints
+from models.identity.comparisons import Attribute, Grain
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What `compare_pairs` found, for the next build.
+    """What finding and comparing pairs led to, for the next build.
 
-    `contents`: record_number, content (a hash of what the record states and of how records are
-    compared). `patterns`: record_number_a < record_number_b, pattern.
+    `contents`: record_number, cluster, content (a hash of what the record states and of how records
+    are found and compared). `patterns`: record_number_a < record_number_b, pattern, is_candidate.
+    `too_large`: grain, reason, value (a hash), of groups in which pairs were not looked for.
     """
 
     contents: pa.Table
     patterns: pa.Table
+    too_large: pa.Table
+
+
+def _empty(**types: pa.DataType) -> pa.Table:
+    return pa.schema(types).empty_table()
 
 
 NOTHING_KEPT = Kept(
-    pa.table({"record_number": pa.array([], pa.int32()), "content": pa.array([], pa.uint64())}),
-    pa.table(
-        {
-            name: pa.array([], pa.int32())
-            for name in ("record_number_a", "record_number_b", "pattern")
-        }
+    contents=_empty(record_number=pa.int32(), cluster=pa.int32(), content=pa.uint64()),
+    patterns=_empty(
+        record_number_a=pa.int32(),
+        record_number_b=pa.int32(),
+        pattern=pa.int32(),
+        is_candidate=pa.bool_(),
     ),
+    too_large=_empty(grain=pa.string(), reason=pa.string(), value=pa.uint64()),
 )
 _LEVELS = 16  # more than any attribute has: a pattern is a number with a digit per attribute
 _SLACK = 0.001  # bits; Splink adds the same weights in another order
@@ -55,36 +63,100 @@ _DERIVED = {
     "is_mailbox_name": "contains(regexp_replace(email_name, '[^a-z]+', '', 'g'), family_name)",
 }
 
-Ints = npt.NDArray[np.int64]
+
+@dataclass(frozen=True)
+class Known:
+    """What an earlier build found of pairs of today's records: parallel arrays.
+
+    `pairs`: both numbers in one, sorted. `patterns`: -1 where the two have changed places.
+    `stays`: still a candidate.
+    """
+
+    pairs: Ints
+    patterns: npt.NDArray[np.int32]
+    stays: Flags
+
+
+def describe_contents(
+    con: duckdb.DuckDBPyConnection, grain: Grain, attributes: Sequence[Attribute]
+) -> pa.Table:
+    """Return what the next build has to know of the table `records`; columns as in `Kept`."""
+    code = f"{_pattern(attributes)} {sorted(grain.reasons.items())}"
+    _, stated = _needed(con, attributes)
+    in_reasons = set(re.findall(r"\w+", " ".join(grain.reasons.values()))) & _columns(con)
+    return con.execute(
+        "select record_number::integer as record_number, cluster::integer as cluster, "
+        f"hash($code, {', '.join(sorted({*stated, *in_reasons}))}) as content "
+        "from records order by record_number",
+        {"code": code},
+    ).to_arrow_table()
+
+
+def find_known(patterns: pa.Table, today: Ints, redone: Flags) -> Known:
+    """Return the kept pairs of which both records are there, whatever their numbers are by now.
+
+    `today` and `redone` as from `candidates`: number of today by number before, flag by number.
+    """
+    a, b = (today[patterns[f"record_number_{side}"].to_numpy()] for side in ("a", "b"))
+    both = (a > 0) & (b > 0)
+    a, b = a[both], b[both]
+    levels = np.where(a < b, patterns["pattern"].to_numpy()[both], np.int32(-1))
+    stays = patterns["is_candidate"].to_numpy()[both] & ~redone[a] & ~redone[b]
+    pairs = np.minimum(a, b) << _NUMBER_BITS | np.maximum(a, b)
+    if (pairs[1:] < pairs[:-1]).any():
+        order = np.argsort(pairs)
+        pairs, levels, stays = pairs[order], levels[order], stays[order]
+    return Known(pairs, levels, stays)
 
 
 def compare_pairs(
-    con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute], kept: Kept
-) -> Kept:
+    con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute], known: Known
+) -> pa.Table:
     """Turn the table `found` into `compared`: a row per pair, its uses together, its pattern.
 
-    `kept` is what an earlier build returned here; what it knows is not compared again. Its records
-    are those of today that state the same, whatever their numbers are by now.
+    Candidates that stay are added; what is known is not compared again. Returns what the next build
+    is to know, columns as of `Kept.patterns`.
     """
-    expressions = [_digit(attribute) for attribute in attributes]
-    pattern = " + ".join(
-        f"{expression} * {_LEVELS**position}" for position, expression in enumerate(expressions)
-    )
-    needed = sorted(set(re.findall(r"\b(\w+)_[lr]\b", pattern)) & (_columns(con) | _DERIVED.keys()))
-    stated = sorted(
-        {word for column in needed for word in re.findall(r"\w+", _DERIVED.get(column, column))}
-        & _columns(con)
-    )
-    contents = con.execute(
-        "select record_number::integer as record_number, "
-        f"hash($pattern, {', '.join(stated)}) as content from records order by record_number",
-        {"pattern": pattern},
-    ).to_arrow_table()
     pairs, uses = _found_pairs(con)
-    patterns = _known_patterns(pairs, kept, contents)
+    patterns = np.full(pairs.size, -1, dtype=np.int32)
+    is_known, at = _places(known.pairs, pairs)
+    patterns[is_known] = known.patterns[at[is_known]]
+    if known.stays.any():
+        staying = known.pairs[known.stays]
+        is_there, at = _places(staying, pairs)
+        staying_uses = np.full(staying.size, CANDIDATE, dtype=np.int16)
+        staying_uses[at[is_there]] |= uses[is_there]
+        added = ~is_there
+        patterns = np.insert(known.patterns[known.stays], at[added], patterns[added])
+        uses = np.insert(staying_uses, at[added], uses[added])
+        pairs = np.insert(staying, at[added], pairs[added])
+        del staying, staying_uses
     one = (pairs >> _NUMBER_BITS).astype(np.int32)
     other = (pairs & (1 << _NUMBER_BITS) - 1).astype(np.int32)
     del pairs  # of a million records ten million, of 8 bytes each
+    _compare(con, attributes, one, other, patterns)
+    found = pa.table({"record_number_a": one, "record_number_b": other, "pattern": patterns})
+    con.register("compared", found.append_column("uses", pa.array(uses)))
+    return found.append_column("is_candidate", pa.array((uses & CANDIDATE).astype(np.bool_)))
+
+
+def _places(sorted_pairs: Ints, pairs: Ints) -> tuple[Flags, Ints]:
+    """Return which of the pairs are among the sorted ones, and where each is or would be."""
+    at = np.searchsorted(sorted_pairs, pairs)
+    if not sorted_pairs.size:
+        return np.zeros(pairs.size, dtype=np.bool_), at
+    return sorted_pairs[np.minimum(at, sorted_pairs.size - 1)] == pairs, at
+
+
+def _compare(
+    con: duckdb.DuckDBPyConnection,
+    attributes: Sequence[Attribute],
+    one: npt.NDArray[np.int32],
+    other: npt.NDArray[np.int32],
+    patterns: npt.NDArray[np.int32],
+) -> None:
+    """Fill in the patterns that are -1."""
+    needed, _ = _needed(con, attributes)
     new = np.flatnonzero(patterns < 0)
     con.register("new", pa.table({"place": new, "l": one[new], "r": other[new]}))
     con.execute(
@@ -101,7 +173,7 @@ def compare_pairs(
     sides = ", ".join(f"{side}.{column} as {column}_{side}" for column in needed for side in "lr")
     compared = con.execute(
         f"""
-        select place::integer as place, ({pattern})::integer as pattern
+        select place::integer as place, ({_pattern(attributes)})::integer as pattern
         from (
             select place, {sides}
             from new
@@ -111,17 +183,32 @@ def compare_pairs(
         """
     ).fetchnumpy()
     patterns[compared["place"]] = compared["pattern"]
-    del compared
     con.unregister("new")
     con.execute("drop table described")
-    found = pa.table({"record_number_a": one, "record_number_b": other, "pattern": patterns})
-    con.register("all_pairs", found.append_column("uses", pa.array(uses)))
-    con.execute("create or replace table compared as from all_pairs")
-    con.unregister("all_pairs")
-    return Kept(contents, found)
 
 
-def _found_pairs(con: duckdb.DuckDBPyConnection) -> tuple[Ints, npt.NDArray[np.int32]]:
+def _pattern(attributes: Sequence[Attribute]) -> str:
+    """Return SQL that numbers how two records agree."""
+    return " + ".join(
+        f"{_digit(attribute)} * {_LEVELS**position}"
+        for position, attribute in enumerate(attributes)
+    )
+
+
+def _needed(
+    con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute]
+) -> tuple[list[str], list[str]]:
+    """Return what comparing looks at, and the columns of the records that this is made of."""
+    columns = _columns(con)
+    words = set(re.findall(r"\b(\w+)_[lr]\b", _pattern(attributes)))
+    needed = sorted(words & (columns | _DERIVED.keys()))
+    stated = {
+        word for column in needed for word in re.findall(r"\w+", _DERIVED.get(column, column))
+    }
+    return needed, sorted(stated & columns)
+
+
+def _found_pairs(con: duckdb.DuckDBPyConnection) -> tuple[Ints, npt.NDArray[np.int16]]:
     """Return every pair of the table `found` once, as one number, sorted, with all of its uses."""
     found: Ints = np.sort(
         con.execute(
@@ -133,56 +220,9 @@ def _found_pairs(con: duckdb.DuckDBPyConnection) -> tuple[Ints, npt.NDArray[np.i
     )
     con.execute("drop table found")
     pairs = found >> _USES_BITS
-    first = np.flatnonzero(np.append(True, pairs[1:] != pairs[:-1]))
-    uses = (found & (1 << _USES_BITS) - 1).astype(np.int32)
-    return pairs[first], np.bitwise_or.reduceat(uses, first)
-
-
-def _known_patterns(pairs: Ints, kept: Kept, contents: pa.Table) -> npt.NDArray[np.int32]:
-    """Return what is known of the pairs, -1 where they must be compared."""
-    today = _numbers_today(kept.contents, contents)
-    one, other = (today[kept.patterns[f"record_number_{side}"].to_numpy()] for side in ("a", "b"))
-    still = (one > 0) & (one < other)
-    known = one[still] << _NUMBER_BITS | other[still]
-    patterns = kept.patterns["pattern"].to_numpy()[still]
-    if (known[1:] < known[:-1]).any():
-        order = np.argsort(known)
-        known, patterns = known[order], patterns[order]
-    found = np.full(pairs.size, -1, dtype=np.int32)
-    if known.size:
-        at = np.minimum(np.searchsorted(known, pairs), known.size - 1)
-        is_known = known[at] == pairs
-        found[is_known] = patterns[at[is_known]]
-    return found
-
-
-def _numbers_today(before: pa.Table, now: pa.Table) -> Ints:
-    """Return, by number before, the number of a record that states the same now; 0 for none.
-
-    Of several that state the same the first is the first of today, and so on.
-    """
-    numbers = before["record_number"].to_numpy()
-    today = np.zeros(numbers.max(initial=0) + 1, dtype=np.int64)
-    _, at_before, at_now = np.intersect1d(
-        _told_apart(before["content"].to_numpy()),
-        _told_apart(now["content"].to_numpy()),
-        assume_unique=True,
-        return_indices=True,
-    )
-    today[numbers[at_before]] = now["record_number"].to_numpy()[at_now]
-    return today
-
-
-def _told_apart(contents: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Return hashes of which the second, third of its kind is another number, always the same."""
-    order = np.argsort(contents, kind="stable")
-    ordered = contents[order]
-    position = np.arange(ordered.size, dtype=np.uint64)
-    is_first = np.append(True, ordered[1:] != ordered[:-1])[: ordered.size]
-    place = position - np.maximum.accumulate(np.where(is_first, position, np.uint64(0)))
-    apart = np.empty_like(ordered)
-    apart[order] = ordered + place * np.uint64(0x9E3779B97F4A7C15)  # odd, without a pattern
-    return apart
+    first = np.flatnonzero(np.append(True, pairs[1:] != pairs[:-1])[: pairs.size])
+    uses = (found & (1 << _USES_BITS) - 1).astype(np.int16)
+    return pairs[first], np.bitwise_or.reduceat(uses, first) if first.size else uses
 
 
 def count_patterns(con: duckdb.DuckDBPyConnection, use: int) -> dict[int, int]:

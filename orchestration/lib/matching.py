@@ -157,6 +157,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
             "model": matches.parameters,
             "contents": matches.kept.contents,
             "patterns": matches.kept.patterns,
+            "too_large": matches.kept.too_large,
             "runs": pd.DataFrame(
                 [(grain, status) for grain, status in matches.statuses.items()],
                 columns=["grain", "status"],
@@ -370,11 +371,12 @@ def _kept(con: duckdb.DuckDBPyConnection) -> "Kept":
     from models.identity.patterns import NOTHING_KEPT, Kept
 
     # Homes of older versions kept it in other columns: it is found again by comparing.
-    if not _is_there(con, "matching", "contents", "content"):
+    if not _is_there(con, "matching", "too_large", "value"):
         return NOTHING_KEPT
     return Kept(
         contents=con.execute("from matching.contents").to_arrow_table(),
         patterns=con.execute("from matching.patterns").to_arrow_table(),
+        too_large=con.execute("from matching.too_large").to_arrow_table(),
     )
 
 

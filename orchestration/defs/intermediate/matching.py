@@ -13,7 +13,7 @@ def matching() -> dg.Definitions:
         resolve_customers,
         tables=[
             *("clusters", "likeness", "vetoes", "model", "runs", "previous", "earlier_changes"),
-            *("contents", "patterns"),
+            *("contents", "patterns", "too_large"),
         ],
         reads=["int_identity__records", "int_identity__rule_links", "int_identity__answers"],
         kinds={"python", "splink"},

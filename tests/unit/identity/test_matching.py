@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from models.identity import matching
+from models.identity import candidates, matching
 from models.identity.matching import LEAST_PROBABILITY, Matches, Options, match_records
 from models.identity.names import name_forms
-from models.identity.patterns import write_likely_vectors
+from models.identity.patterns import NOTHING_KEPT, write_likely_vectors
 
 OPTIONS = Options(review_threshold=0.5, minimum_records=200, pairs_per_record=3.0, seed=1)
 TEXTS = (
@@ -252,6 +252,79 @@ def test_what_is_kept_of_records_serves_them_under_other_numbers(
 
     pd.testing.assert_frame_equal(again.pairs, anew.pairs, check_exact=True)
     assert again.kept == anew.kept
+
+
+def test_pairs_of_untouched_records_are_not_looked_for_again(
+    matches: Matches, register: pd.DataFrame
+) -> None:
+    no_candidates = pa.array(np.zeros(len(matches.kept.patterns), np.bool_))
+    kept = dataclasses.replace(
+        matches.kept,
+        patterns=matches.kept.patterns.set_column(3, "is_candidate", no_candidates),
+    )
+    found = match_records(as_records(register), OPTIONS, kept)
+    assert found.statuses["person"] == "nothing_to_compare"
+    newcomer = register.iloc[[0]].assign(record_number=len(register) + 1)
+    grown = pd.concat([register, newcomer], ignore_index=True)
+    found = match_records(as_records(grown), OPTIONS, kept)
+    assert set(found.pairs["record_number_b"]) == {len(grown)}
+
+
+def test_random_days_give_what_a_new_start_gives(
+    register: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records come, go and change, early and late; rules join them and let them go again.
+
+    The budget is so small that groups grow too large for their reason, and shrink again.
+    """
+    monkeypatch.setattr(matching, "SMALLEST_BUDGET", 1)
+    turned = set()
+    note_turned = candidates._note_turned
+
+    def noting(con: duckdb.DuckDBPyConnection, *arguments: Any) -> None:
+        before = con.execute("select count(*) from redone").fetchall()
+        note_turned(con, *arguments)
+        turned.add(("grew", con.execute("select count(*) from redone").fetchall() != before))
+        turned.add(("shrank", con.execute("select count(*) from begun").fetchall() != [(0,)]))
+
+    monkeypatch.setattr(candidates, "_note_turned", noting)
+    draw = np.random.default_rng(4)
+    kept = NOTHING_KEPT
+    today = register.assign(firm=draw.random(len(register)) < 0.4)
+    for day in range(8):
+        count = len(today)
+        # A few go, and some of another's values come to others: whole homes, and copies.
+        today = today.drop(index=draw.choice(count, 4, replace=False)).reset_index(drop=True)
+        for column in ("given_name", "birth_date", "phone", "street", "city"):
+            at, other = draw.choice(len(today), 2, replace=False)
+            today.loc[at, column] = today.loc[other, column]
+        today = pd.concat([today, today.sample(6, random_state=day)], ignore_index=True)
+        # Those that come may have been exported before all others, or in another order.
+        if day % 3 == 2:
+            today = today.iloc[np.roll(np.arange(len(today)), 6)].reset_index(drop=True)
+        today["record_number"] = np.arange(1, len(today) + 1)
+        # Rules join a few pairs; what they joined yesterday they may not join today.
+        joined = draw.choice(len(today), (5, 2), replace=False)
+        cluster = today["record_number"].to_numpy().copy()
+        cluster[joined.max(axis=1)] = cluster[joined.min(axis=1)]
+        options = dataclasses.replace(OPTIONS, pairs_per_record=draw.choice([0.5, 0.6, 0.7]))
+        records = as_records(
+            today,
+            cluster=cluster,
+            is_organisation=today["firm"],
+            organisation_name=today["family_name"] + " " + today["city"],
+        )
+        options = dataclasses.replace(options, minimum_records=100)
+
+        again = match_records(records, options, kept)
+
+        anew = match_records(records, options)
+        assert set(anew.statuses.values()) == {"trained"}
+        pd.testing.assert_frame_equal(again.pairs, anew.pairs, check_exact=True)
+        pd.testing.assert_frame_equal(again.parameters, anew.parameters, check_exact=True)
+        assert again.kept == anew.kept, f"day {day}"
+        kept = again.kept
+    assert turned >= {("grew", True), ("shrank", True)}
 
 
 def test_pairs_that_their_patterns_drop_would_not_have_scored(
