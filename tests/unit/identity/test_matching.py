@@ -303,18 +303,20 @@ def test_random_days_give_what_a_new_start_gives(
         if day % 3 == 2:
             today = today.iloc[np.roll(np.arange(len(today)), 6)].reset_index(drop=True)
         today["record_number"] = np.arange(1, len(today) + 1)
-        # Rules join a few pairs; what they joined yesterday they may not join today.
-        joined = draw.choice(len(today), (5, 2), replace=False)
+        # Rules join a few who share a street; what they joined yesterday they may not join today.
         cluster = today["record_number"].to_numpy().copy()
-        cluster[joined.max(axis=1)] = cluster[joined.min(axis=1)]
-        options = dataclasses.replace(OPTIONS, pairs_per_record=draw.choice([0.5, 0.6, 0.7]))
+        sharing = today[today["street"].duplicated(keep=False)].groupby("street").indices
+        for street in draw.choice(sorted(sharing), 10, replace=False):
+            cluster[sharing[street]] = cluster[sharing[street][0]]
+        options = dataclasses.replace(
+            OPTIONS, minimum_records=100, pairs_per_record=draw.choice([0.5, 0.6, 0.7])
+        )
         records = as_records(
             today,
             cluster=cluster,
             is_organisation=today["firm"],
             organisation_name=today["family_name"] + " " + today["city"],
         )
-        options = dataclasses.replace(options, minimum_records=100)
 
         again = match_records(records, options, kept)
 
