@@ -25,6 +25,17 @@ _TITLES = _words(
 _SUFFIXES = _words("jr sr ii iii iv phd md esq")
 _PARTICLES = _words("van von der den de da do dos das del della di la le ter ten bin al")
 
+# What stands where a form insists on a name.
+_NOBODY = _words(
+    "test tester unknown anonymous anonymus guest customer user none null na nn no name noname tbd "
+    "xx xxx asdf unbekannt anonym gast inconnu anonyme desconocido anonimo "
+    "匿名 未知 佚名 无名 無名 测试 測試 游客 访客"
+)
+_NO_FIRM = _NOBODY | _words(
+    "not provided available applicable private individual personal self employed selfemployed "
+    "account household privat"
+)
+
 _LEGAL_FORMS = _words(
     "the inc incorporated llc llp lp ltd limited plc co company corp corporation gmbh mbh ag kg "
     "ohg ug se sa sas sarl srl spa bv nv oy ab as aps pty pvt sdn bhd kk ltda eirl sl spol sro "
@@ -133,8 +144,12 @@ def person_name(first: str | None, last: str | None, full: str | None) -> Person
     a Chinese name with the family name first when written in characters, else as
     `Given … Family`. Titles and generational suffixes are dropped, middle names as well: systems
     differ in whether they keep them. Two records may still have the parts the other way round.
+    `Guest`, `Unknown Unknown`, `n/a` and the like are nobody's name.
     """
-    if not (first and first.strip()) and not (last and last.strip()):
+    is_whole = not (first and first.strip()) and not (last and last.strip())
+    if _are_all(_NOBODY, full or "" if is_whole else f"{first or ''} {last or ''}"):
+        return PersonName(None, None)
+    if is_whole:
         first, last = _split(full or "")
     return PersonName(_given(first or ""), _family(last or ""))
 
@@ -153,8 +168,11 @@ def name_forms(given: str | None) -> list[str]:
 def organisation_name(text: str | None) -> str | None:
     """Return the name of an organisation without its legal form: `The Acme Co., Ltd.` → acme.
 
-    Words are lower-case and Latin. A name that is nothing but legal forms stays as it is.
+    Words are lower-case and Latin. A name that is nothing but legal forms stays as it is; `Unknown`,
+    `Self-employed`, `n/a` and the like are no firm's.
     """
+    if _are_all(_NO_FIRM, text or ""):
+        return None
     plain = _APOSTROPHE.sub("", _HAN_LEGAL_FORM.sub("", text or ""))
     plain = _NORDIC_LEGAL_FORM.sub(r"\1s", _REGISTERED_IN.sub(r"\1", plain)).replace("&", " and ")
     plain = latin(_DOTTED_LETTER.sub(r"\1", plain)).replace(" s de rl", " rl")  # S.A. is SA
@@ -166,6 +184,11 @@ def organisation_name(text: str | None) -> str | None:
         end -= 1
     kept = [word for word in words[start:end] if word not in _LEGAL_FORMS] or words
     return " ".join(_SHORT_WORDS.get(word, word) for word in kept) or None
+
+
+def _are_all(fillers: frozenset[str], text: str) -> bool:
+    words = re.findall(r"\w+", text.lower().replace("/", "").replace(".", ""))
+    return bool(words) and fillers.issuperset(words)
 
 
 def latin(text: str | None) -> str:

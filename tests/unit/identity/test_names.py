@@ -29,6 +29,11 @@ from models.identity.names import latin, name_forms, organisation_name, person_n
         ("Юрий", "Гагарин", None, ("iurii", "gagarin")),
         ("123", "...", None, (None, None)),
         (None, None, None, (None, None)),
+        ("Test", "TEST", None, (None, None)),
+        (None, None, "Guest customer", (None, None)),
+        ("N/A", None, None, (None, None)),
+        (None, None, "匿名", (None, None)),
+        ("Christopher", "Guest", None, ("christopher", "guest")),
     ],
 )
 def test_a_name_is_its_parts(
@@ -57,6 +62,11 @@ def test_nicknames_meet_their_formal_name() -> None:
         ("上海华为技术有限公司", "shanghaihuaweijishu"),
         ("上海华为技术", "shanghaihuaweijishu"),
         ("Company", "company"),
+        ("Unknown", None),
+        ("n/a", None),
+        ("(not provided)", None),
+        ("Self-Employed", None),
+        ("Private Equity Partners", "private equity partners"),
         ("Acme Intl. Mfg. Inc", "acme international manufacturing"),
         ("Lowe's", "lowes"),
         ("I B M Corp", "ibm"),
