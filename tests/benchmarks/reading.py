@@ -1,6 +1,7 @@
 """What reading costs against the engine's own reader, and how much memory it takes.
 
-Run: `python -m tests.benchmarks.reading [--rows 2600000] [--repeat 3]`. The alternative is
+Run: `python -m tests.benchmarks.reading [--rows 2600000] [--repeat 3]` for the speed, with
+`--memory` for the peak memory of plain files of 30 MB to 3 GB. The alternative is
 `COPY (FROM read_csv(…, all_varchar)) TO … (zstd)`, which checks nothing: no type, key, encoding or
 hash. Each measurement is a process of its own, so that its peak memory is its own; the alternative
 runs beside each, because a shared machine has no steady speed. Printed is CPU time.
@@ -70,6 +71,9 @@ _CASES = {
     "GB18030": ("gb18030", "* replace (note || ' 备注 张伟' as note)", ""),
     "windows-1252": ("cp1252", "* replace (note || ' José Müller' as note)", ""),
 }
+
+# Rows of 118 bytes: 30 MB to 3 GB.
+_SIZES = (260_000, 860_000, 2_600_000, 8_600_000, 26_000_000)
 
 
 def _write(path: Path, rows: int, encoding: str, changes: str, tail: str) -> None:
@@ -142,12 +146,30 @@ def _measured(what: str, path: Path) -> dict[str, float]:
     return dict(json.loads(run.stdout))
 
 
+def _print_memory() -> None:
+    """Print how much memory files of one layout and several sizes take."""
+    print(f"{'rows':>10} {'MB':>5} {'reader':>8} {'DuckDB':>8} {'speed':>6}")
+    for rows in _SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "shop" / "orders.csv"
+            path.parent.mkdir()
+            _write(path, rows, "utf-8", "*", "")
+            copy, read = _measured("copy", path), _measured("read", Path(folder))
+            size = path.stat().st_size / 1e6
+        print(
+            f"{rows:10,} {size:5.0f} {read['peak_mb']:5.0f} MB {copy['peak_mb']:5.0f} MB "
+            f"{copy['cpu'] / read['cpu']:6.0%}",
+            flush=True,
+        )
+
+
 def main() -> None:
-    """Measure and print one line per case."""
+    """Measure and print one line per case, or per size."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rows", type=int, default=2_600_000)
     arguments.add_argument("--repeat", type=int, default=3)
     arguments.add_argument("--case", default="")
+    arguments.add_argument("--memory", action="store_true")
     arguments.add_argument("--measure", choices=["read", "copy"])
     arguments.add_argument("--path", type=Path)
     options = arguments.parse_args()
@@ -157,6 +179,9 @@ def main() -> None:
         peak = peak_megabytes()
         took = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - started}
         print(json.dumps(took | {"peak_mb": peak}))
+        return
+    if options.memory:
+        _print_memory()
         return
     print(f"{'case':28} {'MB':>5} {'reader':>8} {'DuckDB':>8} {'speed':>6} {'peak':>8}")
     for name, (encoding, changes, tail) in _CASES.items():

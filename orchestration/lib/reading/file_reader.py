@@ -33,6 +33,7 @@ from orchestration.lib.reading.records import (
 from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import decide_sheet
 from orchestration.lib.reading.sorting import (
+    GROUP_ROWS,
     NO_METADATA,
     Provenance,
     Readings,
@@ -80,6 +81,12 @@ _STAGED = "staged.parquet"
 # the decision; where one does not fit it is decided again from all rows.
 _SAMPLE_ROWS = 5000
 
+# Megabytes that DuckDB may take for a file, per thread and at most: what it is given it fills with
+# rows that wait to be written. What needs more spills to disk.
+_THREAD_MEMORY, _MOST_MEMORY = 192, 2000
+_CELL_BYTES = 16  # of a text in memory, without its letters
+_MEASURED_ROWS = 500
+
 
 # What is said where backslashes stand before apostrophes.
 _APOSTROPHES = {
@@ -115,6 +122,7 @@ def read_file(
     if size == 0:
         raise RefusedError("the file is empty (0 bytes)", "export it again")
     file_format = format_of(source, exported)
+    con.execute(f"set memory_limit = '{_MOST_MEMORY}MB'")  # until it is known how wide rows are
     # A link with a name of our own, because DuckDB would take brackets in a name for a pattern.
     content = work / "content"
     plain = unpacked(source, content)
@@ -397,6 +405,11 @@ def _sort(
     con, exported, target = job.con, job.exported, job.work / CLEAN
     record = _noting(record, _repeated_columns(con, relation, columns, exported))
     named = export_time(record.file_name)
+    con.execute(
+        f"create or replace temp table sample as select * from {relation.source} "
+        f"limit {_SAMPLE_ROWS}"
+    )
+    _limit_memory(con, relation)
     readings, rows = _copy_as_decided(job, relation)
     set_conflicts_aside(con, target, rows, relation, exported)
     aside, empty = write_aside(
@@ -418,18 +431,30 @@ def _sort(
     )
 
 
+def _limit_memory(con: duckdb.DuckDBPyConnection, relation: Relation) -> None:
+    """Give DuckDB what it needs for rows as wide as those of the table `sample`, however many.
+
+    Every thread works on the rows of one row group.
+    """
+    found = con.execute(
+        "select current_setting('threads'), coalesce(avg(strlen(raw_row)), 0) "
+        f"from (select {relation.raw_row} as raw_row from sample limit {_MEASURED_ROWS})"
+    ).fetchone()
+    assert found is not None  # an aggregate has a row
+    threads, letters = found
+    row = letters + _CELL_BYTES * max(len(relation.cells), len(relation.texts))
+    needed = threads * (_THREAD_MEMORY + GROUP_ROWS * row // 1_000_000)
+    con.execute(f"set memory_limit = '{min(int(needed), _MOST_MEMORY)}MB'")
+
+
 def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int]:
     """Write the rows as their columns are decided to be read; return that and their number.
 
-    A column is decided from the first rows, which nearly always do. Where they do not, or a later
-    row contradicts them and makes them look otherwise, it is decided again from all rows, and the
-    rows are written again if that changes anything.
+    A column is decided from the first rows, those of the table `sample`, which nearly always do.
+    Where they do not, or a later row contradicts them and makes them look otherwise, it is decided
+    again from all rows, and the rows are written again if that changes anything.
     """
     con, exported = job.con, job.exported
-    con.execute(
-        f"create or replace temp table sample as select * from {relation.source} "
-        f"limit {_SAMPLE_ROWS}"
-    )
     shapes = shapes_of(con, "sample", relation.cells, exported)
     readings = decide(exported, shapes)
     if not exported.key:  # with one, a row may be nothing but an id

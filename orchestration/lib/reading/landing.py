@@ -58,8 +58,6 @@ from orchestration.lib.reading.sources import (
 from orchestration.lib.reading.sql import literal
 
 _WORK = ".work-"
-# What sorting and counting keys may take before they spill to disk, whatever the size of a file.
-_MEMORY = "2GB"
 
 
 class _Export(NamedTuple):
@@ -222,7 +220,6 @@ def _workspace(folder: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]
     with tempfile.TemporaryDirectory(prefix=_WORK, dir=folder) as work, duckdb.connect() as con:
         con.execute(f"set temp_directory = {literal(str(Path(work) / 'spill'))}")
         con.execute("set enable_progress_bar = false")  # it would write into --json output
-        con.execute(f"set memory_limit = {literal(_MEMORY)}")
         yield con, Path(work)
 
 

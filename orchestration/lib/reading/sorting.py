@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 
 from orchestration.lib.contracts import ASIDE_MARK, SOURCE_METADATA, Column, ExportObject
 from orchestration.lib.reading.records import QuarantinedRow, RefusedError
@@ -25,10 +26,14 @@ Readings = Mapping[str, Reading]
 
 # As small as with the defaults, in a quarter less time: most text columns either repeat few values
 # or hardly any, and row groups of half the usual size stay in the cache of the processor.
-_PARQUET = "compression zstd, compression_level 1, dictionary_size_limit 5000, row_group_size 61440"
+GROUP_ROWS = 61_440
+_PARQUET = (
+    "compression zstd, compression_level 1, dictionary_size_limit 5000, "
+    f"row_group_size {GROUP_ROWS}"
+)
 
-# Of eight bytes each.
-_SORTED_HASHES = 20_000_000
+# That are sorted together, of eight bytes each.
+_SORTED_HASHES = 5_000_000
 
 # The reason of rows of which the temporary table `malformed` has more.
 MALFORMED = "malformed"
@@ -285,7 +290,7 @@ def set_conflicts_aside(
     landed = _landed(parquet, relation, exported)
     version = _version(landed.cells, exported)
     key = ", ".join(quoted(name) for name in exported.key)
-    repeated = _repeated(con, landed, key, rows)
+    repeated = _repeated(con, landed, key, rows, parquet.with_suffix(".hashes"))
     if repeated is None:
         return
     conflicts = _conflicting_keys(repeated, landed.cells, exported)
@@ -321,9 +326,9 @@ def set_conflicts_aside(
             on landed.file_row_number = place
         """
     )
-    bits = np.zeros(rows, dtype=np.uint8)
-    bits[found] = 1
-    is_conflict = f"get_bit({literal(''.join(map(str, bits)))}::bit, file_row_number::int) = 1"
+    bits = np.full(rows, ord("0"), dtype=np.uint8)
+    bits[found] = ord("1")
+    is_conflict = f"get_bit({literal(bits.tobytes().decode())}::bit, file_row_number::int) = 1"
     copy = parquet.with_suffix(".marked")
     _copy(
         con,
@@ -336,32 +341,40 @@ def set_conflicts_aside(
 
 
 def _repeated(
-    con: duckdb.DuckDBPyConnection, relation: Relation, key: str, rows: int
+    con: duckdb.DuckDBPyConnection, relation: Relation, key: str, rows: int, dealt: Path
 ) -> Relation | None:
     """Return a relation without most rows whose key occurs once; None where all keys do.
 
     Different hashes are different keys, which settles nearly every file. Sorting them takes a
-    quarter of the time of counting them in SQL, as long as they fit into memory.
+    quarter of the time of counting them in SQL. Those of a large file are dealt out to several
+    files, of which one at a time is sorted, so that memory does not grow with the keys.
     """
     hashed = f"hash({key})"
+    select = f"select {hashed} as h from {relation.source}"
+    selects = [select]
     if rows > _SORTED_HASHES:
-        row = con.execute(
-            f"select count(distinct {hashed}), count(*) from {relation.source}"
-        ).fetchone()
-        return None if row is not None and row[0] == row[1] else relation
-    found = con.execute(f"select {hashed} as h from {relation.source}").fetchnumpy()["h"]
-    ordered = np.asarray(found)
-    ordered.sort()  # in place: a copy takes as much memory once more
-    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+        con.execute(
+            f"copy (select h, h % {rows // _SORTED_HASHES + 1} as part from ({select})) "
+            f"to {literal(str(dealt))} (format parquet, partition_by (part), overwrite true)"
+        )
+        parts = (literal(f"{part}/*.parquet") for part in dealt.iterdir())
+        selects = [f"select h from read_parquet({part})" for part in parts]
+    repeated = np.unique(np.concatenate([_repeated_hashes(con, select) for select in selects]))
     if len(repeated) == 0:
         return None
     con.execute(
         "create or replace temp table repeated as select unnest(?::ubigint[]) as h",
-        [np.unique(repeated).tolist()],
+        [repeated.tolist()],
     )
     return replace(
         relation, source=f"(from {relation.source} where {hashed} in (select h from repeated))"
     )
+
+
+def _repeated_hashes(con: duckdb.DuckDBPyConnection, select: str) -> npt.NDArray[np.uint64]:
+    ordered = np.asarray(con.execute(select).fetchnumpy()["h"])
+    ordered.sort()  # in place: a copy takes as much memory once more
+    return ordered[1:][ordered[1:] == ordered[:-1]]
 
 
 def write_aside(
