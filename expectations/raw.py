@@ -26,7 +26,8 @@ class RawObject:
 
     `not_null` are the columns beside the key that must be filled. `masked_columns` hold personal
     data. `mode` is full or delta: only full exports are compared with the one before, without the
-    files that `delta_files` matches (as the contract's own patterns do).
+    files that `delta_files` matches (as the contract does). Of rows of one key the time of their
+    file decides, then the column `watermark`; `columns` are all that the object has.
     `quarantine_ceiling` is the share (0-1) of a file's rows that may be quarantined.
     """
 
@@ -39,6 +40,8 @@ class RawObject:
     min_rows: int = 1
     masked_columns: frozenset[str] = frozenset()
     delta_files: tuple[str, ...] = ()
+    watermark: str | None = None
+    columns: tuple[str, ...] = ()
 
 
 def raw_suites(
@@ -224,6 +227,19 @@ def _files_suite(
                 name=f"every_part_of_a_full_export_is_there({system})",
             )
         )
+    keyed = [o for o in objects if o.key and o.columns]
+    if keyed:
+        expectations.append(
+            _warning(
+                "expect_query_to_return_no_rows",
+                {"query": " UNION ALL ".join(_disagreeing(system, o) for o in keyed)},
+                "Two files of one time say different things of a record; one of them counts, "
+                "always the same, but nothing tells that it is the newer one.",
+                "Put the time of the export into the names of the files, or declare the column "
+                "that tells when a row was changed as the object's watermark.",
+                name=f"no_two_files_of_one_time_disagree({system})",
+            )
+        )
     return Suite(
         table="audit.input_files",
         primary_key=("file_name",),
@@ -332,6 +348,33 @@ def _full_exports(system: str, full: Sequence[RawObject]) -> str:
         f" FROM audit.input_files WHERE system = {literal(system)} AND status = 'loaded'"
         f" AND ({is_full}) GROUP BY object, exported_at"
     )
+
+
+def _disagreeing(system: str, an_object: RawObject) -> str:
+    """Query the files of one time, the newest or none, in which a key has different cells.
+
+    Where no two files share a time nothing is read.
+    """
+    of_key = [*an_object.key, "_exported_at", *filter(None, [an_object.watermark])]
+    cells = ", ".join(_quoted(name) for name in an_object.columns)
+    return (
+        f"SELECT {literal(an_object.name)} AS object, one_file, other_file, count(*) AS records"
+        " FROM (SELECT min(_file_name) AS one_file, max(_file_name) AS other_file"
+        f" FROM raw.{_quoted(f'{system}__{an_object.name}')} WHERE _file_name IN ("
+        "SELECT file_name FROM (SELECT file_name, exported_at_source,"
+        " count(*) OVER (PARTITION BY exported_at) AS files,"
+        " exported_at = max(exported_at) OVER () AS is_newest FROM audit.input_files"
+        f" WHERE system = {literal(system)} AND object = {literal(an_object.name)}"
+        " AND status = 'loaded' AND times_replaced = 0)"
+        " WHERE files > 1 AND (is_newest OR exported_at_source = 'none'))"
+        " AND NOT _is_deleted AND NOT starts_with(_content_hash, '-')"
+        f" GROUP BY {', '.join(map(_quoted, of_key))} HAVING count(DISTINCT _content_hash) > 1"
+        f" AND count(DISTINCT hash({cells})) > 1) GROUP BY ALL"
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _does_not_match(pattern: str) -> str:

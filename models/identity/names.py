@@ -168,8 +168,8 @@ def name_forms(given: str | None) -> list[str]:
 def organisation_name(text: str | None) -> str | None:
     """Return the name of an organisation without its legal form: `The Acme Co., Ltd.` → acme.
 
-    Words are lower-case and Latin. A name that is nothing but legal forms stays as it is; `Unknown`,
-    `Self-employed`, `n/a` and the like are no firm's.
+    Words are lower-case and Latin. A name that is nothing but legal forms stays as it is;
+    `Unknown`, `Self-employed`, `n/a` and the like are no firm's.
     """
     if _are_all(_NO_FIRM, text or ""):
         return None

@@ -131,6 +131,8 @@ def _raw_object(exported: ExportObject, quarantine_ceiling: float) -> RawObject:
         else tuple(column.name for column in exported.columns if column.not_null),
         mode=exported.mode,
         delta_files=exported.delta_files,
+        watermark=exported.watermark,
+        columns=tuple(column.name for column in exported.columns),
         required=exported.required,
         min_rows=exported.min_rows,
         masked_columns=_personal(exported),

@@ -374,7 +374,8 @@ def _repeated(
 def _repeated_hashes(con: duckdb.DuckDBPyConnection, select: str) -> npt.NDArray[np.uint64]:
     ordered = np.asarray(con.execute(select).fetchnumpy()["h"])
     ordered.sort()  # in place: a copy takes as much memory once more
-    return ordered[1:][ordered[1:] == ordered[:-1]]
+    repeated: npt.NDArray[np.uint64] = ordered[1:][ordered[1:] == ordered[:-1]]
+    return repeated
 
 
 def write_aside(

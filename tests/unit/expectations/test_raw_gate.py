@@ -21,6 +21,7 @@ OBJECTS = (
         min_rows=2,
         masked_columns=frozenset({"email"}),
         delta_files=("*_since_*", "changes/*"),
+        columns=("customer_id", "created_at"),
     ),
     RawObject(
         name="notes",
@@ -45,11 +46,16 @@ GOOD_FILE: dict[str, Any] = {
     "rows_released": 0,
     "columns_added": [],
     "columns_missing": [],
+    "exported_at_source": "file_name",
+    "times_replaced": 0,
 }
 
 
 def gate(
-    tmp_path: Path, files: Sequence[dict[str, Any]], bad_rows: Sequence[tuple[Any, ...]] = ()
+    tmp_path: Path,
+    files: Sequence[dict[str, Any]],
+    bad_rows: Sequence[tuple[Any, ...]] = (),
+    others: str = "",
 ) -> list[TableResult]:
     path = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(path)) as con:
@@ -58,11 +64,12 @@ def gate(
             "CREATE TABLE audit.input_files (system TEXT, object TEXT, file_name TEXT,"
             " status TEXT, rows_in_file BIGINT, rows_loaded BIGINT, rows_quarantined BIGINT,"
             " message TEXT, remedy TEXT, exported_at TIMESTAMP, rows_released BIGINT,"
-            " columns_added TEXT[], columns_missing TEXT[])"
+            " columns_added TEXT[], columns_missing TEXT[], exported_at_source TEXT,"
+            " times_replaced BIGINT)"
         )
         for file in files:
             con.execute(
-                "INSERT INTO audit.input_files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO audit.input_files VALUES ({', '.join('?' * len(GOOD_FILE))})",
                 list((GOOD_FILE | file).values()),
             )
         con.execute(
@@ -76,8 +83,9 @@ def gate(
             )
         con.execute(
             "CREATE VIEW raw.shop__customers AS SELECT 'C' || i AS customer_id,"
-            " '2024-01-01' AS created_at, 'customers_2.csv' AS _file_name, i AS _row_number"
-            " FROM range(200) AS t(i)"
+            " '2024-01-01' AS created_at, 'customers_2.csv' AS _file_name, i AS _row_number,"
+            " TIMESTAMP '2024-01-02' AS _exported_at, FALSE AS _is_deleted, 'b' AS _content_hash"
+            f" FROM range(200) AS t(i) {others}"
         )
         con.execute("CREATE VIEW raw.shop__notes AS SELECT '' AS note_id WHERE FALSE")
     suites = raw_suites("shop", OBJECTS, owner="team:shop", largest_shrink=0.5)
@@ -161,6 +169,29 @@ def test_bad_files_are_named(
     assert list(found) == [check]
     for word in words:
         assert word in found[check]
+
+
+@pytest.mark.parametrize(
+    ("created_at", "exported_at", "content_hash", "disagrees"),
+    [
+        ("2024-01-01", "2024-01-02", "a", False),
+        ("2024-01-05", "2024-01-02", "a", True),
+        ("2024-01-05", "2024-01-03", "a", False),  # the newer one counts
+        ("2024-01-05", "2024-01-02", "-a", False),  # the one that replaced it does
+    ],
+)
+def test_files_of_one_time_that_disagree_are_named(
+    tmp_path: Path, created_at: str, exported_at: str, content_hash: str, disagrees: bool
+) -> None:
+    other = {"file_name": "customers (1).csv", "exported_at": exported_at}
+    row = (
+        f"UNION ALL SELECT 'C7', '{created_at}', 'customers (1).csv', 1,"
+        f" TIMESTAMP '{exported_at}', FALSE, '{content_hash}'"
+    )
+    found = failures(gate(tmp_path, [GOOD_FILE, other], others=row))
+    assert list(found) == ["no_two_files_of_one_time_disagree(shop)"] * disagrees
+    for word in ["customers (1).csv", "customers_2.csv", "records = 1"] * disagrees:
+        assert word in found["no_two_files_of_one_time_disagree(shop)"]
 
 
 def test_parts_of_one_export_count_together(tmp_path: Path) -> None:
