@@ -312,6 +312,28 @@ def test_each_check_of_the_gate_can_fail(resolved: Path, tmp_path: Path) -> None
         assert name in failed(database, table)
 
 
+def test_a_crowd_is_told_by_its_first_record_and_what_joins_it(
+    resolved: Path, tmp_path: Path
+) -> None:
+    table, spoil = SPOIL["no_crowd_is_one_customer"]
+    database = tmp_path / "crowd.duckdb"
+    shutil.copy(resolved, database)
+    with duckdb.connect(str(database)) as con:
+        con.execute(spoil)
+    suite = load_suite(PROJECT_ROOT / f"expectations/identity/{table}.yml")
+    personal = {f"intermediate.{table}": {"customer_name"}}
+    (result,) = validate(database, [suite], masked_columns=personal)
+    (crowd,) = (c for c in result.checks if c.name == "no_crowd_is_one_customer")
+    (sample,) = crowd.samples
+    with duckdb.connect(str(database), read_only=True) as con:
+        first = con.execute(
+            "select source_system, source_record_id, link_rule "
+            f"from intermediate.{table} where record_number <= 40 order by record_number"
+        ).fetchall()
+    assert (sample["source_system"], sample["source_record_id"]) == first[0][:2]
+    assert sample["link_rule"] in {rule for *_, rule in first}
+
+
 def test_an_answer_changes_everything_that_is_published(
     published_home: Path, sample_exports: Path, tmp_path: Path
 ) -> None:
