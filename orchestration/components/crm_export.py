@@ -4,7 +4,7 @@ Belongs here: one asset per object of a contract, the step that lands the files 
 Does not: reading files (`orchestration/lib/reading`), the contract's form (`contracts.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -15,10 +15,22 @@ from orchestration.lib import project
 from orchestration.lib.contracts import PROVENANCE, SOURCE_METADATA, ExportContract, ExportObject
 from orchestration.lib.gates import check_specs, run_gate
 from orchestration.lib.progress import report
+from orchestration.lib.reading.records import FileRecord
 from orchestration.lib.receipts import record_built
 from orchestration.lib.release import published_files
 from orchestration.lib.translator import OWNER
 from orchestration.lib.warehouse import Warehouse
+
+_FILES_SHOWN = 50  # in the page of a raw table
+_FILES = dg.TableSchema(
+    [
+        dg.TableColumn("file"),
+        dg.TableColumn("exported", description="UTC."),
+        dg.TableColumn("status"),
+        dg.TableColumn("rows", type="int"),
+        dg.TableColumn("quarantined", type="int"),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -92,6 +104,7 @@ def raw_layer(contract: ExportContract) -> dg.Definitions:
                     "files": len(loaded),
                     "quarantined": sum(record.rows_quarantined for record in loaded),
                     "refused": sum(record.status == "refused" for record in own),
+                    "newest files": _newest(own),
                 },
             )
 
@@ -145,6 +158,26 @@ def _personal(exported: ExportObject) -> frozenset[str]:
 
 def _key(contract: ExportContract, exported: ExportObject) -> dg.AssetKey:
     return dg.AssetKey(["raw", f"{contract.system}__{exported.name}"])
+
+
+def _newest(records: Sequence[FileRecord]) -> dg.TableMetadataValue:
+    """List the newest files of an object, for whoever follows a number back to them."""
+    dated = sorted(records, key=lambda r: (str(r.exported_at or ""), r.file_name), reverse=True)
+    return dg.MetadataValue.table(
+        [
+            dg.TableRecord(
+                {
+                    "file": record.file_name,
+                    "exported": str(record.exported_at or "unknown"),
+                    "status": record.status,
+                    "rows": record.rows_loaded,
+                    "quarantined": record.rows_quarantined,
+                }
+            )
+            for record in dated[:_FILES_SHOWN]
+        ],
+        schema=_FILES,
+    )
 
 
 def _spec(contract: ExportContract, exported: ExportObject) -> dg.AssetSpec:

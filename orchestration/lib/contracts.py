@@ -10,8 +10,9 @@ import fnmatch
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -24,6 +25,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 CellType = Literal["text", "identifier", "integer", "decimal", "boolean", "date", "timestamp"]
 FileFormat = Literal["csv", "tsv", "json", "ndjson", "parquet", "xlsx"]
@@ -69,21 +73,37 @@ class _Strict(BaseModel):
 
 
 class Column(_Strict):
-    """One column of an export, under the name that raw gives it.
+    """One column of an export, under the name that raw gives it."""
 
-    An `identifier` is text that names something (id, phone, postal code): spreadsheets damage it,
-    so the apostrophe they lead it with is removed and scientific notation, which has lost digits,
-    is not accepted.
-    """
-
-    name: Name
-    type: CellType = "text"
-    format: str | None = None
-    aliases: tuple[str, ...] = ()
-    required: bool = False
-    not_null: bool = False
-    pii: Literal["direct", "quasi"] | None = None
-    description: str = ""
+    name: Name = Field(description="Name in raw: small letters, digits and `_`.")
+    type: CellType = Field(
+        default="text",
+        description="Type of all its cells; text stays as it is. An `identifier` is text that "
+        "names something (id, phone, postal code): spreadsheets damage it, so the apostrophe they "
+        "lead it with is removed and scientific notation, which has lost digits, is not accepted.",
+    )
+    format: str | None = Field(
+        default=None,
+        description="Form of a date or timestamp in the signs of strptime (`%d.%m.%y %H:%M`), "
+        "where it cannot be recognised.",
+    )
+    aliases: tuple[str, ...] = Field(
+        default=(),
+        description="Other headers it is known by; upper and lower case do not matter.",
+    )
+    required: bool = Field(
+        default=False, description="A file without the column is refused; keys always are required."
+    )
+    not_null: bool = Field(
+        default=False,
+        description="A row with an empty cell goes to quarantine; keys are never empty.",
+    )
+    pii: Literal["direct", "quasi"] | None = Field(
+        default=None,
+        description="Personal data: `direct` identifies a person by itself, `quasi` together with "
+        "other columns. It is masked in messages.",
+    )
+    description: str = Field(default="", description="What the column means.")
 
     @model_validator(mode="after")
     def _check(self) -> "Column":
@@ -95,50 +115,91 @@ class Column(_Strict):
 
 
 class ExportObject(_Strict):
-    """One kind of record that a system exports, and how its files look.
+    """One kind of record that a system exports, and how its files look."""
 
-    `files` are glob patterns, matched without regard to case against the file name (with a slash:
-    against the path below `landing/<system>/`) after `.gz` and `.zip` were taken off; inside a zip
-    the members are matched. `required` means that a file must have arrived at least once;
-    `min_rows` is what all files together must hold, for the raw gate.
-
-    A `full` file holds all records: one that is in no file of the last full export is deleted.
-    `delta_files` are patterns of those files of a `full` object that hold changes only.
-
-    What is declared here wins; what is left open is decided for every file from its content.
-    `quote: ""` says that cells are never quoted. Of several `header_rows` the first holds the names
-    (Qualtrics has 3). `footer` lists glob patterns of the first filled cell of lines behind the
-    last row ("Grand Totals*"). `timezone` is that of times without an offset,
-    where a file does not name another one itself (Qualtrics does).
-    `usual_date_order` is what the system writes as a rule: taken, with a warning, where neither a
-    file nor the others of its object tell days from months.
-    """
-
-    name: Name
-    description: str = ""
-    files: tuple[str, ...] = Field(min_length=1)
-    format: FileFormat | None = None
-    encoding: str | None = None
-    delimiter: OneCharacter | None = None
-    quote: Annotated[str, StringConstraints(max_length=1)] | None = None
-    escape: OneCharacter | None = None
-    header: bool = True
-    header_rows: int = Field(default=1, ge=1)
-    footer: tuple[str, ...] = ()
-    decimal: Literal[".", ","] | None = None
-    thousands: OneCharacter | None = None
-    date_order: DateOrder | None = None
-    usual_date_order: DateOrder | None = None
-    timezone: str = "UTC"
-    null_values: tuple[str, ...] = ()
-    mode: Literal["full", "delta"]
-    delta_files: tuple[str, ...] = ()
-    required: bool = False
-    min_rows: int = Field(default=1, ge=0)
-    key: tuple[Name, ...]
-    watermark: Name | None = None
-    deleted_flag: Name | None = None
-    columns: tuple[Column, ...] = Field(min_length=1)
+    name: Name = Field(description="Name of the object: its raw table is `<system>__<name>`.")
+    description: str = Field(default="", description="What one row is.")
+    files: tuple[str, ...] = Field(
+        min_length=1,
+        description="Glob patterns of its files (`orders*.csv`), matched without regard to case "
+        "against the file name, with a slash against the path below `landing/<system>/`, after "
+        "`.gz` and `.zip` were taken off; inside a zip the members are matched.",
+    )
+    format: FileFormat | None = Field(
+        default=None, description="Format, whatever the name ends in."
+    )
+    encoding: str | None = Field(
+        default=None, description="Encoding of text files that are not UTF-8, e.g. `cp1252`."
+    )
+    delimiter: OneCharacter | None = Field(default=None, description="What stands between cells.")
+    quote: Annotated[str, StringConstraints(max_length=1)] | None = Field(
+        default=None, description='What stands around cells; `""` says that they are never quoted.'
+    )
+    escape: OneCharacter | None = Field(
+        default=None, description="What stands before a quote that is text."
+    )
+    header: bool = Field(
+        default=True,
+        description="False where the files have no names of columns: they are those of the "
+        "contract, in their order.",
+    )
+    header_rows: int = Field(
+        default=1, ge=1, description="Rows of the header; the first holds the names (Qualtrics: 3)."
+    )
+    footer: tuple[str, ...] = Field(
+        default=(),
+        description="Glob patterns of the first filled cell of lines behind the last row "
+        "(`Grand Totals*`).",
+    )
+    decimal: Literal[".", ","] | None = Field(
+        default=None, description="What stands before the fraction of numbers."
+    )
+    thousands: OneCharacter | None = Field(
+        default=None, description="What groups the digits of numbers."
+    )
+    date_order: DateOrder | None = Field(
+        default=None, description="Order of day, month and year in dates of numbers."
+    )
+    usual_date_order: DateOrder | None = Field(
+        default=None,
+        description="The same as the system writes it as a rule: taken, with a warning, where "
+        "neither a file nor the others of its object tell days from months.",
+    )
+    timezone: str = Field(
+        default="UTC",
+        description="Time zone of times without an offset (`Europe/Berlin`), where a file does not "
+        "name another one itself.",
+    )
+    null_values: tuple[str, ...] = Field(
+        default=(), description="What stands for an empty cell, in columns of text as well."
+    )
+    mode: Literal["full", "delta"] = Field(
+        description="`full`: a file holds all records, and one that is in no file of the last full "
+        "export is deleted. `delta`: a file holds what is new or has changed."
+    )
+    delta_files: tuple[str, ...] = Field(
+        default=(),
+        description="Patterns of those files of a `full` object that hold changes only.",
+    )
+    required: bool = Field(default=False, description="A file must have arrived at least once.")
+    min_rows: int = Field(
+        default=1, ge=0, description="Rows that all its files together must hold."
+    )
+    key: tuple[Name, ...] = Field(
+        description="Columns that name a record; `[]` where nothing does: then every row counts, "
+        "and files may not overlap."
+    )
+    watermark: Name | None = Field(
+        default=None,
+        description="Date or timestamp that tells the newest row of a key within one export, and "
+        "when a file was exported whose name does not say it.",
+    )
+    deleted_flag: Name | None = Field(
+        default=None, description="Boolean that says that a record is deleted."
+    )
+    columns: tuple[Column, ...] = Field(
+        min_length=1, description="Its columns; others are kept in `source_metadata`."
+    )
 
     @field_validator("encoding")
     @classmethod
@@ -218,10 +279,10 @@ class ExportObject(_Strict):
 class ExportContract(_Strict):
     """Everything a source system exports."""
 
-    system: Name
-    description: str = ""
-    owner: str | None = None
-    objects: tuple[ExportObject, ...] = Field(min_length=1)
+    system: Name = Field(description="Name of the system and of the folder of the contract.")
+    description: str = Field(default="", description="What its exports are.")
+    owner: str | None = Field(default=None, description="Who answers for it: `team:<name>`.")
+    objects: tuple[ExportObject, ...] = Field(min_length=1, description="What it exports.")
 
     @model_validator(mode="after")
     def _check(self) -> "ExportContract":
@@ -251,10 +312,15 @@ def load_contract(path: Path) -> ExportContract:
         contract = ExportContract.model_validate(content["attributes"])
     except ValidationError as error:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        problems = error.errors()
+        # Pydantic leaves out what is wrong and then misses it.
+        missed = {p["loc"] for p in problems if p["type"] == "too_short"}
+        missed &= {p["loc"][:i] for p in problems for i in range(len(p["loc"]))}
         raise ContractError(
             "\n".join(
-                _problem(path, root, content, ("attributes", *problem["loc"]), problem["msg"])
-                for problem in error.errors()
+                _problem(path, root, content, ("attributes", *problem["loc"]), _said(problem))
+                for problem in problems
+                if problem["loc"] not in missed
             )
         ) from error
     if contract.system != path.parent.name:
@@ -284,6 +350,24 @@ def matches(file_name: str, pattern: str) -> bool:
 def raw_columns(exported: ExportObject) -> list[str]:
     """Return the columns of an object's raw table, those that the reader adds included."""
     return [*(column.name for column in exported.columns), SOURCE_METADATA, *PROVENANCE]
+
+
+def _said(problem: "ErrorDetails") -> str:
+    """Say what is wrong; of a key that is not known, where it belongs or what is like it."""
+    if problem["type"] != "extra_forbidden":
+        return problem["msg"]
+    *above, key = problem["loc"]
+    levels: dict[str, type[BaseModel]]
+    levels = {"system": ExportContract, "object": ExportObject, "column": Column}
+    level = "column" if "columns" in above else "object" if "objects" in above else "system"
+    places = [name for name, model in levels.items() if key in model.model_fields]
+    near = get_close_matches(str(key), levels[level].model_fields, n=1)
+    if places:
+        hint = f"it is declared for the {' or the '.join(places)}"
+    else:
+        hint = f"is it {near[0]}?" if near else "leave it out"
+    article = "an" if level == "object" else "a"
+    return f"{article} {level} has no such key: {hint} (docs/reference/contract.md)"
 
 
 def _problem(

@@ -71,6 +71,9 @@ def manifest_path(systems: Sequence[str]) -> Path:
     folder = target_dir(systems)
     manifest = folder / "manifest.json"
     if not manifest.exists() or not (folder / "partial_parse.msgpack").exists():
+        missing = [text for system in sorted(systems) for text in missing_parts(system)]
+        if missing:
+            raise DbtError("\n".join(missing))
         # In a folder of its own until it is whole: two processes may parse at the same time.
         working = folder.with_name(f".{folder.name}-{os.getpid()}")
         _invoke(["parse"], None, systems, working, None)
@@ -80,6 +83,24 @@ def manifest_path(systems: Sequence[str]) -> Path:
             (working / name).replace(folder / name)
         shutil.rmtree(working)
     return manifest
+
+
+def missing_parts(system: str, staging: Path = DBT_DIR / "models/staging") -> list[str]:
+    """Say what a system lacks in `staging` that dbt would miss in words of its own, and whence."""
+    how = "README.md, How to add a source system"
+    folder = staging / system
+    if not any(folder.glob(f"stg_{system}__*.sql")):
+        return [f"{system} has no staging models: write stg_{system}__<entities>.sql ({how})"]
+    remedies = {
+        f"stg_{system}__control_totals.sql": f"write it ({how})",
+        f"_{system}__sources.yml": "crm-warehouse docs makes it",
+        f"_{system}__models.yml": "crm-warehouse docs drafts it",
+    }
+    return [
+        f"{folder.name}/{name} is missing from dbt_project/models/staging: {remedy}"
+        for name, remedy in remedies.items()
+        if not (folder / name).exists()
+    ]
 
 
 def read_manifest(systems: Sequence[str]) -> Mapping[str, Any]:

@@ -6,9 +6,11 @@ A test fails when a kept file differs from what these functions return.
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from expectations.suites import load_layer
-from orchestration.lib.contracts import ExportContract, ExportObject
+from orchestration.lib.contracts import Column, ExportContract, ExportObject
 from orchestration.lib.data_dictionary import entities_page, marts_page, read_tables
 from orchestration.lib.dbt_project import DBT_DIR
 from orchestration.lib.project import PROJECT_ROOT
@@ -46,6 +48,7 @@ def generated_files(contracts: Mapping[str, ExportContract]) -> dict[Path, str]:
         table for table in read_tables(models / "intermediate") if table.name.endswith("_unioned")
     ]
     staging = {system: read_tables(models / "staging" / system) for system in contracts}
+    files[_REFERENCE / "contract.md"] = contract_page()
     files[_REFERENCE / "marts.md"] = marts_page(published, load_layer("marts"))
     files[_REFERENCE / "entities.md"] = entities_page(entities, staging)
     return files
@@ -98,6 +101,56 @@ def reference_page(contract: ExportContract) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def contract_page() -> str:
+    """Return the reference page of what a contract may declare."""
+    parts = [
+        "# Export contracts",
+        "<!-- Made from orchestration/lib/contracts.py by `make docs`; change that instead. -->",
+        "What may stand under `attributes:` in `orchestration/defs/raw/<system>/defs.yaml`. What "
+        "is declared wins; what is left open is decided for "
+        "every file from its content ([reading.md](../reading.md)). `crm-warehouse inspect FOLDER "
+        "--system <system> --draft FILE` drafts one, and says of a finished one what it makes of "
+        "files.",
+    ]
+    for title, model in (
+        ("The system", ExportContract),
+        ("An object: an entry of `objects`", ExportObject),
+        ("A column: an entry of `columns`", Column),
+    ):
+        rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
+        for name, field in model.model_fields.items():
+            kind = _shown_type(field.annotation)
+            default = "required" if field.is_required() else _shown_default(field.default)
+            rows.append(f"| `{name}` | {kind} | {default} | {field.description} |")
+        parts += [f"## {title}", "\n".join(rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _shown_type(annotation: Any) -> str:
+    """Name a type as a person writes it in YAML."""
+    if get_origin(annotation) is Annotated:
+        return _shown_type(get_args(annotation)[0])
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(annotation))
+    if get_origin(annotation) is tuple:
+        item = get_args(annotation)[0]
+        return (
+            "list of columns"
+            if item is Column
+            else ("list of objects" if item is ExportObject else "list of texts")
+        )
+    if get_origin(annotation) in (Union, UnionType):
+        (kind,) = (part for part in get_args(annotation) if part is not type(None))
+        return _shown_type(kind)
+    return {bool: "true or false", int: "number", str: "text"}[annotation]
+
+
+def _shown_default(value: Any) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return "" if value in (None, (), "") else f"`{value}`"
+
+
 def _object_section(exported: ExportObject) -> str:
     facts = [
         f"files: {', '.join(f'`{pattern}`' for pattern in exported.files)}",
@@ -112,7 +165,11 @@ def _object_section(exported: ExportObject) -> str:
         if value != type(exported).model_fields[name].default:
             shown = ", ".join(value) if isinstance(value, tuple) else value
             facts.append(f"{name.replace('_', ' ')}: `{shown}`")
-    rows = ["| column | type | | personal | meaning |", "|---|---|---|---|---|"]
+    has_aliases = any(column.aliases for column in exported.columns)
+    rows = [
+        "| column | type | | personal | meaning |" + " also called |" * has_aliases,
+        "|---|---|---|---|---|" + "---|" * has_aliases,
+    ]
     for column in exported.columns:
         duties = [
             word
@@ -123,13 +180,13 @@ def _object_section(exported: ExportObject) -> str:
             if holds
         ]
         kind = column.type + (f" `{column.format}`" if column.format else "")
+        aliases = ", ".join(f"`{alias}`".replace("|", "\\|") for alias in column.aliases)
         rows.append(
             f"| `{column.name}` | {kind} | {', '.join(duties)} | {column.pii or ''} "
-            f"| {column.description} |"
+            f"| {column.description} |" + f" {aliases} |" * has_aliases
         )
-    return "\n\n".join(
-        [f"## {exported.name}", f"{exported.description} ({'; '.join(facts)})", "\n".join(rows)]
-    )
+    said = f"{exported.description} ({'; '.join(facts)})".strip()
+    return "\n\n".join([f"## {exported.name}", said, "\n".join(rows)])
 
 
 def _quoted(text: str) -> str:

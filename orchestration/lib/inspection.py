@@ -405,8 +405,7 @@ def _outcome(file: Inspected) -> str:
 def _layout_facts(record: FileRecord, decisions: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [("format", str(record.format))]
     if record.encoding:
-        encoding = decisions.get("encoding", {})
-        how = ", ".join(str(encoding[key]) for key in ("how", "confidence") if encoding.get(key))
+        how = _why(decisions.get("encoding", {}))
         facts.append(("encoding", f"{record.encoding} ({how})"))
     if record.delimiter:
         parts = {"delimiter": record.delimiter, "quote": record.quote, "escape": record.escape}
@@ -426,7 +425,10 @@ def _layout_facts(record: FileRecord, decisions: Mapping[str, Any]) -> list[tupl
         source = {"file_name": "its name", "watermark": "its newest row"}[record.exported_at_source]
         facts.append(("exported", f"{record.exported_at:%Y-%m-%d %H:%M} by {source}"))
     else:
-        facts.append(("exported", "unknown: neither its name nor its rows say when"))
+        text = (
+            "unknown: no day in its name, and no `watermark`: a column that tells when rows changed"
+        )
+        facts.append(("exported", text))
     return facts
 
 
@@ -470,5 +472,11 @@ def _decision_text(decision: Mapping[str, Any]) -> str:
             f"{text!r} {count:,}" for text, count in decision["null_spellings"].items()
         )
         parts.append(f"nothing is spelt {nulls}")
-    why = [str(decision[key]) for key in ("how", "confidence") if decision.get(key)]
-    return ", ".join(parts) + (f" ({', '.join(why)})" if why else "")
+    why = _why(decision)
+    return ", ".join(parts) + (f" ({why})" if why else "")
+
+
+def _why(decision: Mapping[str, Any]) -> str:
+    """Return where a decision comes from and how sure it is; what was declared is said once."""
+    said = [str(decision[key]) for key in ("how", "confidence") if decision.get(key)]
+    return ", ".join(dict.fromkeys(said))

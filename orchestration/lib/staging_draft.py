@@ -51,7 +51,7 @@ def draft_missing(
 ) -> list[Path]:
     """Write what the staging models of some systems lack; return the files that were written.
 
-    A system without `_<system>__models.yml` gets one, a table without a suite gets one: what the
+    Models that `_<system>__models.yml` does not describe are added to it, and get a suite: what the
     suite of the same entity in `suites`/canonical expects of the columns that the table has.
 
     Raises ValueError where the columns of a model cannot be told from its SQL.
@@ -66,15 +66,21 @@ def draft_missing(
         folder = dbt_dir / "models/staging" / system
         documentation = folder / f"_{system}__models.yml"
         models = sorted(folder.glob(f"stg_{system}__*.sql"))
-        if not models or documentation.exists():
+        described = {table.name: table for table in read_tables(folder)}
+        if all(path.stem in described for path in models):
             continue
-        tables = [_drafted(path, system, entities) for path in models]
-        documentation.write_text(models_yaml(tables), encoding="utf-8")
+        tables = [described.get(path.stem) or _drafted(path, system, entities) for path in models]
+        new = models_yaml([table for table in tables if table.name not in described])
+        if documentation.exists():
+            begun = documentation.read_text(encoding="utf-8")
+            new = begun.rstrip("\n") + "\n\n" + new.partition("models:\n")[2]
+        documentation.write_text(new, encoding="utf-8")
         written.append(documentation)
         loses_rows = any(o.mode == "full" or o.deleted_flag for o in contract.objects)
         for table in tables:
             suite = suites / system / f"{table.name}.yml"
-            if not suite.exists() and not table.name.endswith("__control_totals"):
+            is_new = table.name not in described and not suite.exists()
+            if is_new and not table.name.endswith("__control_totals"):
                 entity = table.name.removeprefix(f"stg_{system}__")
                 template = suites / "canonical" / f"stg_canonical__{entity}.yml"
                 suite.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import yaml
 
 from expectations.suites import Suite, load_suite
 from orchestration.lib.contracts import ExportContract
-from orchestration.lib.dbt_project import DBT_DIR
+from orchestration.lib.dbt_project import DBT_DIR, missing_parts
 from orchestration.lib.project import PROJECT_ROOT
 from orchestration.lib.staging_draft import columns_of, draft_missing
 
@@ -147,6 +147,36 @@ def test_what_somebody_has_begun_is_left_alone(project: tuple[Path, Path]) -> No
     assert [path.name for path in draft_missing(dbt, suites, desk())] == ["_desk__models.yml"]
     assert begun.read_text() == "mine"
     assert draft_missing(dbt, suites, desk()) == []
+
+
+def test_models_written_later_are_added(project: tuple[Path, Path]) -> None:
+    """What was written after the first draft was never described: dbt missed its columns."""
+    dbt, suites = project
+    draft_missing(dbt, suites, desk())
+    documentation = dbt / "models/staging/desk/_desk__models.yml"
+    mine = documentation.read_text().replace("One row per order.", "One row per sale.")
+    documentation.write_text(mine)
+    (dbt / "models/staging/desk/stg_desk__order_lines.sql").write_text(LINES)
+
+    assert [path.name for path in draft_missing(dbt, suites, desk())] == [
+        "_desk__models.yml",
+        "stg_desk__order_lines.yml",
+    ]
+    assert documentation.read_text().startswith(mine)
+    models = yaml.safe_load(documentation.read_text())["models"]
+    assert [model["name"] for model in models] == ["stg_desk__orders", "stg_desk__order_lines"]
+
+
+def test_what_a_system_lacks_is_told_with_where_it_comes_from(project: tuple[Path, Path]) -> None:
+    dbt, suites = project
+    staging = dbt / "models/staging"
+    assert "write stg_shop__<entities>.sql" in missing_parts("shop", staging)[0]
+    draft_missing(dbt, suites, desk())
+    totals, sources = missing_parts("desk", staging)
+    assert totals.startswith("desk/stg_desk__control_totals.sql is missing")
+    assert sources.startswith("desk/_desk__sources.yml is missing")
+    assert sources.endswith("crm-warehouse docs makes it")
+    assert missing_parts("canonical") == []
 
 
 def test_a_model_without_an_entity_is_told_with_those_that_there_are(

@@ -46,6 +46,10 @@ _DESCRIBING |= {"sexe", "sexo", "postleitzahl", "woonplaats"}
 _BIRTH = {"birth", "birthday", "birthdate", "dob", "生日", "geburtsdatum", "geburtstag"}
 _BIRTH |= {"naissance", "nacimiento", "nascimento", "nascita", "geboortedatum"}
 
+# A word of a file's name in which letters and digits alternate twice and more; not 20260105T0930Z.
+_CODE = re.compile(r"(?=.{6})(?!\d+T\d+Z?$)([^\W\d_]+\d+[^\W\d_]+\d|\d+[^\W\d_]+\d+[^\W\d_])")
+_RENAMED = "Called {!r} in other files; taken for the same, as the columns beside it are."
+
 # Of two types of one column, the one that holds the values of both.
 _WIDER: dict[frozenset[CellType], CellType] = {
     frozenset({"integer", "decimal"}): "decimal",
@@ -95,7 +99,8 @@ def completed(con: duckdb.DuckDBPyConnection, landed: str, exported: ExportObjec
 def joined(drafts: Iterable[ExportObject]) -> list[ExportObject]:
     """Make one object of the drafts of files that one pattern names.
 
-    Its columns are those of all of them; a type holds the values of all, a key is one in all.
+    Its columns are those of all of them; a type holds the values of all, a key is one in all. A
+    column that changes its name from one file to another becomes an alias, and says so.
     """
     found: dict[str, ExportObject] = {}
     for draft in drafts:
@@ -122,7 +127,8 @@ def contract_yaml(system: str, objects: Sequence[ExportObject]) -> str:
         f"# Drafted by crm-warehouse inspect; save as orchestration/defs/raw/{system}/defs.yaml.\n"
         "# Check every key, type and watermark, what is personal (pii), and the mode: `full`\n"
         "# where each file holds all records, so that absence means deletion. Times without an\n"
-        "# offset are UTC unless an object names its `timezone`.\n"
+        "# offset are UTC unless an object names its `timezone`. What else may be declared, and\n"
+        "# where: docs/reference/contract.md.\n"
         + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
     )
 
@@ -138,12 +144,26 @@ def _as_yaml(exported: ExportObject) -> dict[str, Any]:
 
 
 def _both(one: ExportObject, other: ExportObject) -> ExportObject:
-    columns = {column.name: column for column in one.columns}
+    renamed = _renamed(one.columns, other.columns)
+    columns = {
+        c.name: c.model_copy(update={"description": _RENAMED.format(_header(renamed[c.name]))})
+        if c.name in renamed
+        else c
+        for c in one.columns
+    }
+    former = {column.name: name for name, column in renamed.items()}
+    others = tuple(
+        c.model_copy(update={"name": former[c.name], "aliases": (_header(c),)})
+        if c.name in former
+        else c
+        for c in other.columns
+    )
+    other = other.model_copy(update={"columns": others})
     spelt = {text.casefold() for c in one.columns for text in (c.name, *c.aliases)}
     for column in other.columns:
         known = columns.get(column.name)
-        others = column.aliases if known else (column.name, *column.aliases)
-        new = tuple(text for text in others if text.casefold() not in spelt)
+        names = column.aliases if known else (column.name, *column.aliases)
+        new = tuple(text for text in names if text.casefold() not in spelt)
         if known is None:
             if column.name not in new:
                 continue  # under another name it is there already
@@ -161,23 +181,56 @@ def _both(one: ExportObject, other: ExportObject) -> ExportObject:
         update={
             "key": one.key if one.key == other.key else (),
             "watermark": one.watermark if is_time else None,
+            # What one file does not tell another may; what two tell differently is not told.
+            **{
+                name: told.pop() if len(told) == 1 else None
+                for name in ("encoding", "usual_date_order")
+                if (told := {getattr(one, name), getattr(other, name)} - {None}) is not None
+            },
             "columns": tuple(columns.values()),
         }
     )
 
 
+def _renamed(one: Sequence[Column], other: Sequence[Column]) -> dict[str, Column]:
+    """Return the columns of `other` that are those of `one` under a new name, by their old one.
+
+    A column without a counterpart that has the type and both neighbours of another one without.
+    """
+
+    def alone(columns: Sequence[Column], names: set[str]) -> dict[tuple[str, str, str], Column]:
+        names_around = ["", *(c.name for c in columns), ""]
+        return {
+            (names_around[i], names_around[i + 2], column.type): column
+            for i, column in enumerate(columns)
+            if column.name not in names
+        }
+
+    new = alone(other, {c.name for c in one})
+    old = alone(one, {c.name for c in other})
+    return {column.name: new[place] for place, column in old.items() if place in new}
+
+
+def _header(column: Column) -> str:
+    return column.aliases[0] if column.aliases else column.name
+
+
 def _name_and_pattern(file_name: str) -> tuple[str, str]:
-    """Return a name for the object and a pattern for its files: the name without its numbers."""
+    """Return a name for the object and a pattern for its files: the name without its numbers.
+
+    Codes such as `Wq8hYz2L` count as numbers.
+    """
     path = PurePosixPath(re.sub(r"\.gz$", "", file_name, flags=re.IGNORECASE))
-    words = re.sub(r"[\W_]*[0-9][0-9\W_T]*", "*", path.stem)
+    words = re.sub(r"[^\W_]+", lambda word: "0" if _CODE.match(word[0]) else word[0], path.stem)
+    words = re.sub(r"[\W_]*[0-9][0-9\W_T]*", "*", words)
     name = "_".join(re.findall("[a-z0-9]+", words.lower()))
     pattern = re.sub(r"[\[\]?]", "?", words) + "*" + path.suffix
     return name if re.match("[a-z]", name) else "records", re.sub(r"\*+", "*", pattern)
 
 
 def _words(column: Column) -> list[str]:
-    """Split the header of a column into words, camel case as well."""
-    header = column.aliases[0] if column.aliases else column.name
+    """Split the header of a column into words, camel case as well; `#` is read as number."""
+    header = _header(column).replace("#", " number ")
     return [word.lower() for word in _WORD.findall(without_accents(header))]
 
 
@@ -219,7 +272,12 @@ def _key(
     if strong:
         return (max(strong, key=lambda c: ranks[c]),)
     best = sorted(filled, key=lambda c: -ranks[c])[:_KEY_COLUMNS]
-    pairs = sorted(combinations(best, 2), key=lambda pair: -sum(ranks[c] for c in pair))
+    # A position is a better second part than what stands there: that may stand there twice.
+    counted = {c.name for c in possible if c.type == "integer"}
+    pairs = sorted(
+        combinations(best, 2),
+        key=lambda pair: (-sum(ranks[c] for c in pair), sum(c not in counted for c in pair)),
+    )
     if pairs:
         counts = ", ".join(f"count(distinct ({quoted(a)}, {quoted(b)}))" for a, b in pairs)
         found = list(con.execute(f"select {counts} from {rows}").fetchone() or ())

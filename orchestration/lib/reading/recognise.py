@@ -38,6 +38,8 @@ from orchestration.lib.reading.sources import Source, digest, unpacked
 from orchestration.lib.reading.spellings import without_accents
 from orchestration.lib.reading.sql import literal, quoted
 
+# Of the values of a column of dates or times that may be none: one typing error is no text column.
+_SLIPS = 0.05
 _JSON_RECORDS = 200  # from which the keys of a JSON file are collected
 _SHOWN = 20  # quarantined rows that are shown
 
@@ -129,6 +131,8 @@ def recognise(
                 said = [record.message, *_values_in(exported)]
                 message = "; ".join(text for text in said if text)
                 record = dataclasses.replace(record, message=message or None)
+                if json.loads(record.decisions).get("encoding", {}).get("confidence") == "likely":
+                    exported = exported.model_copy(update={"encoding": record.encoding})
             if record.rows_quarantined:
                 reasons, bad_rows = _reasons(con, work), _bad_rows(con, work)
     except RefusedError as error:
@@ -205,6 +209,7 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
     landed = f"(from read_parquet({literal(str(work / CLEAN))}) where {ASIDE_MARK} is null)"
     cells: dict[str, str | None] = {c.name: quoted(c.name) for c in as_text.columns}
     kinds: dict[str, CellType] = {}
+    nearly: dict[str, CellType] = {}
     for kind in _KINDS:
         typed = as_text.model_copy(
             update={"columns": tuple(c.model_copy(update={"type": kind}) for c in as_text.columns)}
@@ -221,6 +226,9 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
             filled, wrong = found[2 * position : 2 * position + 2]
             if filled and not wrong and column not in kinds:
                 kinds[column] = kind
+            elif kind in ("date", "timestamp") and filled and wrong <= _SLIPS * filled:
+                nearly.setdefault(column, kind)
+    kinds = {**nearly, **kinds}
     for column in [c for c, kind in kinds.items() if kind == "date"]:
         # What is a date to one value and a time to another is a time.
         timed = con.execute(
@@ -318,7 +326,7 @@ def _object(name: str, source: Source, headers: Sequence[str]) -> ExportObject:
         if folded in seen:
             continue
         seen.add(folded)
-        slug = _slug(header) or f"column_{position}"
+        slug = _slug(header) or ("number" if folded in ("#", "№") else f"column_{position}")
         if slug in columns or slug == "source_metadata":
             slug = f"{slug}_{position}"
         aliases = (header.strip(),) if folded and folded != slug else ()

@@ -48,7 +48,12 @@ def test_the_contracts_of_the_project_load() -> None:
     ("changes", "message"),
     [
         ({"mode": "sometimes"}, r"defs.yaml:\d+: attributes.objects.orders.mode: .*'full'"),
-        ({"colour": 1}, r"orders.colour: Extra inputs are not permitted"),
+        ({"vendor": 1}, r"orders.vendor: an object has no such key: leave it out"),
+        ({"time_zone": "UTC"}, r"orders.time_zone: an object has no such key: is it timezone\?"),
+        (
+            {"columns": [{"name": "paid_at", "type": "timestamp", "date_order": "dmy"}], "key": []},
+            r"paid_at.date_order: a column has no such key: it is declared for the object",
+        ),
         ({"key": ["id"]}, "key names id, which is not among the columns"),
         ({"watermark": "order_id"}, "watermark order_id must be a date or a timestamp"),
         ({"encoding": "klingon"}, "orders.encoding: unknown encoding 'klingon'"),
@@ -69,6 +74,13 @@ def test_a_faulty_contract_is_refused_with_file_line_and_key(
 ) -> None:
     with pytest.raises(ContractError, match=message):
         load(tmp_path, **changes)
+
+
+def test_one_mistake_is_one_line(tmp_path: Path) -> None:
+    """Pydantic leaves out an object with a mistake, and said that there was none."""
+    with pytest.raises(ContractError) as caught:
+        load(tmp_path, colour=1)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_the_line_is_that_of_the_faulty_key(tmp_path: Path) -> None:

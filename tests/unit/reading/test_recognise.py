@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.lib.contracts import load_contract
+from orchestration.lib.contracts import ExportObject, load_contract
+from orchestration.lib.reading.draft import joined
 from orchestration.lib.reading.recognise import recognise
 from orchestration.lib.reading.sources import Source
 from tests.unit.reading.conftest import Shop
@@ -64,6 +65,74 @@ def test_a_contract_is_drafted_from_the_values(shop: Shop, name: str) -> None:
         "ort": "text",
     }
     assert (found.record.rows_in_file, found.record.rows_quarantined) == (2, 0)
+
+
+def drafts(shop: Shop, files: dict[str, str | bytes]) -> list[ExportObject]:
+    """Draft the objects of some files."""
+    found = []
+    for name, content in files.items():
+        path = shop.put(name, content)
+        drafted = recognise(Source(path, path.name), None).exported
+        assert drafted is not None
+        found.append(drafted)
+    return joined(found)
+
+
+def test_a_day_that_there_is_not_makes_no_text_column(shop: Shop) -> None:
+    """One 31.02. among the days of a year made texts of all, and nobody was told."""
+    days = [f"{1 + i % 28:02d}.{1 + i % 12:02d}.2025 08:30" for i in range(40)]
+    rows = "".join(f"{i};{day};{i}a\n" for i, day in enumerate([*days, "31.02.2025 08:30"]))
+    path = shop.put("visits.csv", "no;when;room\n" + rows)
+    found = recognise(Source(path, path.name), None)
+    assert found.exported is not None
+    assert {c.name: c.type for c in found.exported.columns}["when"] == "timestamp"
+    assert dict(found.reasons) == {"bad_type": 1}
+    # A text that begins with days stays one.
+    (text,) = drafts(shop, {"notes.csv": "no,when\n1,2025-01-05\n2,2025-01-06\n3,soon\n"})
+    assert text.column("when").type == "text"
+
+
+def test_files_named_by_codes_are_one_object(shop: Shop) -> None:
+    rows = "Score,Mail\n7,a@x.de\n9,b@x.de\n"
+    files: dict[str, str | bytes] = {
+        "responses-Wq8hYz2L-01K6F0Y5.csv": rows,
+        "responses-Wq8hYz2L-01K9A2CD.csv": rows + "8,c@x.de\n",
+    }
+    (drafted,) = drafts(shop, files)
+    assert (drafted.name, drafted.files) == ("responses", ("responses*.csv",))
+    (plain,) = drafts(shop, {"q3_report_v2_20260105T093000Z.csv": rows})
+    assert plain.files == ("q*report_v*Z*.csv",)
+
+
+def test_a_column_with_a_new_name_between_the_same_neighbours_is_an_alias(shop: Shop) -> None:
+    """Two columns were drafted, each empty in half of the files."""
+    before = "Order #,Status,Order total,Note\nA1,open,2.50,x\nA2,paid,3.75,y\n"
+    after = before.replace("Order total", "Total amount").replace("A", "B")
+    (drafted,) = drafts(shop, {"orders_2026-01.csv": before, "orders_2026-02.csv": after})
+    assert [c.name for c in drafted.columns] == ["order", "status", "order_total", "note"]
+    total = drafted.column("order_total")
+    assert total.aliases == ("Order total", "Total amount")
+    assert "'Total amount'" in total.description
+    # Another type, or another place, is another column.
+    text = after.replace("2.50", "many").replace("3.75", "few")
+    (drafted,) = drafts(shop, {"orders_2026-01.csv": before, "orders_2026-02.csv": text})
+    assert len(drafted.columns) == 5
+
+
+def test_a_position_makes_a_better_key_than_what_stands_there(shop: Shop) -> None:
+    rows = "".join(f"{o},S{o % 7}{p},{p}\n" for o in range(100, 120) for p in (1, 2, 3))
+    (drafted,) = drafts(shop, {"lines.csv": "Order number,Product SKU,Item #\n" + rows})
+    assert drafted.key == ("order_number", "item")
+    (drafted,) = drafts(shop, {"forms.csv": "#,Network ID\nk1,n1\nk2,n2\n"})
+    assert drafted.key == ("number",)
+
+
+def test_a_likely_encoding_stands_in_the_draft(shop: Shop) -> None:
+    text = "Name;Straße\n" + "Jörg Müller;Königsallee\n" * 9
+    (drafted,) = drafts(shop, {"kunden.csv": text.encode("cp1252")})
+    assert drafted.encoding == "cp1252"
+    (certain,) = drafts(shop, {"kunden.csv": text.encode()})
+    assert certain.encoding is None
 
 
 def test_numbers_of_incidents_are_no_amounts(shop: Shop) -> None:
