@@ -38,6 +38,8 @@ from orchestration.lib.reading.values import Reading, read_as_declared
 _SLIP = 0.01
 # Of ten days one in a hundred times all are above 12, of ten years of this century all.
 _FEW_DAYS = 10
+# Years that stand for this century elsewhere.
+_ERAS = {"Buddhist": range(2480, 2650), "Persian or Islamic": range(1330, 1480)}
 _FORMS = 3  # of one column that get a quick way to be read
 
 
@@ -58,7 +60,7 @@ def decide(exported: ExportObject, shapes: Mapping[str, Sequence[Shape]]) -> dic
         elif kind in ("integer", "decimal"):
             reading = _decide_number(reading, values, exported)
         else:
-            reading = _decide_time(reading, values, exported)
+            reading = _noting_era(_decide_time(reading, values, exported), values)
         readings[name] = reading
     return _settled_by_neighbours(readings, shapes)
 
@@ -222,9 +224,8 @@ def _decimal(
 def _decide_time(reading: Reading, values: Sequence[Shape], exported: ExportObject) -> Reading:
     """Decide which spellings occur, and which number comes first in dates of numbers only."""
     plain = "0000-00-00" if reading.column.type == "date" else "0000-00-00 00:00:00"
-    if reading.plain and reading.timezone == "UTC" and all(s.text == plain for s in values):
-        return reading
-    if reading.plain and reading.column.type == "date" and all(s.text == plain for s in values):
+    is_plain = reading.plain and all(s.text == plain for s in values) and not _has_late_days(values)
+    if is_plain and (reading.timezone == "UTC" or reading.column.type == "date"):
         return reading
     wide = any(set(shape.text) & set(WIDE) for shape in values)
     narrow = str.maketrans(WIDE, NARROW)
@@ -250,6 +251,8 @@ def _decide_time(reading: Reading, values: Sequence[Shape], exported: ExportObje
         elif spelling:
             spellings[spelling] = None
     reading = replace(reading, spellings=tuple(spellings), how="only one way to read the values")
+    if "ymd" in spellings and exported.date_order != "ymd" and not numeric:
+        reading = _doubting_days(reading, [s for s in values if spelling_of(s.text) == "ymd"])
     if numeric:
         reading = _decide_order(reading, numeric, exported)
     named = [zone for zone in ZONES if any(_holds_word(shape.text, zone) for shape in values)]
@@ -260,8 +263,42 @@ def _decide_time(reading: Reading, values: Sequence[Shape], exported: ExportObje
         reading = replace(reading, warning="; ".join(warnings))
     has_order = reading.date_order in ("dmy", "mdy") and not reading.strict
     form = ORDERED_FORM if has_order else ISO_FORM
-    forms = [shape.text for shape in values if re.fullmatch(form, shape.text)]
+    forms = [
+        shape.text for shape in values if re.fullmatch(form, shape.text) and not reading.strict
+    ]
     return replace(reading, forms=tuple(forms[:_FORMS]))
+
+
+def _has_late_days(values: Sequence[Shape]) -> bool:
+    """Tell whether the number behind a year is above 12 too often for a slip of the pen."""
+    days = sum(shape.first_above_12 for shape in values)
+    return days > _SLIP * (days + sum(shape.second_above_12 for shape in values))
+
+
+def _doubting_days(reading: Reading, values: Sequence[Shape]) -> Reading:
+    """Set dates aside that may be year-day-month where others of the column can be nothing else."""
+    days = sum(shape.first_above_12 for shape in values)
+    months = sum(shape.second_above_12 for shape in values)
+    if not _has_late_days(values):
+        return reading
+    how = f"the number behind the year is above 12 in {days:,} values, the last in {months:,}"
+    warning = _joined(reading.column, [f"days and months are mixed up: {how}"])
+    return replace(
+        reading, date_order="ymd", strict=True, how=how, confidence="likely", warning=warning
+    )
+
+
+def _noting_era(reading: Reading, values: Sequence[Shape]) -> Reading:
+    """Warn of years that are far from ours: those of another calendar look like any other."""
+    years = [int(y) for s in values for y in re.findall("(?<![0-9])[0-9]{4}(?![0-9])", s.example)]
+    eras = {name for year in years for name, span in _ERAS.items() if year in span}
+    if not years or len(eras) != 1 or any(all(y not in s for s in _ERAS.values()) for y in years):
+        return reading
+    said = f"its years are those of the {eras.pop()} calendar: they land as they are written"
+    warning = "; ".join(
+        text for text in (reading.warning, f"{reading.column.name}: {said}") if text
+    )
+    return replace(reading, warning=warning)
 
 
 def _holds_word(text: str, word: str) -> bool:

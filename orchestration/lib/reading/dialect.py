@@ -196,7 +196,10 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
     not_rows = further_header_rows(records[last + 1 :], headers)
     rows = [r.cells or [] for r in records[last + 1 :] if r.line_number not in not_rows]
     rows = [cells for cells in rows if len(cells) == len(headers)]
-    padding = padding_of(headers, rows)
+    kinds = {
+        at: exported.column(n).type for n, at in match_columns(headers, exported).matched.items()
+    }
+    padding = padding_of(headers, rows, {at for at, kind in kinds.items() if kind == "identifier"})
     of_cells = (*padding_warnings(headers, padding), *quotes_that_are_text(headers, rows))
     return _cut(
         text,

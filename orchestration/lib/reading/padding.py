@@ -1,28 +1,44 @@
 """What programs put around the cells of a column that is no part of them.
 
 Reports and databases fill cells up with blanks; shops and banks write a tab, an apostrophe or a
-backtick before each, which keeps a spreadsheet from taking numbers for numbers. Belongs here:
-telling such signs from text, and their removal. Does not: quotes, which are the dialect's.
+backtick before each, which keeps a spreadsheet from taking numbers for numbers; programs that took
+identifiers for numbers write `17850.0`. Belongs here: telling such signs from text, and their
+removal. Does not: quotes, which are the dialect's.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Container, Mapping, Sequence
 
 from orchestration.lib.reading.sql import literal
 
 _FEW = 3  # cells, below which all may begin alike by chance
 _BLANKS = " \t"
-_SIGNS = {" ": "blanks", "\t": "tabs", "'": "an apostrophe", "`": "a backtick"}
+_FRACTION = ".0"  # of identifiers, which a program took for numbers as some were missing
+_SIGNS = {
+    " ": "blanks around the cells of {} were removed",
+    "\t": "tabs around the cells of {} were removed",
+    "'": "an apostrophe before every cell of {} was removed",
+    "`": "a backtick before every cell of {} was removed",
+    _FRACTION: "the fraction .0 behind every cell of {} was removed",
+}
 
 
-def padding_of(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[int, str]:
+def padding_of(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], identifiers: Container[int] = ()
+) -> dict[int, str]:
     """Find the columns whose cells are padded: their positions, each with the sign.
 
-    `rows` are the first of a file, as wide as the header.
+    `rows` are the first of a file, as wide as the header, `identifiers` the columns that hold such.
     """
     columns = list(zip(*rows, strict=True))
     found = {at: _padding(headers[at], cells) for at, cells in enumerate(columns)}
     if " " in found.values():  # then the texts of other columns may be equally long without it
         found |= {at: " " for at, cells in enumerate(columns) if not found[at] and _fill_up(cells)}
+    for at, cells in enumerate(columns):
+        filled = [cell for cell in cells if cell]
+        is_number = len(filled) >= _FEW and all(re.fullmatch("[0-9]+[.]0", c) for c in filled)
+        if at in identifiers and is_number:
+            found[at] = _FRACTION
     return {at: sign for at, sign in found.items() if sign}
 
 
@@ -56,10 +72,8 @@ def _fill_up(cells: Sequence[str]) -> bool:
 def padding_warnings(headers: Sequence[str], padding: Mapping[int, str]) -> tuple[str, ...]:
     """Say what was removed from which columns."""
     return tuple(
-        f"{_SIGNS[sign]} around the cells of {', '.join(names)} were removed"
-        if sign in _BLANKS
-        else f"{_SIGNS[sign]} before every cell of {', '.join(names)} was removed"
-        for sign in _SIGNS
+        said.format(", ".join(names))
+        for sign, said in _SIGNS.items()
         if (names := [headers[at].strip() for at in padding if padding[at] == sign])
     )
 
@@ -78,4 +92,6 @@ def without_padding(cell: str, sign: str) -> str:
     """Write the SQL of a cell without its padding; of nothing else is left, an empty text."""
     if sign in _BLANKS:
         return f"trim({cell}, {literal(_BLANKS)})"
+    if sign == _FRACTION:
+        return f"regexp_replace({cell}, '[.]0$', '')"
     return f"(case when starts_with({cell}, {literal(sign)}) then {cell}[2:] else {cell} end)"

@@ -51,6 +51,8 @@ _LABEL, _LABEL_ROWS = '{"ImportId"', 3
 
 # What a header hardly holds. A year, a month of a year or a point of a scale may well be a name.
 _VALUE = re.compile(r"0\d+|\d{5,}|[^\w\s]?-?\d[\d.,]*[.,]\d\d|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}.*")
+# Of a time, with colons or as Oracle writes it (10.30.00 AM).
+_HOUR = "[0-9]:[0-9]|[ T][0-9]{1,2}[.][0-9]{2}([. ]|$)"
 # Names of columns whose numbers nobody adds.
 _IDENTIFYING = re.compile(r"(_|^)(id|(phones?|telephone|fax|zip|postcode|postal)(_[a-z]+)?)$")
 
@@ -232,7 +234,7 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
     for column in [c for c, kind in kinds.items() if kind == "date"]:
         # What is a date to one value and a time to another is a time.
         timed = con.execute(
-            f"select 1 from {landed} where regexp_matches({quoted(column)}, '[0-9]:[0-9]') limit 1"
+            f"select 1 from {landed} where regexp_matches({quoted(column)}, '{_HOUR}') limit 1"
         ).fetchone()
         if timed:
             kinds[column] = "timestamp"

@@ -63,7 +63,8 @@ def _shapes_sql(column: Column, cell: str, source: str) -> str:
     if column.type == "boolean":
         shape = "lower(trim(cell))"
     elif column.type in ("date", "timestamp"):
-        pair = "'^[^0-9]*([0-9]{1,2})[^0-9]+([0-9]{1,2})[^0-9]', ['a', 'b']"
+        # behind the year, where it comes first
+        pair = "'^(?:[0-9]{4}[-/.])?([0-9]{1,2})[^0-9]+([0-9]{1,2})(?:[^0-9]|$)', ['a', 'b']"
         cells = f"(select cell, regexp_extract(cell, {pair}) as pair from {cells})"
         number = "replace(cell, ',', '.')"
         a, b = "try_cast(pair.a as int)", "try_cast(pair.b as int)"

@@ -228,7 +228,8 @@ class Reading:
         named = f"list_position({text_list(MONTHS)}, strip_accents(lower(p.m)))"
         month = f"coalesce(try_cast(p.m as int), {[*MONTHS.values()]}[{named}])::varchar"
         day = f"{year} || '-' || {month} || '-' || p.d"
-        if self.strict and self.date_order and "name" not in spelling and spelling != "ymd":
+        is_mixed = self.date_order and "name" not in spelling
+        if self.strict and is_mixed and (spelling != "ymd" or self.date_order == "ymd"):
             # Days and months are mixed up: only what cannot be read the other way round.
             day = f"if(try_cast(p.d as int) > 12 or p.d = p.m, {day}, null)"
         if "w" in parts:
@@ -310,8 +311,9 @@ class Reading:
             whole += f"|[0-9]{{1,3}}(?:[{groupers}][0-9]{{2,3}})*[{groupers}][0-9]{{3}}"
         unit = f"(?:{re.escape(self.currency)})?" if self.currency else ""
         percent = " *%" if self.percent else ""
+        cents = f"{decimal}(?:[-−]|([0-9]*))"  # a stroke says that there are none: 12,-
         pattern = (
-            f"^([(]?)([-+−]?) *{unit} *([-+−]?) *({whole})?(?:{decimal}([0-9]*))? *{unit}{percent}"
+            f"^([(]?)([-+−]?) *{unit} *([-+−]?) *({whole})?(?:{cents})? *{unit}{percent}"
             " *([-−]?)([)]?)$"
         )
         found = (

@@ -54,11 +54,51 @@ def column(
         (["#DIV/0!", "inf", "1"], ["?", "?", "1"]),
         (["MUG-1", "MUG-2"], ["?", "?"]),
         (["CHF-1", "CHF 2"], ["-1", "2"]),
+        (["12,-", "1.234,-", "3,50", "-4,-", "5,50-"], ["12", "1234", "3.50", "-4", "-5.50"]),
+        (["12.-", "CHF 5.-", "3.50"], ["12", "5", "3.50"]),
         (["8.48E10", "1e3", "5E-2", "8.48E+10"], ["84800000000", "1000", "0.05", "?"]),
     ],
 )
 def test_numbers(shop: Shop, values: list[str], lands: list[str | None]) -> None:
     assert column(shop, "decimal", values)[1] == lands
+
+
+@pytest.mark.parametrize("rows", [0, 6000])
+@pytest.mark.parametrize("sign", ["-", "/"])
+def test_days_before_months_behind_the_year_are_set_aside(shop: Shop, sign: str, rows: int) -> None:
+    """Incident to prevent: 2016-07-03 landed as July beside 2016-20-10, which was set aside."""
+    first = [f"2016{sign}07{sign}07"] * rows
+    days = [f"2016{sign}{day:02d}{sign}10" for day in (20, 3, 21, 22, 10)]
+    record, cells = column(shop, "date", [*first, *days])
+    assert cells[rows:] == ["?", "?", "?", "?", "2016-10-10"]
+    assert "days and months are mixed up: the number behind the year" in str(record.message)
+    declared = column(shop, "date", [*first, *days], date_order="ymd")[1]
+    assert declared[rows:] == ["?", "2016-03-10", "?", "?", "2016-10-10"]
+
+
+@pytest.mark.parametrize(
+    ("values", "calendar"),
+    [
+        (["2561-08-09", "2560-12-24"], "Buddhist"),
+        (["24/12/2561", "09/08/2560"], "Buddhist"),
+        (["1402/05/17", "1401/01/20"], "Persian or Islamic"),
+        (["2018-08-09", "9999-12-31"], None),
+    ],
+)
+def test_years_of_another_calendar_are_told(
+    shop: Shop, values: list[str], calendar: str | None
+) -> None:
+    message = column(shop, "date", values)[0].message
+    assert (f"its years are those of the {calendar} calendar" in str(message)) == bool(calendar)
+
+
+def test_identifiers_lose_the_fraction_that_all_of_them_have(shop: Shop) -> None:
+    """pandas writes the numbers of customers so, where some are missing: no join found them."""
+    record, cells = column(shop, "identifier", ["17850.0", "", "13047.0", "12583.0"])
+    assert cells == ["17850", None, "13047", "12583"]
+    assert record.message == "the fraction .0 behind every cell of v was removed"
+    assert column(shop, "identifier", ["1.0", "1.1", "2.0", "3.0"])[1][0] == "1.0"
+    assert column(shop, "text", ["1.0", "3.0", "2.0"])[1] == ["1.0", "3.0", "2.0"]
 
 
 def test_a_point_that_may_group_is_seen_behind_the_first_rows(shop: Shop) -> None:
