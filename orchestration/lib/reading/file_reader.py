@@ -215,7 +215,7 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
     )
     record = _noting(
         record,
-        [*layout.warnings, *zones, _APOSTROPHES[facts.escaped_apostrophes]],
+        [*layout.warnings, *zones, _APOSTROPHES[facts.escaped_apostrophes], _escapes(facts)],
         layout=layout.how,
         headers=_headers(layout.headers, columns),
         null_values=nulls[1:],
@@ -242,6 +242,13 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
         except duckdb.InvalidInputException as error:
             objection = str(error).splitlines()[0]
     raise RefusedError(f"the text cannot be read: {objection}", "export it again as plain CSV")
+
+
+def _escapes(facts: TextFacts) -> str:
+    """Say that cells hold what MySQL and PostgreSQL write for line breaks and tabs."""
+    if not facts.has_escapes or "\\N" not in facts.nulls:
+        return ""
+    return r"\n and \t beside \N look like escapes of a database: they were taken as text"
 
 
 def _in_timezone(job: Job, named: str | None) -> Job:

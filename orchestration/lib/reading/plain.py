@@ -59,7 +59,8 @@ class TextFacts:
     in quotes is a text that somebody wrote. `has_formulas` tells whether cells may be written as
     `="…"`, which makes spreadsheets leave their digits alone. `empty_lines` counts those between
     rows. `escaped_apostrophes` tells whether backslashes stand before apostrophes that are not
-    quotes: before all of them they are escapes, before some a backslash may be text.
+    quotes: before all of them they are escapes, before some a backslash may be text. `has_escapes`
+    tells whether a backslash stands before n or t, with which databases write line breaks and tabs.
     """
 
     may_be_misread: bool
@@ -67,6 +68,7 @@ class TextFacts:
     has_formulas: bool = False
     empty_lines: int = 0
     escaped_apostrophes: Literal["none", "some", "all"] = "none"
+    has_escapes: bool = False
 
 
 def look_at_text(layout: TextLayout) -> TextFacts:
@@ -82,7 +84,7 @@ def look_at_text(layout: TextLayout) -> TextFacts:
     spelt = {text: text.encode() for text in TEXT_NULLS}
     occurring: set[str] = set()
     in_quotes: set[str] = set()
-    has_formulas = False
+    has_formulas = has_escapes = False
     may_be_misread = not is_simple
     empty_lines = apostrophes = escaped_apostrophes = 0
     with layout.path.open("rb") as file:
@@ -95,6 +97,8 @@ def look_at_text(layout: TextLayout) -> TextFacts:
                     if has_quotes and quote + code + quote in block:
                         in_quotes.add(text)
             has_formulas = has_formulas or _holds(block, b'="')
+            if not has_escapes and b"\\" in block:
+                has_escapes = b"\\n" in block or b"\\t" in block
             if b"'" in block and dialect.quote != "'":
                 apostrophes += block.count(b"'")
                 escaped_apostrophes += block.count(b"\\'") if b"\\" in block else 0
@@ -114,7 +118,7 @@ def look_at_text(layout: TextLayout) -> TextFacts:
     escaped: Literal["none", "some", "all"] = "some" if escaped_apostrophes else "none"
     if escaped_apostrophes and escaped_apostrophes == apostrophes:
         escaped = "all"
-    return TextFacts(may_be_misread, nulls, has_formulas, empty_lines, escaped)
+    return TextFacts(may_be_misread, nulls, has_formulas, empty_lines, escaped, has_escapes)
 
 
 def _holds(block: bytes, text: bytes) -> bool:

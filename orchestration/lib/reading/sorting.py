@@ -43,6 +43,7 @@ NO_METADATA = "null::varchar"
 _EMPTY_ROW = "empty_row"
 _NO_RECORD = "reads like a total, a page number or a note of a report, not like a record"
 _SPARSE = "fills hardly a cell of those that all records fill: a heading, a tax, a sum or a note?"
+_FEW_RECORDS = 10  # below which all may fill the same cells by chance
 SPARSE = 2  # cells that such a row fills at most
 _FEW_CELLS = 3  # a row of fewer may be whatever it likes
 _NAMES = 20  # of columns, which are enough to tell that a row holds them
@@ -199,7 +200,7 @@ def usual_cells(con: duckdb.DuckDBPyConnection, relation: Relation) -> list[str]
     ).fetchone()
     assert row is not None  # an aggregate has a row
     records, rows, *found = row
-    if 2 * records < rows:
+    if records < _FEW_RECORDS or 2 * records < rows:
         return []
     return [text for text, n in zip(relation.texts, found, strict=True) if n == records]
 

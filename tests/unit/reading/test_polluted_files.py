@@ -461,3 +461,20 @@ def test_years_of_two_digits_that_may_come_first_are_not_guessed(shop: Shop) -> 
     assert "may be a year of two digits" in str(record.message)
     _, landed = land(shop, content, columns=columns, date_order="ymd")
     assert [row[0] for row in landed] == [f"2018-01-{day:02d}" for day in range(5, 17)]
+
+
+def test_a_sparse_row_of_a_small_table_is_a_row(shop: Shop) -> None:
+    """The example of Wikipedia has one: three full rows say little about a fourth."""
+    few = ["", "", "", "Venture", "", "4900.00"]
+    assert land(shop, text([*LINES[:4], few]))[1] == [*ROWS[:3], few]
+
+
+@pytest.mark.parametrize(("null", "is_told"), [("\\N", True), ("none", False)])
+def test_line_breaks_as_databases_escape_them_are_told(
+    shop: Shop, null: str, is_told: bool
+) -> None:
+    """A backslash and an n is a line break to MySQL, and part of a path to everybody else."""
+    rows = [[*row[:4], "C:\\new", null] for row in ROWS]
+    record, landed = land(shop, text([HEADER, *rows], "\t"))
+    assert [row[4] for row in landed] == ["C:\\new"] * len(ROWS)
+    assert ("escapes of a database" in str(record.message)) == is_told
