@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log2
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -97,12 +98,13 @@ def find_known(patterns: pa.Table, today: Ints, redone: Flags) -> Known:
 
     `today` and `redone` as from `candidates`: number of today by number before, flag by number.
     """
-    a, b = (today[patterns[f"record_number_{side}"].to_numpy()] for side in ("a", "b"))
+    numbers = today.astype(np.int32)  # ten million pairs: half the memory to go through
+    a, b = (numbers[patterns[f"record_number_{side}"].to_numpy()] for side in ("a", "b"))
     both = (a > 0) & (b > 0)
     a, b = a[both], b[both]
     levels = np.where(a < b, patterns["pattern"].to_numpy()[both], np.int32(-1))
     stays = patterns["is_candidate"].to_numpy()[both] & ~redone[a] & ~redone[b]
-    pairs = np.minimum(a, b) << _NUMBER_BITS | np.maximum(a, b)
+    pairs = np.minimum(a, b).astype(np.int64) << _NUMBER_BITS | np.maximum(a, b)
     if (pairs[1:] < pairs[:-1]).any():
         order = np.argsort(pairs)
         pairs, levels, stays = pairs[order], levels[order], stays[order]
@@ -127,10 +129,12 @@ def compare_pairs(
         staying_uses = np.full(staying.size, CANDIDATE, dtype=np.int16)
         staying_uses[at[is_there]] |= uses[is_there]
         added = ~is_there
-        patterns = np.insert(known.patterns[known.stays], at[added], patterns[added])
-        uses = np.insert(staying_uses, at[added], uses[added])
-        pairs = np.insert(staying, at[added], pairs[added])
-        del staying, staying_uses
+        places = at[added] + np.arange(np.count_nonzero(added))
+        stays = np.ones(staying.size + places.size, dtype=np.bool_)
+        stays[places] = False
+        patterns = _merge(stays, known.patterns[known.stays], places, patterns[added])
+        uses = _merge(stays, staying_uses, places, uses[added])
+        pairs = _merge(stays, staying, places, pairs[added])
     one = (pairs >> _NUMBER_BITS).astype(np.int32)
     other = (pairs & (1 << _NUMBER_BITS) - 1).astype(np.int32)
     del pairs  # of a million records ten million, of 8 bytes each
@@ -138,6 +142,16 @@ def compare_pairs(
     found = pa.table({"record_number_a": one, "record_number_b": other, "pattern": patterns})
     con.register("compared", found.append_column("uses", pa.array(uses)))
     return found.append_column("is_candidate", pa.array((uses & CANDIDATE).astype(np.bool_)))
+
+
+def _merge(
+    stays: Flags, staying: npt.NDArray[Any], places: Ints, added: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """Return what stays, and at these places what is added."""
+    merged = np.empty(stays.size, dtype=staying.dtype)
+    merged[stays] = staying
+    merged[places] = added
+    return merged
 
 
 def _places(sorted_pairs: Ints, pairs: Ints) -> tuple[Flags, Ints]:
@@ -298,13 +312,25 @@ def write_likely_vectors(
         if fixed + sum(rarest) >= bound:
             hopeful.append((pattern, fixed, *counts))
     columns = [level.frequency_of for *_, level in rarities]
-    con.execute(
-        "create or replace table hopeful (pattern integer, fixed double"
-        + "".join(f", counts_{column} tinyint" for column in columns)
-        + ")"
+    names = ["pattern", "fixed", *(f"counts_{column}" for column in columns)]
+    types = [pa.int32(), pa.float64(), *(pa.int8() for _ in columns)]
+    con.register(
+        "hopeful_rows",
+        pa.table(
+            {
+                name: pa.array([row[at] for row in hopeful], kind)
+                for at, (name, kind) in enumerate(zip(names, types, strict=True))
+            }
+        ),
     )
-    if hopeful:
-        con.executemany(f"insert into hopeful values (?, ?{', ?' * len(columns)})", hopeful)
+    # Tables, of which DuckDB knows the sizes, to join with: `compared` is a view of all pairs.
+    con.execute("create or replace table hopeful as from hopeful_rows")
+    con.unregister("hopeful_rows")
+    con.execute(
+        "create or replace table hopeful_pairs as "
+        "select record_number_a, record_number_b, pattern from compared "
+        f"where uses & {use} != 0 and pattern in (select pattern from hopeful)"
+    )
     for column in columns:
         con.execute(
             f"create or replace table shares_of_{column} as "
@@ -327,11 +353,11 @@ def write_likely_vectors(
         select record_number_a as record_number_l, record_number_b as record_number_r,
                '0' as match_key,
                {_vector(attributes)} {shares}
-        from compared
+        from hopeful_pairs
         inner join hopeful using (pattern)
         inner join records as l on record_number_a = l.record_number
         {joins}
-        where uses & {use} != 0 and fixed{rarity} >= {bound}
+        where fixed{rarity} >= {bound}
         """
     )
 
