@@ -84,8 +84,8 @@
     One row per order: its cells, its customer and its value.
 
     Customer: the one with the order's e-mail address, or with the phone number that a checkout without
-    an address was made by: both are unique in a shop. Else a guest (`guest:<name>`), whom identity may
-    join by more; an order that names nobody is anonymous.
+    an address was made by (000-000-0000 is nobody's): both are unique in a shop. Else a guest
+    (`guest:<name>`), whom identity may join by more; an order that names nobody is anonymous.
 
     Value: `subtotal` is after discounts. Prices include the tax where subtotal and shipping alone make
     the total; then the share of the goods in the tax is taken out. Refunds include tax and shipping;
@@ -130,7 +130,9 @@
                 regexp_replace(phone, '[^0-9]', '', 'g') as phone,
                 min(customer_id) as customer_id
             from {{ source('raw', 'shopify__customers') }}
-            where length(regexp_replace(phone, '[^0-9]', '', 'g')) >= 7
+            where
+                length(regexp_replace(phone, '[^0-9]', '', 'g')) >= 7
+                and not {{ is_filler("regexp_replace(phone, '[^0-9]', '', 'g')") }}
             group by regexp_replace(phone, '[^0-9]', '', 'g')
         ),
 

@@ -76,6 +76,7 @@ guests as (
             where
                 order_rows.email is null
                 and length(regexp_replace(customers.phone, '[^0-9]', '', 'g')) >= 7
+                and not {{ is_filler("regexp_replace(customers.phone, '[^0-9]', '', 'g')") }}
                 and regexp_replace(customers.phone, '[^0-9]', '', 'g')
                 = regexp_replace(order_rows.phone, '[^0-9]', '', 'g')
         )
