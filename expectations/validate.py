@@ -8,7 +8,6 @@ statement of its table down with it, so those without a verdict are run again on
 two looks for samples, only for row rules that failed.
 """
 
-import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -36,6 +35,7 @@ class CheckResult:
     `unexpected_percent` (0-100, of the judged rows) are None for measures and errors. `samples`
     are up to five failing rows: key, offending columns, locator. `is_error` means that the check
     itself could not run; that says nothing about the data, but blocks whatever the severity.
+    `judged_count` are the judged rows, `rule` the SQL that counts both, of rules that go by row.
     """
 
     name: str
@@ -50,6 +50,21 @@ class CheckResult:
     remedy: str = ""
     samples: tuple[Mapping[str, Any], ...] = ()
     is_error: bool = False
+    judged_count: int | None = None
+    rule: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a table came about from one that the same suite was run on.
+
+    `came` and `left` name tables with the rows that came and those that left, all columns. `counts`
+    are the failing and the judged rows of the table before, by the SQL of the rule that found them.
+    """
+
+    came: str
+    left: str
+    counts: Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -91,20 +106,19 @@ def validate(
     suites: Sequence[Suite],
     *,
     masked_columns: Mapping[str, AbstractSet[str]] | None = None,
-    new_rows: Mapping[str, str] | None = None,
+    changes: Mapping[str, Change] | None = None,
 ) -> list[TableResult]:
     """Run suites on a DuckDB file, in their order, over one read-only connection.
 
     `masked_columns` maps `schema.table` to columns with personal data: their values appear only
-    as first character and `***`. `new_rows` maps a table to one that holds those of its rows that
-    came since the same suite was passed: what had to hold then is not counted again where it
-    cannot have changed, and the results are the same. The file must not be open for writing in
-    this process.
+    as first character and `***`. `changes` tells of tables that were brought up to date: what was
+    counted in the rows that stayed is not counted again where it cannot have changed, and the
+    results are the same. The file must not be open for writing in this process.
     """
     from expectations.datasource import open_datasource
 
     masked = masked_columns or {}
-    came = new_rows or {}
+    changed = changes or {}
     keys = {suite.table: suite.primary_key for suite in suites}
     with open_datasource(database) as datasource:
         tables: dict[str, list[str]] = {}
@@ -118,7 +132,7 @@ def validate(
             _validate_suite(
                 datasource,
                 suite,
-                _rules(suite, came, keys),
+                _rules(datasource, suite, changed, keys),
                 tables.get(suite.table),
                 masked.get(suite.table, frozenset()),
             )
@@ -157,7 +171,7 @@ def validation_rows(layer: str, results: Sequence[TableResult]) -> list[dict[str
 def _validate_suite(
     datasource: "DuckDBDatasource",
     suite: Suite,
-    rules: Mapping[str, RowRule],
+    rules: Mapping[str, tuple[RowRule, str]],
     columns: list[str] | None,
     masked: AbstractSet[str],
 ) -> TableResult:
@@ -174,57 +188,105 @@ def _validate_suite(
 
     checks = []
     for expectation in suite.expectations:
-        outcome, rule = outcomes[expectation.name], rules.get(expectation.name)
+        outcome = outcomes[expectation.name]
         if outcome.error:
             checks.append(_error(suite, expectation, outcome.error, masked))
-        elif rule is None:
+        elif expectation.name not in rules:
             checks.append(_measure(suite, expectation, outcome, masked))
         else:
+            rule, _ = rules[expectation.name]
             samples = () if outcome.passed else _samples(datasource, suite, rule, columns, masked)
-            checks.append(_row_rule(suite, expectation, outcome, samples))
+            checks.append(_row_rule(suite, expectation, outcome, rule, samples))
     return TableResult(suite.table, suite.owner, tuple(checks))
 
 
 def _rules(
-    suite: Suite, came: Mapping[str, str], keys: Mapping[str, tuple[str, ...]]
-) -> dict[str, RowRule]:
-    """Return the row rules of a suite by the name of their check."""
-    rows = relation(suite.table, suite.where)
-    rules = {}
-    for expectation in suite.expectations:
-        form = TYPES[expectation.type]
-        if form.rule is None:
-            continue
-        rule = form.rule(expectation.kwargs, rows)
-        if form.counts_of_new and _concerns_new_rows_only(suite, expectation, came, keys):
-            new = quote_name(came[suite.table])
-            rule = dataclasses.replace(
-                rule, counts=form.counts_of_new(expectation.kwargs, rows, new)
-            )
-        rules[expectation.name] = rule
-    return rules
-
-
-def _concerns_new_rows_only(
+    datasource: "DuckDBDatasource",
     suite: Suite,
-    expectation: Expectation,
-    came: Mapping[str, str],
+    changes: Mapping[str, Change],
     keys: Mapping[str, tuple[str, ...]],
-) -> bool:
-    """Tell whether the rows that were there before, which passed, need not be counted again.
+) -> dict[str, tuple[RowRule, str]]:
+    """Return the row rules of a suite by the name of their check, each with how it is counted."""
+    rows = relation(suite.table, suite.where)
+    rules = {
+        expectation.name: rule(expectation.kwargs, rows)
+        for expectation in suite.expectations
+        if (rule := TYPES[expectation.type].rule)
+    }
+    counts = {name: rule.counts for name, rule in rules.items()}
+    if suite.table in changes and suite.where is None:
+        counts |= _counts_by_change(datasource, suite, rules, changes, keys)
+    return {name: (rule, counts[name]) for name, rule in rules.items()}
 
-    A check that only warns, or tolerates a share, may have failed. A key cannot come to occur
-    twice without a new row. A row keeps its target as long as this leaves its table only by being
-    deleted, which the rule allows for: that is so of a key in a table to which rows came.
+
+def _counts_by_change(
+    datasource: "DuckDBDatasource",
+    suite: Suite,
+    rules: Mapping[str, RowRule],
+    changes: Mapping[str, Change],
+    keys: Mapping[str, tuple[str, ...]],
+) -> dict[str, str]:
+    """Write the counts that follow from those of the table before, by the name of the check.
+
+    What a rule says of each row by itself is counted in the rows that came and in those that left.
+    A key cannot come to occur twice without a new row, where none did before, nor a new row be
+    without a target where it is not looked for. All others are left out.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    change = changes[suite.table]
+    known = {
+        name: change.counts[rule.counts]
+        for name, rule in rules.items()
+        if rule.counts in change.counts
+    }
+    if not known:
+        return {}
+    asked = ", ".join(
+        rule.counts if rule.is_by_row else f"[0, {rule.judged}]"
+        for rule in (rules[name] for name in known)
+    )
+    try:
+        came, left = (
+            datasource.query(f"SELECT [{asked}] AS counts FROM {quote_name(table)}")[0]["counts"]
+            for table in (change.came, change.left)
+        )
+    except DBAPIError:  # a rule that stumbles over a value: which one, the whole table tells
+        return {}
+    counts = {}
+    for expectation in suite.expectations:
+        name = expectation.name
+        if name not in known:
+            continue
+        failing, judged = known[name]
+        (failing_came, judged_came), (failing_left, judged_left) = came.pop(0), left.pop(0)
+        failing_of_new = TYPES[expectation.type].failing_of_new
+        if rules[name].is_by_row:
+            now = str(failing + failing_came - failing_left)
+        elif failing_of_new and not failing and _keeps_targets(expectation, changes, keys):
+            new = quote_name(change.came)
+            now = failing_of_new(expectation.kwargs, quote_name(suite.table), new)
+        else:
+            continue
+        # The zero makes it an aggregate, as all counts are.
+        counts[name] = f"[0 * count(*) + {now}, {judged + judged_came - judged_left}]"
+    return counts
+
+
+def _keeps_targets(
+    expectation: Expectation, changes: Mapping[str, Change], keys: Mapping[str, tuple[str, ...]]
+) -> bool:
+    """Tell whether a row that stayed kept what it refers to, if it refers to anything.
+
+    It does as long as its target leaves its table only by being deleted, which the rule allows for:
+    that is so of a key in a table that was brought up to date.
     """
     kwargs = expectation.kwargs
-    if suite.table not in came or expectation.severity != "critical" or "mostly" in kwargs:
-        return False
     if "to_table" not in kwargs:
         return True
     to_table = kwargs["to_table"]
     return (
-        to_table in came
+        to_table in changes
         and "deleted_in" in kwargs
         and tuple(target_columns(kwargs)) == keys.get(to_table)
     )
@@ -240,7 +302,9 @@ class _Outcome:
 
 
 def _run(
-    batch: Any, expectations: Sequence[Expectation], rules: Mapping[str, RowRule]
+    batch: Any,
+    expectations: Sequence[Expectation],
+    rules: Mapping[str, tuple[RowRule, str]],
 ) -> dict[str, _Outcome]:
     """Validate expectations as one Great Expectations suite; results by check name."""
     from great_expectations import ExpectationSuite
@@ -252,9 +316,10 @@ def _run(
     outcomes = {}
     for expectation in expectations:
         meta = {"name": expectation.name}
-        if rule := rules.get(expectation.name):
+        if expectation.name in rules:
+            _, counts = rules[expectation.name]
             mostly = expectation.kwargs.get("mostly", 1.0)
-            built = ExpectRowsToFollowRule(counts=rule.counts, mostly=mostly, meta=meta)
+            built = ExpectRowsToFollowRule(counts=counts, mostly=mostly, meta=meta)
         else:
             try:
                 built = get_expectation_impl(expectation.type)(**expectation.kwargs, meta=meta)
@@ -337,6 +402,7 @@ def _row_rule(
     suite: Suite,
     expectation: Expectation,
     outcome: _Outcome,
+    rule: RowRule,
     samples: tuple[dict[str, Any], ...],
 ) -> CheckResult:
     failing, judged = outcome.result["unexpected_count"], outcome.result["element_count"]
@@ -357,6 +423,8 @@ def _row_rule(
         unexpected_percent=percent,
         message=_sentence(f"{suite.table}: {what}", expectation),
         samples=samples,
+        judged_count=judged,
+        rule=rule.counts,
     )
 
 

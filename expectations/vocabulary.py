@@ -19,7 +19,7 @@ columns). They are Great Expectations' own implementations.
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -30,16 +30,24 @@ Kwargs = Mapping[str, Any]
 class RowRule:
     """The SQL of one row rule on one table.
 
-    `counts` is an aggregate over the table that yields the list [failing rows, judged rows];
-    judged rows are NULL where the rule does not go row by row. `failing_rows` is a query for
-    failing rows, None if no row is to blame: it returns all columns of the table, or, when
-    `is_own_query`, whatever columns the suite's query returns. `columns` are those to show.
+    `failing` and `judged` are aggregates over the table: how many rows fail, of how many; judged
+    rows are NULL where the rule does not go row by row. `is_by_row` tells whether a row fails by
+    its own cells alone. `failing_rows` is a query for failing rows, None if no row is to blame: it
+    returns all columns of the table, or, when `is_own_query`, whatever columns the suite's query
+    returns. `columns` are those to show.
     """
 
-    counts: str
+    failing: str
+    judged: str
     failing_rows: str | None
     columns: tuple[str, ...]
     is_own_query: bool = False
+    is_by_row: bool = False
+
+    @property
+    def counts(self) -> str:
+        """Both numbers as one aggregate that yields a list."""
+        return f"[{self.failing}, {self.judged}]"
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class ExpectationType:
     """Arguments and meaning of one expectation type.
 
     `rule` is None for measures. `fact` turns the arguments into words: what is wrong with a
-    failing row, or what is measured. `counts_of_new` gives the counts of the rule where all rows
+    failing row, or what is measured. `failing_of_new` counts the failing rows where all rows
     passed before others, which stand in a relation of their own, came to them.
     """
 
@@ -55,7 +63,7 @@ class ExpectationType:
     optional: tuple[str, ...]
     fact: Callable[[Kwargs], str]
     rule: Callable[[Kwargs, str], RowRule] | None = None
-    counts_of_new: Callable[[Kwargs, str, str], str] | None = None
+    failing_of_new: Callable[[Kwargs, str, str], str] | None = None
 
 
 def quote_name(name: str) -> str:
@@ -98,13 +106,35 @@ def _as_list(value: str | Sequence[str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
+# What a condition may call, and what else stands before a bracket, so that it looks at nothing but
+# the cells of its row: no other row, no other table, no clock. Any other name makes the rule one
+# that is judged on the whole table.
+_OF_ITS_ROW = frozenset(
+    {"and", "between", "case", "else", "in", "is", "not", "or", "then", "when"}
+    | {"abs", "cast", "coalesce", "decimal", "greatest", "least", "length", "lower", "nullif"}
+    | {"regexp_matches", "round", "starts_with", "trim", "try_cast", "upper"}
+)
+_LOOKS_AROUND = frozenset(
+    {"select", "from", "current_date", "current_time", "current_timestamp"}
+    | {"localtime", "localtimestamp"}
+)
+
+
+def _is_by_row(condition: str) -> bool:
+    plain = re.sub(r"'(?:[^']|'')*'", "''", condition.lower())
+    called = set(re.findall(r"(\w+)\s*\(", plain))
+    return called <= _OF_ITS_ROW and not words_in(plain) & _LOOKS_AROUND
+
+
 def _rule(condition: str, rows: str, columns: Sequence[str]) -> RowRule:
     # The line breaks keep a trailing `-- comment` of a condition from swallowing the bracket.
     good = f"({condition}\n)"
     return RowRule(
-        counts=f"[count(*) FILTER (WHERE NOT {good}), count({good})]",
+        failing=f"count(*) FILTER (WHERE NOT {good})",
+        judged=f"count({good})",
         failing_rows=f"SELECT * FROM {rows} WHERE NOT {good}",
         columns=tuple(columns),
+        is_by_row=_is_by_row(condition),
     )
 
 
@@ -146,22 +176,22 @@ def _unique(kwargs: Kwargs, rows: str) -> RowRule:
     names = _key_columns(kwargs)
     key = ", ".join(quote_name(name) for name in names)
     return RowRule(
-        counts=_unique_counts(kwargs, rows),
+        failing=_repeated(kwargs, rows),
+        judged=f"count(*) FILTER (WHERE {_filled(names)})",
         failing_rows=f"SELECT * FROM {rows} WHERE ({key}) IN (SELECT ({key}) FROM {rows}"
         f" WHERE {_filled(names)} GROUP BY {key} HAVING count(*) > 1)",
         columns=tuple(names),
     )
 
 
-def _unique_counts(kwargs: Kwargs, rows: str, new: str | None = None) -> str:
-    """Write the counts; with new rows only keys that occur among these can occur twice."""
+def _repeated(kwargs: Kwargs, rows: str, new: str | None = None) -> str:
+    """Count rows of repeated keys; with new rows only keys that occur among these can repeat."""
     names = _key_columns(kwargs)
     key = ", ".join(quote_name(name) for name in names)
     among = f"{rows} SEMI JOIN {new} USING ({key})" if new else rows
     return (
-        "[(SELECT coalesce(sum(count_rows), 0)::BIGINT FROM (SELECT count(*) AS count_rows"
-        f" FROM {among} WHERE {_filled(names)} GROUP BY {key} HAVING count(*) > 1)),"
-        f" count(*) FILTER (WHERE {_filled(names)})]"
+        "(SELECT coalesce(sum(count_rows), 0)::BIGINT FROM (SELECT count(*) AS count_rows"
+        f" FROM {among} WHERE {_filled(names)} GROUP BY {key} HAVING count(*) > 1))"
     )
 
 
@@ -197,14 +227,15 @@ def _reference(kwargs: Kwargs, rows: str) -> RowRule:
             f" WHERE {target_filled} AND coalesce(_is_deleted, FALSE))"
         )
     return RowRule(
-        counts=f"[count(*) FILTER (WHERE {orphan}), count(*) FILTER (WHERE {filled})]",
+        failing=f"count(*) FILTER (WHERE {orphan})",
+        judged=f"count(*) FILTER (WHERE {filled})",
         failing_rows=f"SELECT * FROM {rows} WHERE {orphan}",
         columns=tuple(names),
     )
 
 
-def _new_reference_counts(kwargs: Kwargs, rows: str, new: str) -> str:
-    """Write the counts where only new rows can be without a target.
+def _new_orphans(kwargs: Kwargs, rows: str, new: str) -> str:
+    """Count rows without a target where only new ones can be.
 
     An anti join, unlike NOT IN, makes its hash table of the few rows and not of all targets.
     """
@@ -220,7 +251,7 @@ def _new_reference_counts(kwargs: Kwargs, rows: str, new: str) -> str:
         )
         target = f"(SELECT * FROM {quote_name(table)} WHERE {condition}) AS target"
         orphans += f" ANTI JOIN {target} ON {pairs}"
-    return f"[(SELECT count(*) FROM {orphans}), count(*) FILTER (WHERE {_filled(names)})]"
+    return f"(SELECT count(*) FROM {orphans})"
 
 
 def target_columns(kwargs: Kwargs) -> list[str]:
@@ -234,7 +265,7 @@ def _satisfy(kwargs: Kwargs, rows: str) -> RowRule:
     rule = _rule(condition, rows, shown)
     if "sample_query" not in kwargs:
         return rule
-    return RowRule(rule.counts, kwargs["sample_query"], (), is_own_query=True)
+    return replace(rule, failing_rows=kwargs["sample_query"], columns=(), is_own_query=True)
 
 
 def _count_of(query: str) -> str:
@@ -243,12 +274,12 @@ def _count_of(query: str) -> str:
     The zero makes it an aggregate: without one, a statement that holds nothing else would return
     one row per row of the table.
     """
-    return f"[0 * count(*) + (SELECT count(*) FROM ({query}\n)), NULL]"
+    return f"0 * count(*) + (SELECT count(*) FROM ({query}\n))"
 
 
 def _no_rows(kwargs: Kwargs, rows: str) -> RowRule:
     query = kwargs["query"].strip().rstrip(";")
-    return RowRule(_count_of(query), query, (), is_own_query=True)
+    return RowRule(_count_of(query), "NULL", query, (), is_own_query=True)
 
 
 def _contain_set(kwargs: Kwargs, rows: str) -> RowRule:
@@ -258,12 +289,12 @@ def _contain_set(kwargs: Kwargs, rows: str) -> RowRule:
         f"SELECT missing_value FROM (VALUES {wanted}) AS wanted(missing_value)"
         f" WHERE missing_value NOT IN (SELECT {column} FROM {rows} WHERE {column} IS NOT NULL)"
     )
-    return RowRule(_count_of(missing), missing, (), is_own_query=True)
+    return RowRule(_count_of(missing), "NULL", missing, (), is_own_query=True)
 
 
 def _same_row_count(kwargs: Kwargs, rows: str) -> RowRule:
     other = f"(SELECT count(*) FROM {quote_name(kwargs['other_table_name'])})"
-    return RowRule(counts=f"[abs(count(*) - {other}), NULL]", failing_rows=None, columns=())
+    return RowRule(f"abs(count(*) - {other})", "NULL", failing_rows=None, columns=())
 
 
 def _range_words(kwargs: Kwargs) -> str:
@@ -359,14 +390,14 @@ TYPES: Mapping[str, ExpectationType] = {
         (),
         lambda k: f"{k['column']} occurs more than once",
         _unique,
-        _unique_counts,
+        _repeated,
     ),
     "expect_compound_columns_to_be_unique": ExpectationType(
         ("column_list",),
         (),
         lambda k: f"the same {_list_words(k['column_list'])} occur more than once",
         _unique,
-        _unique_counts,
+        _repeated,
     ),
     "expect_column_distinct_values_to_contain_set": ExpectationType(
         ("column", "value_set"),
@@ -395,7 +426,7 @@ TYPES: Mapping[str, ExpectationType] = {
             f"({_list_words(target_columns(k))})"
         ),
         _reference,
-        _new_reference_counts,
+        _new_orphans,
     ),
     "expect_query_to_return_no_rows": ExpectationType(
         ("query",), (), lambda _: "rows found by a query that must find none", _no_rows

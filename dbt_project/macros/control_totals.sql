@@ -58,7 +58,7 @@ union all
         select
             {{ newest }} as counted_now,
             {{ newest }} filter (where not {{ is_of_files(added) }}) as counted_before
-        from ({{ rows_of_touched_records(relation, key, added) }})
+        from ({{ rows_of_touched_records(relation, added) }})
         group by {{ key }}
     ),
 

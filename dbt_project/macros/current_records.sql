@@ -39,7 +39,7 @@
 
         {% if added is not none -%}
         touched_rows as (
-            {{ rows_of_touched_records(exported, key, added) }}
+            {{ rows_of_touched_records(exported, added) }}
         ),
 
         {% endif -%}

@@ -21,7 +21,7 @@
         with
 
         touched_rows as (
-            {{ rows_of_touched_records(exported, key, added) }}
+            {{ rows_of_touched_records(exported, added) }}
         )
 
         {% endif -%}

@@ -15,7 +15,7 @@ from orchestration.lib import project
 from orchestration.lib.contracts import ExportContract
 from orchestration.lib.progress import report
 from orchestration.lib.receipts import record_validated
-from orchestration.lib.staged_files import rows_that_came
+from orchestration.lib.staged_files import changed_tables, counts_before, keep_counts
 from orchestration.lib.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -60,12 +60,17 @@ def run_gate(
     their own count for the receipt and are yielded with the first asset. Failing rows of a
     system that know their file and record are shown with the line as well.
     """
-    from expectations.validate import describe, validate
+    from expectations.validate import Change, describe, validate
 
     report(f"gate {layer}{'' if scope == 'all' else ' ' + scope}: {len(suites)} tables")
-    with warehouse.connect() as con:
-        new_rows = rows_that_came(con, f"stg_{scope}__")
-    results = validate(warehouse.database, suites, masked_columns=masked_columns, new_rows=new_rows)
+    changes = {}
+    if layer == "staging":
+        with warehouse.connect() as con:
+            changes = {
+                table: Change(came, left, counts_before(con, table))
+                for table, (came, left) in changed_tables(con, scope).items()
+            }
+    results = validate(warehouse.database, suites, masked_columns=masked_columns, changes=changes)
     if (contract := project.contracts().get(scope)) is not None:
         results = with_lines(results, _line_finder(warehouse, contract))
     failures = [describe(failure) for result in results for failure in result.critical.failures]
@@ -190,3 +195,14 @@ def _keep_results(
         )
         con.register("verdicts", verdicts)  # one statement; row by row cost .1 CPU s a gate
         con.execute(f"insert into {VALIDATION_TABLE} by name from verdicts")
+        if layer == "staging":
+            for result in results:
+                keep_counts(con, result.table, _counts(result))
+
+
+def _counts(result: "TableResult") -> dict[str, tuple[int, int]]:
+    return {
+        check.rule: (check.unexpected_count, check.judged_count)
+        for check in result.checks
+        if check.unexpected_count is not None and check.judged_count is not None
+    }

@@ -153,6 +153,8 @@ def _lineage_of(table: str, sql: str, schema: Any) -> dict[str, list[Source]]:
         query = parse_one(sql, dialect="duckdb")
         for node in query.find_all(exp.Table):
             node.set("catalog", None)  # the build's own name; a table is `schema.table` here
+            if node.db == "touched":  # some rows of raw, `staged_files.py`
+                node.set("db", exp.to_identifier("raw"))
         query = qualify(query, dialect="duckdb", schema=schema, validate_qualify_columns=False)
         root = build_scope(query)
     except SqlglotError as error:

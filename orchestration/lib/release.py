@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,9 @@ def published_models(systems: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
+@cache
 def code_version() -> str:
-    """Hash the files that decide what the marts hold."""
+    """Hash the files that decide what the marts hold, as they were when first asked for."""
     digest = hashlib.sha256()
     for folder in _CODE:
         for path in sorted((PROJECT_ROOT / folder).rglob("*")):

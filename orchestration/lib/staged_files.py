@@ -12,7 +12,7 @@ certain to be the same makes the table anew, which costs time and never a row.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -21,10 +21,14 @@ import duckdb
 
 from orchestration.lib.contracts import ExportContract, ExportObject
 from orchestration.lib.reading.records import FileRecord
+from orchestration.lib.reading.sql import literal, quoted
 from orchestration.lib.reading.views import newest_full_export, read_input_files
 
 # Not a published schema: what it holds concerns one run and the next.
 _SCHEMA = "increments"
+# All rows of the records that new files name, under the names that their objects have in raw; while
+# the models run only.
+_TOUCHED = "touched"
 
 
 @contextmanager
@@ -45,14 +49,52 @@ def increments(
         _remember(con, contract, records, made_by)
 
 
-def rows_that_came(con: duckdb.DuckDBPyConnection, prefix: str) -> dict[str, str]:
-    """Return, per staged table that was brought up to date, the table with the rows that came."""
+def counts_before(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, tuple[int, int]]:
+    """Return what the gate counted in a staged table before it was brought up to date.
+
+    These are failing and judged rows by rule, nothing when no gate has looked at the table since
+    the last time before.
+    """
+    _create_counts(con)
+    found = con.execute(
+        f"select rule, failing, judged from {_SCHEMA}.counts where is_before and table_name = ?",
+        [table],
+    ).fetchall()
+    return {rule: (failing, judged) for rule, failing, judged in found}
+
+
+def keep_counts(
+    con: duckdb.DuckDBPyConnection, table: str, counts: Mapping[str, tuple[int, int]]
+) -> None:
+    """Remember what the gate counted in a staged table as it is now."""
+    _create_counts(con)
+    con.execute(f"delete from {_SCHEMA}.counts where not is_before and table_name = ?", [table])
+    if counts:
+        con.executemany(
+            f"insert into {_SCHEMA}.counts values (?, ?, ?, ?, false)",
+            [(table, rule, failing, judged) for rule, (failing, judged) in counts.items()],
+        )
+
+
+def _create_counts(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(f"create schema if not exists {_SCHEMA}")
+    con.execute(
+        f"create table if not exists {_SCHEMA}.counts "
+        "(table_name varchar, rule varchar, failing bigint, judged bigint, is_before boolean)"
+    )
+
+
+def changed_tables(con: duckdb.DuckDBPyConnection, system: str) -> dict[str, tuple[str, str]]:
+    """Return, per staged table that was brought up to date, where its new rows and old ones are.
+
+    These are a table with the rows that came and one with those that left.
+    """
     found = con.execute(
         "select table_name from duckdb_tables() where schema_name = ? "
         "and starts_with(table_name, ?)",
-        [_SCHEMA, prefix],
+        [_SCHEMA, f"stg_{system}__"],
     ).fetchall()
-    return {f"staging.{name}": f"{_SCHEMA}.{name}" for (name,) in found}
+    return {f"staging.{name}": (f"{_SCHEMA}.{name}", f"{_SCHEMA}.left_{name}") for (name,) in found}
 
 
 @contextmanager
@@ -91,8 +133,15 @@ def _plan(
     con.execute(
         f"create or replace table {_SCHEMA}.new_files (source_name varchar, content_hash varchar)"
     )
-    for table in rows_that_came(con, f"stg_{contract.system}__").values():
-        con.execute(f"drop table {table}")
+    con.execute(f"create schema if not exists {_TOUCHED}")
+    _create_counts(con)
+    # What no gate has counted since the last time is forgotten: it is of another table.
+    own = f"starts_with(table_name, {literal(f'staging.stg_{contract.system}__')})"
+    con.execute(f"delete from {_SCHEMA}.counts where is_before and {own}")
+    con.execute(f"update {_SCHEMA}.counts set is_before = true where {own}")
+    for came, gone in changed_tables(con, contract.system).values():
+        con.execute(f"drop table {came}")
+        con.execute(f"drop table if exists {gone}")  # a build of an earlier version has none
     is_same_code = False
     for exported in contract.objects:
         source_name = f"{contract.system}__{exported.name}"
@@ -106,14 +155,33 @@ def _plan(
         is_same_code = True
         now = _readings(exported, records)
         before = {(content_hash, reading) for _, content_hash, reading in held}
-        if not before <= now or _has_namesakes(records, exported):
+        if not before <= now or not exported.key or _has_namesakes(records, exported):
             continue
         added: list[str | None] = [*sorted({content_hash for content_hash, _ in now - before})]
         con.executemany(
             f"insert into {_SCHEMA}.new_files values (?, ?)",
             [(source_name, content_hash) for content_hash in added or [None]],
         )
+        if added:
+            _find_touched(con, exported, source_name)
     return is_same_code
+
+
+def _find_touched(con: duckdb.DuckDBPyConnection, exported: ExportObject, source_name: str) -> None:
+    """Copy all rows, from whatever file, of the records that the new files of an object name.
+
+    Every model and total that is made from them would look through all rows of raw for them: for
+    33 M rows that took 7.5 CPU s in all, finding them once 2.4. A semi join by columns: by a row of
+    them (`(a, b) in (select (a, b) ...)`) finding 14,500 of 8.8 M order lines took 2.1 instead of
+    0.3.
+    """
+    key = ", ".join(quoted(name) for name in exported.key)
+    raw = f"raw.{quoted(source_name)}"
+    con.execute(
+        f"create or replace table {_TOUCHED}.{quoted(source_name)} as select * from {raw} "
+        f"semi join (select {key} from {raw} where _content_hash in (select content_hash "
+        f"from {_SCHEMA}.new_files where source_name = {literal(source_name)})) using ({key})"
+    )
 
 
 def _remember(
@@ -123,6 +191,7 @@ def _remember(
     made_by: str,
 ) -> None:
     con.execute(f"delete from {_SCHEMA}.new_files")
+    con.execute(f"drop schema {_TOUCHED} cascade")
     for exported in contract.objects:
         source_name = f"{contract.system}__{exported.name}"
         con.execute(f"delete from {_SCHEMA}.staged_files where source_name = ?", [source_name])

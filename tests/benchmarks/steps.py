@@ -6,6 +6,7 @@ build is then kept at the end as if it had been published, so that the next run 
 """
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -64,6 +65,7 @@ def _run(layers: list[str]) -> dict[str, float]:
     resolved = dg.Definitions.merge(everything, dg.Definitions(jobs=[job])).resolve_job_def(
         "measured"
     )
+    gc.freeze()  # as `orchestration/lib/pipeline.py` does
     with dg.DagsterInstance.get() as instance:
         begin = time.process_time()
         result = resolved.execute_in_process(

@@ -7,6 +7,7 @@ that starts from nothing. No gates here: staging alone, over the product's own r
 import csv
 import datetime as dt
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,12 @@ from orchestration.lib import project
 from orchestration.lib.dbt_project import run_dbt
 from orchestration.lib.reading.landing import land_system
 from orchestration.lib.reading.views import create_raw_views, write_input_files
-from orchestration.lib.staged_files import increments
+from orchestration.lib.staged_files import (
+    changed_tables,
+    counts_before,
+    increments,
+    keep_counts,
+)
 from samples import write_exports
 from tests.integration.deliveries import as_csv, deliver, exported_rows
 
@@ -160,6 +166,41 @@ def test_only_touched_records_are_staged_again(exports: Path, tmp_path: Path) ->
 
     assert by_hand(CODE) == len(orders) - 7
     assert by_hand("code 2") == 0, "other code makes every table anew"
+
+
+def test_a_change_tells_what_came_and_left_since_the_gate(exports: Path, tmp_path: Path) -> None:
+    """What the gate counted holds for one change: of the table that it has looked at."""
+    desk, table = Desk(tmp_path), "staging.stg_canonical__orders"
+    orders = exported_rows(exports, "orders")
+    newest = {"updated_at": "2026-11-01 22:00:00"}
+    desk.deliver("orders_2026-10-30", orders[:-4])
+    desk.stage("home")
+
+    def stage(code: str = CODE) -> tuple[dict[str, tuple[str, str]], dict[str, tuple[int, int]]]:
+        desk.stage("home", code)
+        with duckdb.connect(str(tmp_path / "home/warehouse.duckdb")) as con:
+            return changed_tables(con, "canonical"), counts_before(con, table)
+
+    def rows(name: str) -> Counter[tuple[Any, ...]]:
+        with duckdb.connect(str(tmp_path / "home/warehouse.duckdb")) as con:
+            return Counter(con.execute(f"from {name}").fetchall())
+
+    with duckdb.connect(str(tmp_path / "home/warehouse.duckdb")) as con:
+        keep_counts(con, table, {"rule": (0, 50)})
+    before = rows(table)
+    corrected = [row | newest | {"channel": "corrected"} for row in orders[:3]]
+    gone = [row | newest | {"is_deleted": "true"} for row in orders[3:5]]
+    desk.deliver("orders_2026-11-01", corrected + gone + orders[-4:])
+    changed, counts = stage()
+    assert counts == {"rule": (0, 50)}
+    came, left = (rows(name) for name in changed[table])
+    assert (came.total(), left.total()) == (7, 5)
+    assert rows(table) == before - left + came
+
+    assert stage()[1] == {}, "no gate has looked since"
+    with duckdb.connect(str(tmp_path / "home/warehouse.duckdb")) as con:
+        keep_counts(con, table, {"rule": (1, 52)})
+    assert stage("code 2")[0] == {}, "every table was made anew"
 
 
 def test_records_of_a_vendor_are_staged_by_increments(tmp_path: Path) -> None:

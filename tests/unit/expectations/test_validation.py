@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from expectations.validate import describe, validate, validation_rows
+from expectations.validate import Change, describe, validate, validation_rows
 from tests.unit.expectations.suite_builders import expectation, suite
 
 
@@ -216,51 +216,109 @@ def test_great_expectations_is_imported_only_by_a_validation() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_keys_and_references_are_judged_by_the_rows_that_came(database: Path) -> None:
-    """What passed before is not looked at again, what came is judged against all rows."""
+def test_a_changed_table_is_judged_by_what_changed(database: Path) -> None:
+    """Counts are those of the whole table, bad rows are found wherever they came from."""
     orders, customers = "staging.stg_shop__orders", "staging.stg_shop__customers"
     with duckdb.connect(str(database)) as con:
         con.execute(
-            f"CREATE SCHEMA increments;"
-            f"CREATE TABLE increments.orders AS FROM {orders} WHERE order_id = 'X4';"
-            f"CREATE TABLE increments.customers AS FROM {customers} WHERE FALSE;"
-            "CREATE SCHEMA raw;"
+            f"CREATE SCHEMA increments; CREATE SCHEMA raw;"
+            f"CREATE TABLE increments.came AS FROM {orders} WHERE FALSE;"
+            f"CREATE TABLE increments.left_came AS FROM {orders} WHERE FALSE;"
+            f"CREATE TABLE increments.nobody AS FROM {customers} WHERE FALSE;"
             "CREATE TABLE raw.customers (customer_id VARCHAR, _is_deleted BOOL);"
-            "INSERT INTO raw.customers VALUES ('C7', true), ('C8', false)"
+            "INSERT INTO raw.customers VALUES ('C7', true), ('C8', false);"
+            f"DELETE FROM {orders} WHERE order_id != 'O1';"
+            f"CREATE TABLE increments.good AS FROM {orders}"
         )
     unique = expectation("expect_column_values_to_be_unique", column="order_id")
-    warned = replace(unique, name="warned", severity="warning")
     known = expectation(
         "expect_reference_to_exist",
         column="customer_id",
         to_table=customers,
         deleted_in="raw.customers",
     )
-    elsewhere = expectation(
-        "expect_reference_to_exist", name="other", column="customer_id", to_table=customers
+    positive = expectation("expect_column_values_to_be_between", column="amount", min_value=0)
+    filled = expectation("expect_column_values_to_not_be_null", column="customer_id")
+    other = expectation(
+        "expect_rows_to_satisfy",
+        name="other_table",
+        condition="amount <= (select 50)",
     )
     suites = [
-        suite(unique, warned, known, elsewhere),
+        suite(unique, known, replace(positive, severity="warning"), filled, other),
         replace(suite(table=customers), primary_key=("customer_id",)),
     ]
 
-    def failing(came: dict[str, str]) -> list[tuple[str, int | None]]:
-        result, _ = validate(database, suites, new_rows=came)
-        return [(check.name, check.unexpected_count) for check in result.checks[1:]]
+    def counts(changes: dict[str, Change] | None = None) -> dict[str, tuple[int, int]]:
+        result, _ = validate(database, suites, changes=changes)
+        return {
+            check.rule: (check.unexpected_count, check.judged_count)
+            for check in result.checks
+            if check.unexpected_count is not None and check.judged_count is not None
+        }
 
-    came = {orders: "increments.orders", customers: "increments.customers"}
-    whole = [(unique.name, 2), ("warned", 2), (known.name, 1), ("other", 1)]
-    assert failing({}) == whole
-    # O2 twice and the unknown C9 were there before, where they would have stopped that run.
-    by_what_came = [(unique.name, 0), ("warned", 2), (known.name, 0), ("other", 1)]
-    assert failing(came) == by_what_came
-    assert failing({orders: "increments.orders"})[2] == (known.name, 1), "its targets are new"
+    def move(came: str, left: str) -> dict[str, Change]:
+        """Take the rows of `left` out of the orders and put those of `came` in."""
+        before = counts()
+        with duckdb.connect(str(database)) as con:
+            con.execute(
+                f"CREATE OR REPLACE TABLE increments.left_came AS FROM {orders} WHERE {left};"
+                f"DELETE FROM {orders} WHERE {left};"
+                f"CREATE OR REPLACE TABLE increments.came AS FROM ({came});"
+                f"INSERT INTO {orders} FROM increments.came"
+            )
+        return {
+            orders: Change("increments.came", "increments.left_came", before),
+            customers: Change("increments.nobody", "increments.nobody", {}),
+        }
 
+    def like_good(**changed: str) -> str:
+        cells = ", ".join(f"{value} AS {name}" for name, value in changed.items())
+        return f"SELECT * REPLACE ({cells}) FROM increments.good"
+
+    came = {
+        "nothing": f"FROM {orders} WHERE FALSE",
+        "negative": like_good(amount="-1", order_id="'N1'"),
+        "repeated key": "FROM increments.good",
+        "unknown customer": like_good(customer_id="'C8'", order_id="'N2'"),
+        "deleted customer": like_good(customer_id="'C7'", order_id="'N3'"),
+        "nobody": like_good(customer_id="NULL", order_id="'N4'"),
+        "too much": like_good(amount="90", order_id="'N5'"),
+        "good": like_good(order_id="'N6'"),
+    }
+    seen = [counts()]
+    for name, rows in came.items():
+        for left in ("FALSE", "amount < 0", "order_id = 'N2'", "TRUE"):
+            changes = move(rows, left)
+            seen.append(counts(changes))
+            assert seen[-1] == counts(), f"{name}, {left}"
+    for position in range(5):
+        failing = {list(found.values())[position][0] > 0 for found in seen}
+        assert failing == {False, True}, "every rule passed and failed"
+
+
+def test_a_rule_is_counted_by_change_only_where_it_was_counted(database: Path) -> None:
+    """Of another rule nothing is known, and of a rule that looks around nothing follows."""
+    table = "staging.stg_shop__orders"
     with duckdb.connect(str(database)) as con:
         con.execute(
-            f"INSERT INTO increments.orders FROM {orders} WHERE order_id = 'O1';"
-            f"UPDATE increments.orders SET customer_id = 'C7' WHERE order_id = 'X4';"
-            f"INSERT INTO {orders} FROM increments.orders WHERE order_id = 'O1';"
-            f"UPDATE increments.orders SET customer_id = 'C8' WHERE order_id = 'O1'"
+            "CREATE SCHEMA increments;"
+            f"CREATE TABLE increments.came AS FROM {table} WHERE FALSE;"
+            f"CREATE TABLE increments.left_came AS FROM {table} WHERE FALSE"
         )
-    assert [count for _, count in failing(came)] == [2, 4, 1, 1], "C7 was deleted, C8 is missing"
+
+    def failing(condition: str, before: str | None = None) -> int | None:
+        check = expectation("expect_rows_to_satisfy", condition=condition)
+        rule = validate(database, [suite(check)])[0].checks[1].rule
+        # counts that only a look at the rows can correct
+        known = {rule.replace(condition, before or condition): (70, 100)}
+        change = Change("increments.came", "increments.left_came", known)
+        (result,) = validate(database, [suite(check)], changes={table: change})
+        return result.checks[1].unexpected_count
+
+    assert failing("amount >= 0") == 70
+    assert failing("coalesce(length(order_id), 0) > 0 and amount >= 0") == 70
+    assert failing("amount >= 0", before="amount >= 1") == 1
+    assert failing("amount >= 0 and current_date > '2000-01-01'") == 1
+    assert failing("amount >= 0 and now() > '2000-01-01'") == 1
+    assert failing(f"amount >= 0 and amount <= (select max(amount) from {table})") == 1

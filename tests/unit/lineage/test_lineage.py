@@ -40,6 +40,11 @@ def lineage_of(sql: str) -> dict[str, list[tuple[str, str]]]:
             id="expression, with the name of the build's database",
         ),
         pytest.param(
+            "select amount * 2 as doubled from (select * from touched.orders)",
+            [("raw.orders", "amount")],
+            id="the rows of raw that a day touched",
+        ),
+        pytest.param(
             "with rows as (select * from raw.orders), named as (select amount as doubled from rows)"
             " select * from named",
             [("raw.orders", "amount")],
