@@ -23,7 +23,7 @@ from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encodin
 from orchestration.lib.reading.header_rows import zones_in_names
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
 from orchestration.lib.reading.padding import without_padding
-from orchestration.lib.reading.plain import TextFacts, line_numbers, look_at_text, mend
+from orchestration.lib.reading.plain import Block, TextFacts, line_numbers, look_at_text, mend
 from orchestration.lib.reading.records import (
     NO_EXPORT_TIME,
     FileRecord,
@@ -221,14 +221,17 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
         null_values=nulls[1:],
     )
     relation = delimited_relation(layout, columns, facts, nulls, exported)
-    if not damaged and not facts.may_be_misread:
+    if not (damaged or facts.may_be_misread or facts.has_wrong_widths):
         noted = _noting_gaps(record, facts.empty_lines)
         try:
             return _sort(job, relation, columns, noted, partial(line_numbers, layout))
         except duckdb.InvalidInputException:
             pass  # malformed text, which is mended
-    for everything in (False, True):
-        mended = mend(layout, job.work / "mended", everything=everything)
+    ways: list[tuple[Sequence[Block], bool]] = [((), False), ((), True)]
+    if facts.blocks and not damaged:
+        ways.insert(0, (facts.blocks, False))
+    for blocks, everything in ways:
+        mended = mend(layout, job.work / "mended", blocks, everything=everything)
         right = dataclasses.replace(layout, path=mended.path, dialect=mended.dialect, skip=1)
         relation = delimited_relation(right, columns, facts, nulls, exported)
         if mended.count_malformed:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from orchestration.lib.contracts import ExportObject
+from orchestration.lib.reading import plain
 from orchestration.lib.reading.delimited import Dialect, parse_records
 from orchestration.lib.reading.dialect import TextLayout
 from orchestration.lib.reading.encoding import MARK
@@ -265,3 +266,26 @@ def test_a_bad_row_does_not_change_the_others(
     records = dirty.land()
     assert records[0].rows_quarantined == 1
     assert dirty.rows(records, columns) == rows
+
+
+@pytest.mark.parametrize("bad", ["torn", "1", "1,2,3", '1,"a,b",c', '"1\n2"', "\n", ","])
+@pytest.mark.parametrize("at", [0, 1, 997, 2999])
+def test_blocks_that_are_believed_are_those_that_were_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: str, at: int
+) -> None:
+    monkeypatch.setattr(plain, "_BLOCK", 300)
+    path = tmp_path / "long.csv"
+    lines = [f'{number},"a, ""b""\n{number}"' for number in range(3000)]
+    lines[at] = bad
+    path.write_text("\ufeffk0,k1\n" + "\n".join(lines) + "\n")
+    layout = text_layout(path, RFC, 2)
+    facts = look_at_text(layout)
+    believed = mend(layout, tmp_path / "believed", facts.blocks)
+    looked_at = mend(layout, tmp_path / "looked_at")
+    assert facts.blocks and facts.has_wrong_widths == bool(looked_at.count_malformed)
+    for name in ("path", "malformed"):
+        texts = [getattr(mended, name).read_text() for mended in (believed, looked_at)]
+        assert texts[0] == texts[1]
+    assert believed.empty_lines == looked_at.empty_lines
+    wanted = [1, max(1, at), at + 2, 2999]
+    assert believed.line_numbers(wanted, 3000) == looked_at.line_numbers(wanted, 3000)

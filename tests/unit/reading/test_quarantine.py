@@ -5,6 +5,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from orchestration.lib.reading import plain
 from orchestration.lib.reading.records import FileRecord
 from orchestration.lib.reading.views import create_raw_views, write_input_files, write_quarantine
 from tests.unit.reading.conftest import ORDERS, Shop
@@ -282,3 +283,31 @@ def test_a_thousand_columns_are_read(shop: Shop, kind: str) -> None:
     shop.put("orders.csv", "\n".join([",".join(names), *rows]) + "\n")
     (record,) = shop.land(columns=columns, key=[], watermark=None)
     assert (record.rows_loaded, record.rows_quarantined) == ((2, 0) if kind == "text" else (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [
+        ({1200: "1200,1"}, {1200: "2 cells instead of 3"}),
+        ({1: "1,1", 3000: "3000,1,a,b"}, {1: "2 cells instead of 3", 3000: "4 cells instead of 3"}),
+        # in one block a cell too many makes up for one too few
+        (
+            {1: "1,1", 1500: "1500,1", 1501: "1501,1,a,b"},
+            {n: f"{cells} cells instead of 3" for n, cells in ((1, 2), (1500, 2), (1501, 4))},
+        ),
+        ({1200: '1200,1,"two\nlines",b'}, {1200: "4 cells instead of 3"}),
+    ],
+)
+def test_few_rows_of_another_width_in_a_long_file(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, bad: dict[int, str], expected: dict[int, str]
+) -> None:
+    """Nearly all blocks are copied by the number of their delimiters, which may mislead."""
+    monkeypatch.setattr(plain, "_BLOCK", 500)
+    rows = [bad.get(n, f'{n},1,"a, ""b""\n"' if n % 7 else f"{n},1,") for n in range(1, 3001)]
+    starts = [2]
+    for row in rows:
+        starts.append(starts[-1] + 1 + row.count("\n"))
+    found = bad_rows(shop, "order_id,amount,note\n" + "\n".join(rows) + "\n")
+    assert {r["row_number"]: r["message"] for r in found} == expected
+    assert [r["line_number"] for r in found] == [starts[n - 1] for n in sorted(expected)]
+    assert {r["reason"] for r in found} == {"wrong_cell_count"}
