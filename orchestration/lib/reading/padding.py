@@ -53,7 +53,7 @@ def _padding(header: str, cells: Sequence[str]) -> str | None:
         return None
     first, last = {cell[0] for cell in filled}, {cell[-1] for cell in filled}
     for sign in ("'", "`"):
-        if first == {sign} and sign not in last and not header.startswith(sign):
+        if first == {sign} and sign not in last:
             return sign
     if first == {"\t"} or last == {"\t"}:
         return "\t"
