@@ -49,7 +49,7 @@ from orchestration.lib.reading.sorting import (
     write_aside,
 )
 from orchestration.lib.reading.sources import Source, export_time, unpacked
-from orchestration.lib.reading.sql import literal, quoted, sql_strings, text_list
+from orchestration.lib.reading.sql import is_one_of, literal, quoted, text_list
 from orchestration.lib.reading.staging import (
     MARKED,
     read_malformed,
@@ -291,10 +291,10 @@ def delimited_relation(
             text = f"replace({text}, {literal(chr(92) + chr(39))}, chr(39))"
         if position in layout.padding:
             text = without_padding(text, layout.padding[position])
-            return f"(case when {text} not in {sql_strings(['', *nulls])} then {text} end)"
+            return f"(case when not {is_one_of(text, ['', *nulls])} then {text} end)"
         if not clashing:
             return text
-        return f"(case when c{position} not in {sql_strings(clashing)} then {text} end)"
+        return f"(case when not {is_one_of(f'c{position}', clashing)} then {text} end)"
 
     return Relation(
         f"""read_csv(

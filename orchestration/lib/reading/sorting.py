@@ -19,7 +19,7 @@ import numpy.typing as npt
 from orchestration.lib.contracts import ASIDE_MARK, SOURCE_METADATA, Column, ExportObject
 from orchestration.lib.reading.records import QuarantinedRow, RefusedError
 from orchestration.lib.reading.spellings import GROUP_TOTAL, PAGE, TOTAL
-from orchestration.lib.reading.sql import literal, quoted, sql_strings
+from orchestration.lib.reading.sql import is_one_of, literal, quoted
 from orchestration.lib.reading.values import Reading, article
 
 Readings = Mapping[str, Reading]
@@ -558,7 +558,7 @@ def _header_again(relation: Relation, exported: ExportObject) -> tuple[str, str]
     spellings = {
         n: dict.fromkeys((relation.headers[n], s, s.upper(), s.lower())) for n, s in spelt.items()
     }
-    same = (f"{relation.cells[name]} in {sql_strings(spellings[name])}" for name in names)
+    same = (is_one_of(str(relation.cells[name]), spellings[name]) for name in names)
     return names[0], " and ".join(same)
 
 
@@ -567,9 +567,10 @@ def _other_header(relation: Relation, exported: ExportObject) -> str | None:
     names = [name for name in relation.headers if relation.cells.get(name)][:_FEW_CELLS]
     if len(names) < _FEW_CELLS or len(relation.headers) > _MANY_CELLS:
         return None
-    headers = sql_strings(dict.fromkeys(relation.headers.values()))
+    headers = list(dict.fromkeys(relation.headers.values()))
     others = " or ".join(f"{relation.cells[n]} <> {literal(relation.headers[n])}" for n in names)
-    return " and ".join([*(f"{relation.cells[n]} in {headers}" for n in names), f"({others})"])
+    held = (is_one_of(str(relation.cells[n]), headers) for n in names)
+    return " and ".join([*held, f"({others})"])
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,10 @@ def text_list(texts: Iterable[str]) -> str:
     return "[" + ", ".join(literal(text) for text in texts) + "]"
 
 
-def sql_strings(texts: Iterable[str]) -> str:
-    """Write texts as what follows IN."""
-    return "(" + ", ".join(literal(text) for text in texts) + ")"
+def is_one_of(text: str, texts: Iterable[str]) -> str:
+    """Write the condition under which an SQL text is one of these.
+
+    Not IN: with five texts or more DuckDB makes a join of it, behind which the rows of a large
+    file may come in another order, and it is their order that numbers them.
+    """
+    return f"list_contains({text_list(texts)}, {text})"

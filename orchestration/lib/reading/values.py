@@ -29,7 +29,7 @@ from orchestration.lib.reading.spellings import (
     ZERO_DATE,
     ZONES,
 )
-from orchestration.lib.reading.sql import literal, sql_strings, text_list
+from orchestration.lib.reading.sql import is_one_of, literal, text_list
 
 _EXPECTED = {
     "integer": "a whole number such as 42",
@@ -119,7 +119,7 @@ class Reading:
         """Write the condition under which a cell holds a value."""
         filled = f"{cell} is not null"
         if self.nulls:
-            filled += f" and {cell} not in {sql_strings(text for text, _ in self.nulls)}"
+            filled += f" and not {is_one_of(cell, (text for text, _ in self.nulls))}"
         if self.column.type in ("date", "timestamp"):
             filled += f" and not starts_with({cell}, '{ZERO_DATE}')"
         return f"({filled})"
@@ -146,10 +146,10 @@ class Reading:
             true = [text for text in self.spellings if text in TRUE]
             false = [text for text in self.spellings if text in FALSE]
             return (
-                f"(case when {cell} in {sql_strings(['', *true])} then 'true' "
-                f"when {cell} in {sql_strings(['', *false])} then 'false' "
-                f"when {low} in {sql_strings(TRUE)} then 'true' "
-                f"when {low} in {sql_strings(FALSE)} then 'false' end)"
+                f"(case when {is_one_of(cell, ['', *true])} then 'true' "
+                f"when {is_one_of(cell, ['', *false])} then 'false' "
+                f"when {is_one_of(low, TRUE)} then 'true' "
+                f"when {is_one_of(low, FALSE)} then 'false' end)"
             )
         if kind in ("integer", "decimal"):
             if self.plain:

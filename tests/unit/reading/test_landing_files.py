@@ -66,6 +66,16 @@ def test_a_plain_file_lands_with_its_provenance(shop: Shop) -> None:
     ]
 
 
+def test_a_large_file_lands_in_its_order(shop: Shop) -> None:
+    """Rows are numbered by where they land; several row groups are written at the same time."""
+    lines = (f"{n},{n}.50,note {n},1,true,01.11.2026,2026-11-01 10:00:00" for n in range(400_000))
+    header = "order_id,amount,note,quantity,is_paid,due_date,updated_at"
+    shop.put("orders_2026-11-01.csv", "\n".join([header, *lines]))
+    record = only(shop.land())
+    rows = shop.rows([record], "order_id::bigint + 1 = _row_number")
+    assert rows == [(True,)] * 400_000
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
