@@ -378,13 +378,13 @@ def _read_parquet(job: Job, content: Path, record: FileRecord) -> FileRecord:
     headers = list(types)
     columns = match_columns(headers, exported)
     require_columns(headers, columns, exported)
-    nulls = ", ".join(literal(text) for text in ("", *exported.null_values))
+    nulls = ["", *exported.null_values]
 
     def cell(position: int) -> str:
         name, kind = quoted(headers[position]), types[headers[position]]
         nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP"))
         text = f"to_json({name})::varchar" if nested else f"{name}::varchar"
-        return f"(case when {text} in ({nulls}) then null else {text} end)"
+        return f"(case when {is_one_of(text, nulls)} then null else {text} end)"
 
     cells = {name: cell(position) for name, position in columns.matched.items()}
     everything = ", ".join(cell(position) for position in range(len(headers)))

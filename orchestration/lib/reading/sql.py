@@ -24,7 +24,10 @@ def text_list(texts: Iterable[str]) -> str:
 def is_one_of(text: str, texts: Iterable[str]) -> str:
     """Write the condition under which an SQL text is one of these.
 
-    Not IN: with five texts or more DuckDB makes a join of it, behind which the rows of a large
-    file may come in another order, and it is their order that numbers them.
+    Of five texts behind IN, or more, DuckDB makes a join, after which the rows of a large file may
+    come in another order, and it is their order that numbers them. Fewer it compares, and fast.
     """
-    return f"list_contains({text_list(texts)}, {text})"
+    listed = [*texts]
+    if len(listed) < 5:
+        return f"({text} in ({', '.join(map(literal, listed))}))" if listed else "false"
+    return f"list_contains({text_list(listed)}, {text})"

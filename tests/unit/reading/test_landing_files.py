@@ -76,6 +76,23 @@ def test_a_large_file_lands_in_its_order(shop: Shop) -> None:
     assert rows == [(True,)] * 400_000
 
 
+def test_a_large_parquet_file_lands_in_its_order(shop: Shop) -> None:
+    path = shop.put("orders_2026-11-01.parquet", b"")
+    with duckdb.connect() as con:
+        con.execute(
+            "copy (select i as order_id, 'x' as amount, 'note' as note from range(400000) as t(i)) "
+            f"to '{path}' (format parquet)"
+        )
+    changes: dict[str, Any] = {
+        "null_values": ["NULL", "#N/A", "none", "nil", "-", "n/a"],
+        "columns": [{"name": name} for name in ("order_id", "amount", "note")],
+        "watermark": None,
+    }
+    record = only(shop.land(**changes))
+    rows = shop.rows([record], "order_id::bigint + 1 = _row_number", **changes)
+    assert rows == [(True,)] * 400_000
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
