@@ -47,7 +47,7 @@ _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Block(NamedTuple):
-    """Whole records of a text: where they begin, their bytes and lines.
+    """Whole records of a text: where they begin, and their bytes.
 
     `rows` is their number where as many delimiters stand between them as rows of the right width
     have, else None.
@@ -55,7 +55,6 @@ class Block(NamedTuple):
 
     offset: int
     length: int
-    lines: int
     rows: int | None
 
 
@@ -141,11 +140,11 @@ def look_at_text(layout: TextLayout) -> TextFacts:
                 filled = len(records.delimiters) - records.empty_lines
                 is_right = int(records.delimiters.sum()) == filled * (layout.width - 1)
                 has_wrong_widths = has_wrong_widths or not is_right
-                blocks.append(Block(end - len(block), len(block), _lines(block), None))
+                blocks.append(Block(end - len(block), len(block), None))
             else:
                 rows = _rows_by_count(block, layout)
                 has_wrong_widths = has_wrong_widths or rows is None
-                blocks.append(Block(end - len(block), len(block), _lines(block), rows))
+                blocks.append(Block(end - len(block), len(block), rows))
     nulls = tuple(text for text in TEXT_NULLS if text in occurring - in_quotes)
     escaped: Literal["none", "some", "all"] = "some" if escaped_apostrophes else "none"
     if escaped_apostrophes and escaped_apostrophes == apostrophes:
@@ -185,7 +184,6 @@ def _behind_header(blocks: Sequence[Block], layout: TextLayout) -> Sequence[Bloc
     first = Block(
         start,
         first.length - (start - first.offset),
-        first.lines - layout.skip,
         None if first.rows is None else first.rows - layout.skip,
     )
     return [first, *others]
