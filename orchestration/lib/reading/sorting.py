@@ -569,8 +569,10 @@ def _other_header(relation: Relation, exported: ExportObject) -> str | None:
         return None
     headers = list(dict.fromkeys(relation.headers.values()))
     others = " or ".join(f"{relation.cells[n]} <> {literal(relation.headers[n])}" for n in names)
-    held = (is_one_of(str(relation.cells[n]), headers) for n in names)
-    return " and ".join([*held, f"({others})"])
+    held = " and ".join(is_one_of(str(relation.cells[n]), headers) for n in names)
+    # Asked of every row: that the first cell is part of all names together is soon said.
+    may_be = f"contains({literal(' '.join(headers))}, {relation.cells[names[0]]})"
+    return f"(case when {may_be} then {held} and ({others}) else false end)"
 
 
 @dataclass(frozen=True)
