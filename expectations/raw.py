@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from expectations.suites import Expectation, Suite, check_name
-from expectations.vocabulary import literal
+from expectations.vocabulary import literal, quote_name
 
 _REDELIVER = (
     "Correct the export at the source, put the new file into landing, remove the bad one and run "
@@ -356,11 +356,11 @@ def _disagreeing(system: str, an_object: RawObject) -> str:
     Where no two files share a time nothing is read.
     """
     of_key = [*an_object.key, "_exported_at", *filter(None, [an_object.watermark])]
-    cells = ", ".join(_quoted(name) for name in an_object.columns)
+    cells = ", ".join(quote_name(name) for name in an_object.columns)
     return (
         f"SELECT {literal(an_object.name)} AS object, one_file, other_file, count(*) AS records"
         " FROM (SELECT min(_file_name) AS one_file, max(_file_name) AS other_file"
-        f" FROM raw.{_quoted(f'{system}__{an_object.name}')} WHERE _file_name IN ("
+        f" FROM raw.{quote_name(f'{system}__{an_object.name}')} WHERE _file_name IN ("
         "SELECT file_name FROM (SELECT file_name, exported_at_source,"
         " count(*) OVER (PARTITION BY exported_at) AS files,"
         " exported_at = max(exported_at) OVER () AS is_newest FROM audit.input_files"
@@ -368,13 +368,9 @@ def _disagreeing(system: str, an_object: RawObject) -> str:
         " AND status = 'loaded' AND times_replaced = 0)"
         " WHERE files > 1 AND (is_newest OR exported_at_source = 'none'))"
         " AND NOT _is_deleted AND NOT starts_with(_content_hash, '-')"
-        f" GROUP BY {', '.join(map(_quoted, of_key))} HAVING count(DISTINCT _content_hash) > 1"
+        f" GROUP BY {', '.join(map(quote_name, of_key))} HAVING count(DISTINCT _content_hash) > 1"
         f" AND count(DISTINCT hash({cells})) > 1) GROUP BY ALL"
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _does_not_match(pattern: str) -> str:

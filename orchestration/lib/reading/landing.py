@@ -58,6 +58,8 @@ from orchestration.lib.reading.sources import (
 from orchestration.lib.reading.sql import literal
 
 _WORK = ".work-"
+# Bytes of packed files that are kept unpacked until they are read; from there on one by one.
+_UNPACKED = 2_000_000_000
 
 
 class _Export(NamedTuple):
@@ -66,10 +68,6 @@ class _Export(NamedTuple):
     object: str
     sha256: str
     told: datetime | None
-
-
-# Bytes of packed files that are kept unpacked until they are read; from there on one by one.
-_UNPACKED = 2_000_000_000
 
 
 def land_system(
