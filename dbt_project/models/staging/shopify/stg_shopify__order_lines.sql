@@ -7,19 +7,45 @@ orders as (
     from {{ shopify_orders() }}
 ),
 
-lines as (
+exported as (
     select
-        *,
-        row_number() over (
-            partition by name
-            order by _row_number
-        ) as line_number,
-        greatest(
-            gross_amount - coalesce(cast(lineitem_discount as decimal(18, 4)), 0), 0
-        ) as discounted_amount
-    from {{ shopify_order_rows() }}
+        name,
+        lineitem_name,
+        lineitem_sku,
+        lineitem_quantity,
+        lineitem_price,
+        lineitem_compare_at_price,
+        lineitem_discount,
+        {{ metadata_with([
+            'lineitem_name', 'lineitem_discount', 'lineitem_fulfillment_status', 'vendor',
+            'lineitem_requires_shipping',
+        ]) }} as source_metadata,
+        _content_hash,
+        _file_name,
+        _row_number
+    from {{ current_records('shopify', 'orders') }}
     -- An order may have a row without a line.
     where lineitem_name is not null or lineitem_quantity is not null
+),
+
+lines as (
+    select
+        exported.*,
+        row_number() over (
+            partition by exported.name
+            order by exported._row_number
+        ) as line_number,
+        greatest(
+            counted.gross_amount
+            - coalesce(cast(exported.lineitem_discount as decimal(18, 4)), 0),
+            0
+        ) as discounted_amount
+    from exported
+    inner join {{ shopify_counted_rows() }} as counted
+        on
+            exported.name = counted.name
+            and exported._content_hash = counted._content_hash
+            and exported._row_number = counted._row_number
 ),
 
 -- What order discounts and included tax take away is shared among the lines by their amounts; lines
@@ -75,10 +101,7 @@ select
             order by line_number
         ) as decimal(18, 4)
     ) as net_revenue,
-    {{ metadata_with([
-        'lineitem_name', 'lineitem_discount', 'lineitem_fulfillment_status', 'vendor',
-        'lineitem_requires_shipping',
-    ]) }} as source_metadata,
+    source_metadata,
     _file_name,
     _row_number
 from shared
