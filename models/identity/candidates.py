@@ -5,8 +5,8 @@ Does not: the reasons (`comparisons`), how the two records of a pair agree (`pat
 
 Whether a pair is a candidate depends on what its two records state, on whether rules have joined
 them, and on how many records share what they agree in. So a pair stays what it was unless one of
-its records is redone: because it or its cluster is not what it was, or because it belonged to a
-group that is too large for its reason by now.
+its records is redone: because it or its cluster is not what it was, or because it belongs to a
+group that became too large for its reason, or ceased to be.
 """
 
 from dataclasses import dataclass
@@ -31,36 +31,54 @@ class Changes:
     """How the records differ from those of an earlier build.
 
     `today`: by number before, the number of a record that states the same now; 0 for none.
-    `touched`: numbers of the records that are new, or in another cluster.
+    `gone`: numbers before of the records that nobody states any more. `touched`: numbers of the
+    records that are new, or in another cluster.
     """
 
     today: Ints
+    gone: Ints
     touched: Ints
+
+    @property
+    def is_renumbered(self) -> bool:
+        """Whether a record has another number than it had."""
+        return bool((self.today[self.today > 0] != np.flatnonzero(self.today)).any())
 
 
 def find_changes(before: pa.Table, now: pa.Table) -> Changes:
     """Compare what records state; both tables have record_number, cluster, content.
 
-    Of several records that state the same the first is the first of today, and so on.
+    Of several records that state the same those with a number of before keep it; of the others the
+    first is the first of today, and so on.
     """
     numbers, clusters = (before[c].to_numpy() for c in ("record_number", "cluster"))
-    today = np.zeros(max(numbers.max(initial=0), clusters.max(initial=0)) + 1, dtype=np.int64)
     numbers_now = now["record_number"].to_numpy()
+    size = int(max(a.max(initial=0) for a in (numbers, clusters, numbers_now))) + 1
+    contents, contents_now = before["content"].to_numpy(), now["content"].to_numpy()
+    content_now = np.zeros(size, dtype=np.uint64)
+    content_now[numbers_now] = contents_now
+    is_there = np.zeros(size, dtype=np.bool_)
+    is_there[numbers_now] = True
+    # Most records have the number they had: the others only are looked for among all.
+    is_in_place = is_there[numbers] & (content_now[numbers] == contents)
+    today = np.zeros(size, dtype=np.int64)
+    today[numbers[is_in_place]] = numbers[is_in_place]
+    moved, moved_now = ~is_in_place, today[numbers_now] == 0
     _, at_before, at_now = np.intersect1d(
-        _told_apart(before["content"].to_numpy()),
-        _told_apart(now["content"].to_numpy()),
+        _told_apart(contents[moved]),
+        _told_apart(contents_now[moved_now]),
         assume_unique=True,
         return_indices=True,
     )
-    today[numbers[at_before]] = numbers_now[at_now]
+    today[numbers[moved][at_before]] = numbers_now[moved_now][at_now]
     # Records of one cluster have one senior: where it is the same, so are those it is shared with.
-    cluster_now = np.zeros(numbers_now.max(initial=0) + 1, dtype=np.int64)
+    cluster_now = np.zeros(size, dtype=np.int64)
     cluster_now[numbers_now] = now["cluster"].to_numpy()
     senior = today[clusters]
     is_same = (today[numbers] > 0) & (senior > 0) & (senior == cluster_now[today[numbers]])
-    is_touched = np.ones(cluster_now.size, dtype=np.bool_)
+    is_touched = np.ones(size, dtype=np.bool_)
     is_touched[today[numbers[is_same]]] = False
-    return Changes(today, numbers_now[is_touched[numbers_now]])
+    return Changes(today, numbers[today[numbers] == 0], numbers_now[is_touched[numbers_now]])
 
 
 def _told_apart(contents: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -88,10 +106,9 @@ def find_candidates(
     the largest group with which it stays within `budget` pairs: a family name that thousands share
     says nothing, and comparing them all would take days. That is what blocking can reach.
 
-    Returns the groups that are too large (grain, reason, value as a hash), and by record number
-    whether the record is redone: pairs of two records that are not are candidates if they were, and
-    are written only where they may not have been. `too_large_before` is what the earlier build
-    returned.
+    Returns the groups that are too large (reason, value as a hash), and by record number whether
+    the record is redone: pairs of two records that are not are candidates if they were, and are not
+    written. `too_large_before` is what the earlier build returned.
     """
     con.execute("create table found (join_key_l integer, join_key_r integer, uses integer)")
     hashes = ", ".join(
@@ -107,22 +124,20 @@ def find_candidates(
     con.execute(
         "create temp table redone as select record_number::integer as record_number from touched"
     )
-    con.execute("create temp table too_large (grain varchar, reason varchar, value ubigint)")
-    con.execute("create temp table begun (reason varchar, value ubigint)")
+    con.execute("create temp table too_large (reason varchar, value ubigint)")
     (last, count) = con.execute("select max(record_number), count(*) from reasons").fetchall()[0]
     is_anew = changes.touched.size > LARGEST_CHANGE * count
     largest = {}
     for position, reason in enumerate(grain.reasons):
         largest[reason] = _largest_group(con, position, budget)
         con.execute(
-            f"insert into too_large select '{grain.name}', $reason, value "
-            "from group_sizes where size > $largest",
+            "insert into too_large select $reason, value from group_sizes where size > $largest",
             {"reason": reason, "largest": largest[reason]},
         )
         if is_anew:
             _write_all(con, position, largest[reason])
         else:
-            _note_turned(con, position, grain, reason, largest[reason])
+            _note_turned(con, position, reason, largest[reason])
     redone = np.full(last + 1, is_anew)
     if not is_anew:
         redone[con.execute("from redone").fetchnumpy()["record_number"]] = True
@@ -131,10 +146,10 @@ def find_candidates(
             "from reasons semi join redone using (record_number)"
         )
         for position, reason in enumerate(grain.reasons):
-            _write_redone(con, position, reason, largest[reason])
+            _write_redone(con, position, largest[reason])
         con.execute("drop table redone_reasons")
     groups = con.execute("from too_large order by all").to_arrow_table()
-    for table in ("reasons", "group_sizes", "redone", "too_large", "begun"):
+    for table in ("reasons", "group_sizes", "redone", "too_large"):
         con.execute(f"drop table {table}")
     for view in ("touched", "too_large_before"):
         con.unregister(view)
@@ -180,34 +195,26 @@ def _write_all(con: duckdb.DuckDBPyConnection, position: int, largest: int) -> N
     )
 
 
-def _note_turned(
-    con: duckdb.DuckDBPyConnection, position: int, grain: Grain, reason: str, largest: int
-) -> None:
-    """Add to `begun` the groups that were too large, to `redone` who is in one that was not."""
-    before = (
-        f"(select value from too_large_before where grain = '{grain.name}' and reason = $reason)"
-    )
-    con.execute(
-        f"insert into begun select $reason, value from group_sizes "
-        f"where size <= $largest and value in {before}",
-        {"reason": reason, "largest": largest},
-    )
+def _note_turned(con: duckdb.DuckDBPyConnection, position: int, reason: str, largest: int) -> None:
+    """Add to `redone` who is in a group that became too large, or ceased to be."""
     con.execute(
         f"""
         insert into redone
         select record_number
         from reasons
         where reason_{position} in (
-            select value from group_sizes where size > $largest and value not in {before}
+            select value
+            from group_sizes
+            where (size > $largest)
+                != (value in (select value from too_large_before where reason = $reason))
         )
         """,
         {"reason": reason, "largest": largest},
     )
 
 
-def _write_redone(con: duckdb.DuckDBPyConnection, position: int, reason: str, largest: int) -> None:
-    """Write the pairs with a redone record, and all of the groups that were too large before."""
-    begun = "(select value from begun where reason = $reason)"
+def _write_redone(con: duckdb.DuckDBPyConnection, position: int, largest: int) -> None:
+    """Write the pairs with a redone record."""
     # Groups that are too large are left out before pairs are made.
     con.execute(
         f"""
@@ -215,15 +222,15 @@ def _write_redone(con: duckdb.DuckDBPyConnection, position: int, reason: str, la
         with near as materialized (
             select record_number, cluster, reason_{position} as value
             from reasons
-            where value in (select reason_{position} from redone_reasons union all from {begun})
+            where value in (select reason_{position} from redone_reasons)
         ),
         used as (
             select value from near group by value having count(*) <= $largest
         )
-        select *, record_number in (from redone) or value in {begun} as is_redone
+        select *, record_number in (from redone) as is_redone
         from near semi join used using (value)
         """,
-        {"reason": reason, "largest": largest},
+        {"largest": largest},
     )
     con.execute(
         f"""

@@ -12,8 +12,8 @@ so that equal input gives equal scores to the last bit.
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -39,13 +39,11 @@ from models.identity.comparisons import (
     Grain,
     Level,
 )
+from models.identity.kept_pairs import Kept, open_kept, remember, take_out
 from models.identity.patterns import (
-    NOTHING_KEPT,
-    Kept,
     compare_pairs,
     count_patterns,
     describe_contents,
-    find_known,
     level_of,
     write_likely_vectors,
     write_training_vectors,
@@ -59,6 +57,7 @@ if TYPE_CHECKING:
 RULES_RECALL = 0.7
 SAMPLE_RECORDS = 500  # of random pairs for u: 125,000, in which one in fifty thousand shows
 TRAINING_PAIRS = 100_000  # per training; more moves m in the third digit
+FIRST_SHARE = 0.25  # of the groups, in which these pairs are looked for first
 TRAINING_CROWD = 600  # records of a group that are looked at: 180,000 pairs
 LEAST_TRAINING_PAIRS = 50  # fewer train noise
 PRIOR_PAIRS = 20.0  # matches that the expected m counts for, beside those that training found
@@ -99,113 +98,83 @@ class Matches:
     `pairs`: record_number_a < record_number_b, match_probability, match_weight (bits), evidence
     (bits per attribute, in words), guard (why the pair must not be joined nevertheless, or None).
     `parameters`: grain, attribute, level, m, u, weight (bits). `statuses`: by grain, `trained` or
-    why no pair was looked at. `kept`: what comparing gave, for the next build.
+    why no pair was looked at.
     """
 
     pairs: pd.DataFrame
     parameters: pd.DataFrame
     statuses: Mapping[str, str]
-    kept: Kept
 
 
 def no_matches(status: str) -> Matches:
     """Return what there is when nothing was compared, and why."""
     statuses = {PERSON.name: status, ORGANISATION.name: status}
-    return Matches(_NO_PAIRS, _NO_PARAMETERS, statuses, NOTHING_KEPT)
+    return Matches(_NO_PAIRS, _NO_PARAMETERS, statuses)
 
 
-def match_records(records: pa.Table, options: Options, kept: Kept = NOTHING_KEPT) -> Matches:
+def match_records(con: duckdb.DuckDBPyConnection, records: str, options: Options) -> Matches:
     """Return every pair of records that is likely enough one customer to be looked at.
 
-    `records` has one row per record: record_number, cluster (records that rules have joined share
-    it; their pairs are not scored), is_organisation, given_name, family_name, name_forms (list),
-    organisation_name, birth_date (ISO text), email, email_domain (also of mailboxes that many
-    share), web_domain (of organisations), phone, street, city, postal_code, national_id; empty is
-    None. Pairs below `options.review_threshold` are left out.
+    `records` names a table with a row per record: record_number, cluster (records that rules have
+    joined share it; their pairs are not scored), is_organisation, given_name, family_name,
+    name_forms (list), organisation_name, birth_date (ISO text), email, email_domain (also of
+    mailboxes that many share), web_domain (of organisations), phone, street, city, postal_code,
+    national_id; empty is NULL. Pairs below `options.review_threshold` are left out.
     People and organisations are compared apart, each with a model of its own. Data that teach no
-    model give no pairs and a status that says why; that is no error. `kept` is of an
-    earlier build: it saves comparing, and changes nothing.
+    model give no pairs and a status that says why; that is no error.
+
+    The database keeps how pairs agree (`kept_pairs`): what an earlier build left there saves
+    comparing, and changes nothing.
     """
-    spelt = records.set_column(
-        records.schema.get_field_index("street"), "street", _spell_streets(records["street"])
-    )
-    found = {g.name: _match_grain(spelt, g, options, kept) for g in (PERSON, ORGANISATION)}
+    streets = con.execute(
+        f"select record_number, street from {records} where street is not null"
+    ).to_arrow_table()
+    con.register("streets", streets.set_column(1, "street", _spell_streets(streets["street"])))
+    found = {g.name: _match_grain(con, records, g, options) for g in (PERSON, ORGANISATION)}
+    con.unregister("streets")
     return Matches(
         pairs=pd.concat([m.pairs for m in found.values()], ignore_index=True).sort_values(
             ["record_number_a", "record_number_b"], ignore_index=True
         ),
         parameters=pd.concat([m.parameters for m in found.values()], ignore_index=True),
         statuses={name: m.statuses[name] for name, m in found.items()},
-        kept=Kept(
-            contents=pa.concat_tables([m.kept.contents for m in found.values()]),
-            patterns=pa.concat_tables([m.kept.patterns for m in found.values()]),
-            too_large=pa.concat_tables([m.kept.too_large for m in found.values()]),
-        ),
     )
 
 
 def _spell_streets(streets: pa.ChunkedArray) -> pa.Array:
-    """Return streets in one spelling; every word that occurs is looked up once."""
+    """Return streets, none NULL, in one spelling; every word that occurs is looked up once."""
     texts = streets.combine_chunks()
     lists = pc.split_pattern(texts, " ")
     words = lists.flatten().dictionary_encode()
     spelt = pa.array([STREET_WORDS.get(w, w) for w in words.dictionary.to_pylist()], pa.string())
-    joined = pc.binary_join(pa.ListArray.from_arrays(lists.offsets, spelt.take(words.indices)), " ")
-    return pc.if_else(texts.is_valid(), joined, pa.scalar(None, pa.string()))
+    return pc.binary_join(pa.ListArray.from_arrays(lists.offsets, spelt.take(words.indices)), " ")
 
 
-def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: Kept) -> Matches:
-    with TemporaryDirectory(prefix="crm-warehouse-") as overflow, duckdb.connect() as con:
-        # The whole step stays below the memory that is left beside Dagster and dbt on a small
-        # machine; what does not fit goes to disk.
-        con.execute("set memory_limit = '1500MB'")
-        con.execute("set temp_directory = $folder", {"folder": overflow})
-        con.execute("set preserve_insertion_order = false")
-        con.register("all_records", records)
-        con.execute(
-            f"""
-            create table records as
-            with stated as (
-                select *,
-                       split_part(email, '@', 1) as email_name,
-                       string_split(organisation_name, ' ') as name_words
-                from all_records where {grain.condition}
-            ),
-            nameless as materialized (
-                select record_number, email_name
-                from stated where given_name is null and family_name is null
-            ),
-            -- Guests leave a mailbox and no name: ruth.lee is Ruth Lee where both are known names.
-            named as (
-                select stated.* replace (
-                    coalesce(stated.given_name, mailboxes.given_name) as given_name,
-                    coalesce(stated.family_name, mailboxes.family_name) as family_name,
-                    coalesce(stated.name_forms, [mailboxes.given_name]) as name_forms
-                )
-                from stated
-                left join (
-                    select record_number, split_part(mailbox, ' ', 1) as given_name,
-                           split_part(mailbox, ' ', 2) as family_name
-                    from (
-                        select record_number,
-                               regexp_replace(rtrim(email_name, '0123456789'), '[._-]', ' ')
-                                   as mailbox
-                        from nameless
-                    )
-                    where regexp_full_match(mailbox, '[a-z]+ [a-z]+')
-                      and split_part(mailbox, ' ', 1) in (select given_name from stated)
-                      and split_part(mailbox, ' ', 2) in (select family_name from stated)
-                ) as mailboxes using (record_number)
-            )
-            select named.*,
-                   case when email_domain in (
-                       select email_domain from stated
-                       group by email_domain
-                       having count(*) <= {LARGEST_FIRM} * (select count(email_domain) from stated)
-                   ) then email_domain end as work_domain
-            from named
-            """
-        )
+@contextmanager
+def _scratch(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Give way to a database in memory, for as long as it takes; return the name of the other."""
+    home = str(_scalar(con, "select current_database()"))
+    # The whole step stays below the memory that is left beside Dagster and dbt on a small
+    # machine; what does not fit goes to disk.
+    limit = _scalar(con, "select current_setting('memory_limit')")
+    con.execute("set memory_limit = '1500MB'")
+    con.execute("set preserve_insertion_order = false")
+    con.execute("attach ':memory:' as scratch")
+    con.execute("use scratch")
+    try:
+        yield home
+    finally:
+        con.execute(f'use "{home}"')
+        con.execute("detach scratch")
+        con.execute("set preserve_insertion_order = true")
+        con.execute(f"set memory_limit = '{limit}'")
+
+
+def _match_grain(
+    con: duckdb.DuckDBPyConnection, all_records: str, grain: Grain, options: Options
+) -> Matches:
+    with _scratch(con) as home:
+        _write_records(con, all_records, grain)
         count = _scalar(con, "select count(*) from records")
         if count < options.minimum_records:
             return no_matches(f"too_few_records ({count})")
@@ -217,27 +186,89 @@ def _match_grain(records: pa.Table, grain: Grain, options: Options, kept: Kept) 
         ]
         if len(attributes) < grain.least_attributes:
             return no_matches("too_few_attributes")
+        kept = open_kept(con, home, grain.name)
         contents = describe_contents(con, grain, attributes)
-        changes = find_changes(kept.contents, contents)
+        before = con.execute(f"from {kept.contents}").to_arrow_table()
+        changes = find_changes(before, contents)
         too_large, redone = find_candidates(
             con,
             grain,
             max(SMALLEST_BUDGET, int(options.pairs_per_record * count)),
             changes,
-            kept.too_large,
+            con.execute(f"from {kept.too_large}").to_arrow_table(),
         )
-        known = find_known(kept.patterns, changes.today, redone)
-        if not known.stays.any() and _scalar(con, "select count(*) from found") == 0:
+        take_out(con, kept, changes, redone)
+        if all(
+            _scalar(con, f"select count(*) from {pairs}") == 0
+            for pairs in (kept.candidates, "found")
+        ):
             return no_matches("nothing_to_compare")
         lessons = _draw_lessons(con, grain, attributes, filled, options.seed)
-        patterns = compare_pairs(con, attributes, known)
-        del known
-        parameters, prior = _train(con, grain, attributes, filled, lessons, count)
-        write_likely_vectors(con, attributes, parameters, prior, LEAST_PROBABILITY, CANDIDATE)
+        compare_pairs(con, attributes, kept)
+        remember(con, kept, contents, too_large)
+        parameters, prior = _train(con, grain, attributes, filled, kept, lessons, count)
+        write_likely_vectors(con, attributes, parameters, prior, LEAST_PROBABILITY, kept.candidates)
         pairs = _score(con, grain, attributes, parameters, prior, options.review_threshold)
-        table = _as_table(grain, attributes, parameters)
-        now_kept = Kept(contents, patterns, too_large)
-        return Matches(pairs, table, {grain.name: "trained"}, now_kept)
+        return Matches(pairs, _as_table(grain, attributes, parameters), {grain.name: "trained"})
+
+
+def _write_records(con: duckdb.DuckDBPyConnection, all_records: str, grain: Grain) -> None:
+    """Write those of a grain to the table `records`, with what only looking at all of them tells.
+
+    Guests leave a mailbox and no name: ruth.lee is Ruth Lee where both are known names.
+    """
+    con.execute(
+        f"""
+        create table guests as
+        select record_number, split_part(mailbox, ' ', 1) as given_name,
+               split_part(mailbox, ' ', 2) as family_name
+        from (
+            select record_number,
+                   regexp_replace(
+                       rtrim(split_part(email, '@', 1), '0123456789'), '[._-]', ' '
+                   ) as mailbox
+            from {all_records}
+            where {grain.condition} and given_name is null and family_name is null
+        )
+        where regexp_full_match(mailbox, '[a-z]+ [a-z]+')
+          and split_part(mailbox, ' ', 1) in (
+              select given_name from {all_records} where {grain.condition}
+          )
+          and split_part(mailbox, ' ', 2) in (
+              select family_name from {all_records} where {grain.condition}
+          )
+        """
+    )
+    con.execute(
+        f"""
+        create table work_domains as
+        select email_domain
+        from {all_records}
+        where {grain.condition}
+        group by email_domain
+        having count(*) <= {LARGEST_FIRM} * (
+            select count(email_domain) from {all_records} where {grain.condition}
+        )
+        """
+    )
+    con.execute(
+        f"""
+        create table records as
+        select stated.* replace (
+                   coalesce(stated.given_name, guests.given_name) as given_name,
+                   coalesce(stated.family_name, guests.family_name) as family_name,
+                   coalesce(stated.name_forms, [guests.given_name]) as name_forms,
+                   streets.street as street
+               ),
+               split_part(email, '@', 1) as email_name,
+               string_split(organisation_name, ' ') as name_words,
+               case when email_domain in (from work_domains) then email_domain end as work_domain
+        from {all_records} as stated
+        left join guests using (record_number)
+        left join streets using (record_number)
+        where {grain.condition}
+        """
+    )
 
 
 _NO_PAIRS = pd.DataFrame(
@@ -317,23 +348,28 @@ def _draw_lessons(
         ):
             continue
         group = ", ".join(columns)
-        con.execute(
-            f"""
-            create or replace table drawn as
-            select {group}
-            from (
-                select *, sum(pairs) over (order by hash({group}, {seed}), {group}) as so_far
+        # In the order of a hash: mostly the groups with the smallest ones are enough.
+        for share in (FIRST_SHARE, 1.0):
+            con.execute(
+                f"""
+                create or replace table drawn as
+                select {group}, so_far
                 from (
-                    select {group}, count(*) * (count(*) - 1) // 2 as pairs
-                    from records
-                    where {" is not null and ".join(columns)} is not null
-                    group by {group}
-                    having count(*) > 1
+                    select *, sum(pairs) over (order by hash({group}, {seed}), {group}) as so_far
+                    from (
+                        select {group}, count(*) * (count(*) - 1) // 2 as pairs
+                        from records
+                        where {" is not null and ".join(columns)} is not null
+                          and hash({group}, {seed}) <= {share} * {2.0**64}::double
+                        group by {group}
+                        having count(*) > 1
+                    )
                 )
+                where so_far - pairs < {TRAINING_PAIRS}
+                """
             )
-            where so_far - pairs < {TRAINING_PAIRS}
-            """
-        )
+            if (_scalar(con, "select max(so_far) from drawn") or 0) >= TRAINING_PAIRS:
+                break
         con.execute(
             f"""
             create or replace table lesson as
@@ -361,14 +397,16 @@ def _train(
     grain: Grain,
     attributes: Sequence[Attribute],
     filled: frozenset[str],
+    kept: Kept,
     lessons: Mapping[tuple[str, ...], int],
     count: int,
 ) -> tuple[_Parameters, float]:
-    """Learn m and u from the pairs; return them with the chance that two records match."""
+    """Learn m and u from the kept lessons; return them with the chance that two records match."""
     prior = _prior(con, [rule for rule in grain.tight if filled.issuperset(rule)], count)
     sampled = min(count, SAMPLE_RECORDS)
     random_pairs = sampled * (sampled - 1) / 2
-    observed = _level_shares(attributes, count_patterns(con, RANDOM))
+    random = f"from {kept.lessons} where uses & {RANDOM} != 0"
+    observed = _level_shares(attributes, count_patterns(con, random))
     known = {
         (attribute.name, level.name): level.bits
         for attribute in attributes
@@ -386,7 +424,8 @@ def _train(
     con.execute("set threads = 1")
     linker = _linker(con, attributes, start, prior)
     for columns, use in lessons.items():
-        for key, matches in _trained_on(con, linker, attributes, columns, use).items():
+        pairs = f"from {kept.lessons} where uses & {use} != 0"
+        for key, matches in _trained_on(con, linker, attributes, columns, pairs).items():
             counts[key] += matches
     con.execute("reset threads")
     totals: dict[str, float] = defaultdict(float)
@@ -416,12 +455,13 @@ def _trained_on(
     linker: "Linker",
     attributes: Sequence[Attribute],
     columns: Sequence[str],
-    use: int,
+    pairs: str,
 ) -> dict[tuple[str, str], float]:
     """Return how many matches show every level, among the pairs that agree in the columns.
 
     Expectation maximisation, u fixed. Attributes made of the columns themselves are left out:
-    they always agree here. Nothing comes back where there is nothing to learn.
+    they always agree here. Nothing comes back where there is nothing to learn. `pairs` is SQL that
+    gives rows with a pattern.
 
     Splink's training begins with comparing the pairs. Here that has been done already, so it is
     given what comparing led to.
@@ -431,7 +471,7 @@ def _trained_on(
     from splink.internals.exceptions import EMTrainingException
 
     api, settings = linker._db_api, linker._settings_obj
-    write_training_vectors(con, attributes, use)
+    write_training_vectors(con, attributes, pairs)
     session = EMTrainingSession(
         linker,
         api,
@@ -450,8 +490,8 @@ def _trained_on(
         # Every pair lacks the other attributes, or a level that no match shows sank to nothing.
         return {}
     trained = session.core_model_settings
-    pairs = _scalar(con, "select count(*) from training_vectors")
-    matches = pairs * trained.probability_two_random_records_match
+    count = _scalar(con, "select count(*) from training_vectors")
+    matches = count * trained.probability_two_random_records_match
     return {
         (comparison.output_column_name, level.label_for_charts): matches * level._m_probability
         for comparison in trained.comparisons

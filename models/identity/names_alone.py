@@ -33,7 +33,10 @@ _PEOPLE = f"""
 
 
 def count_bearers(
-    records: pa.Table, senior: npt.NDArray[np.int64], pairs: pd.DataFrame
+    con: duckdb.DuckDBPyConnection,
+    all_records: str,
+    senior: npt.NDArray[np.int64],
+    pairs: pd.DataFrame,
 ) -> npt.NDArray[np.int64]:
     """Return how many customers bear the name of a pair that ties a mere name to one of them.
 
@@ -44,11 +47,11 @@ def count_bearers(
     only. Where it knows two, nothing but a person tells whose the record is. Two customers who each
     say more than a name are never joined by it.
 
-    `records` as for `matching.match_records`; `senior` holds for every record number, from 1, the
-    cluster found so far; `pairs` those that the guard `names_only` refused, with record_number_a
-    and record_number_b.
+    `all_records` names a table as for `matching.match_records`; `senior` holds for every record
+    number, from 1, the cluster found so far; `pairs` those that the guard `names_only` refused,
+    with record_number_a and record_number_b.
     """
-    with _clustered(records, senior) as con:
+    with _clustered(con, all_records, senior):
         con.register("pairs", pairs.reset_index(drop=True).rename_axis("position").reset_index())
         found = con.execute(
             f"""
@@ -81,15 +84,17 @@ def count_bearers(
     return counts
 
 
-def find_only_bearers(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.DataFrame:
+def find_only_bearers(
+    con: duckdb.DuckDBPyConnection, all_records: str, senior: npt.NDArray[np.int64]
+) -> pd.DataFrame:
     """Return people who are nothing but a name, with the only customer who bears it.
 
     Two records of one name that say nothing else in common are seldom likely enough for
     `count_bearers` to hear of them; where one customer alone bears the name that does not matter.
 
-    `records` and `senior` as for `count_bearers`; columns as of `find_alike_firms`.
+    `all_records` and `senior` as for `count_bearers`; columns as of `find_alike_firms`.
     """
-    with _clustered(records, senior) as con:
+    with _clustered(con, all_records, senior):
         return con.execute(
             f"""
             with {_PEOPLE},
@@ -115,21 +120,24 @@ def find_only_bearers(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.Da
         ).df()
 
 
-def find_alike_firms(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.DataFrame:
+def find_alike_firms(
+    con: duckdb.DuckDBPyConnection, all_records: str, senior: npt.NDArray[np.int64]
+) -> pd.DataFrame:
     """Return firms that are nothing but a name, with those that may be called the same.
 
     Firms of one name are one already (`identity.organisation_name`). A name with its words in
     another order, a misprint, a word written short is as good, where one other firm alone is called
     alike. Two firms of which each says more than a name are left to likeness.
 
-    `records` and `senior` as for `count_bearers`. One row per pair of clusters: record_number_a <
-    record_number_b, their most senior records of these names; likeness; is_sure, false where only a
-    person can tell; count_alike, how many firms are called like the one that is nothing but a name.
+    `all_records` and `senior` as for `count_bearers`. One row per pair of clusters:
+    record_number_a < record_number_b, their most senior records of these names; likeness; is_sure,
+    false where only a person can tell; count_alike, how many firms are called like the one that is
+    nothing but a name.
     """
-    with _clustered(records, senior) as con:
+    with _clustered(con, all_records, senior):
         con.execute(
             f"""
-            create table named as
+            create or replace temp table named as
             select record_number, cluster, organisation_name as name,
                    bool_or(coalesce(records.city, records.web_domain) is not null
                            or {SAYS_MORE.format("records")})
@@ -214,16 +222,22 @@ def find_alike_firms(records: pa.Table, senior: npt.NDArray[np.int64]) -> pd.Dat
 
 @contextmanager
 def _clustered(
-    records: pa.Table, senior: npt.NDArray[np.int64]
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an engine with the table `records`, whose `cluster` is the one found so far."""
-    with duckdb.connect() as con:
-        found = pa.array(senior[records["record_number"].to_numpy() - 1])
-        con.register(
-            "records",
-            records.set_column(records.schema.get_field_index("cluster"), "cluster", found),
-        )
-        yield con
+    con: duckdb.DuckDBPyConnection, all_records: str, senior: npt.NDArray[np.int64]
+) -> Iterator[None]:
+    """Make a view `records` of all records, whose `cluster` is the one found so far."""
+    con.register(
+        "found_clusters",
+        pa.table({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
+    )
+    con.execute(
+        "create temp view records as select stated.* replace (found_clusters.cluster as cluster) "
+        f"from {all_records} as stated inner join found_clusters using (record_number)"
+    )
+    try:
+        yield
+    finally:
+        con.execute("drop view temp.records")
+        con.unregister("found_clusters")
 
 
 _NO_FIRMS = pd.DataFrame(

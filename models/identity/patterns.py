@@ -1,8 +1,8 @@
 """How the attributes of two records agree: what comparing them gave, kept from build to build.
 
 Belongs here: the pattern of levels of every pair that is worth comparing, and which pairs it leaves
-a chance to match. Does not: levels (`comparisons`), which pairs there are, weights and scores
-(`matching`).
+a chance to match. Does not: levels (`comparisons`), which pairs there are (`candidates`), weights
+and scores (`matching`), where patterns lie between builds (`kept_pairs`).
 
 Most of the work of matching is comparing texts. What it gives depends on nothing but the levels and
 what the two records state, unlike weights, which every new record moves a little. So patterns are
@@ -11,47 +11,17 @@ kept with a hash of both, and a day of deltas compares only pairs with a record 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import log2
-from typing import Any
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.identity.candidates import CANDIDATE, Flags, Ints
+from models.identity.candidates import CANDIDATE, Ints
 from models.identity.comparisons import Attribute, Grain
+from models.identity.kept_pairs import Kept
 
-
-@dataclass(frozen=True)
-class Kept:
-    """What finding and comparing pairs led to, for the next build.
-
-    `contents`: record_number, cluster, content (a hash of what the record states and of how records
-    are found and compared). `patterns`: record_number_a < record_number_b, pattern, is_candidate.
-    `too_large`: grain, reason, value (a hash), of groups in which pairs were not looked for.
-    """
-
-    contents: pa.Table
-    patterns: pa.Table
-    too_large: pa.Table
-
-
-def _empty(**types: pa.DataType) -> pa.Table:
-    return pa.schema(types).empty_table()
-
-
-NOTHING_KEPT = Kept(
-    contents=_empty(record_number=pa.int32(), cluster=pa.int32(), content=pa.uint64()),
-    patterns=_empty(
-        record_number_a=pa.int32(),
-        record_number_b=pa.int32(),
-        pattern=pa.int32(),
-        is_candidate=pa.bool_(),
-    ),
-    too_large=_empty(grain=pa.string(), reason=pa.string(), value=pa.uint64()),
-)
 _LEVELS = 16  # more than any attribute has: a pattern is a number with a digit per attribute
 _SLACK = 0.001  # bits; Splink adds the same weights in another order
 # A pair found for some uses is one number: two record numbers of 27 bits, a bit per use.
@@ -65,23 +35,10 @@ _DERIVED = {
 }
 
 
-@dataclass(frozen=True)
-class Known:
-    """What an earlier build found of pairs of today's records: parallel arrays.
-
-    `pairs`: both numbers in one, sorted. `patterns`: -1 where the two have changed places.
-    `stays`: still a candidate.
-    """
-
-    pairs: Ints
-    patterns: npt.NDArray[np.int32]
-    stays: Flags
-
-
 def describe_contents(
     con: duckdb.DuckDBPyConnection, grain: Grain, attributes: Sequence[Attribute]
 ) -> pa.Table:
-    """Return what the next build has to know of the table `records`; columns as in `Kept`."""
+    """Return what of the table `records` is to be kept; columns as in `kept_pairs`."""
     code = f"{_pattern(attributes)} {sorted(grain.reasons.items())}"
     _, stated = _needed(con, attributes)
     in_reasons = set(re.findall(r"\w+", " ".join(grain.reasons.values()))) & _columns(con)
@@ -93,89 +50,43 @@ def describe_contents(
     ).to_arrow_table()
 
 
-def find_known(patterns: pa.Table, today: Ints, redone: Flags) -> Known:
-    """Return the kept pairs of which both records are there, whatever their numbers are by now.
-
-    `today` and `redone` as from `candidates`: number of today by number before, flag by number.
-    """
-    numbers = today.astype(np.int32)  # ten million pairs: half the memory to go through
-    a, b = (numbers[patterns[f"record_number_{side}"].to_numpy()] for side in ("a", "b"))
-    both = (a > 0) & (b > 0)
-    a, b = a[both], b[both]
-    levels = np.where(a < b, patterns["pattern"].to_numpy()[both], np.int32(-1))
-    stays = patterns["is_candidate"].to_numpy()[both] & ~redone[a] & ~redone[b]
-    pairs = np.minimum(a, b).astype(np.int64) << _NUMBER_BITS | np.maximum(a, b)
-    if (pairs[1:] < pairs[:-1]).any():
-        order = np.argsort(pairs)
-        pairs, levels, stays = pairs[order], levels[order], stays[order]
-    return Known(pairs, levels, stays)
-
-
 def compare_pairs(
-    con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute], known: Known
-) -> pa.Table:
-    """Turn the table `found` into `compared`: a row per pair, its uses together, its pattern.
+    con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute], kept: Kept
+) -> None:
+    """Add the pairs of the table `found` to those that are kept, with their patterns.
 
-    Candidates that stay are added; what is known is not compared again. Returns what the next build
-    is to know, columns as of `Kept.patterns`.
+    Which are found more than once is one pair, with all its uses. The patterns of those in the
+    table `known` are known; the others are compared.
     """
     pairs, uses = _found_pairs(con)
-    patterns = np.full(pairs.size, -1, dtype=np.int32)
-    is_known, at = _places(known.pairs, pairs)
-    patterns[is_known] = known.patterns[at[is_known]]
-    if known.stays.any():
-        staying = known.pairs[known.stays]
-        is_there, at = _places(staying, pairs)
-        staying_uses = np.full(staying.size, CANDIDATE, dtype=np.int16)
-        staying_uses[at[is_there]] |= uses[is_there]
-        added = ~is_there
-        places = at[added] + np.arange(np.count_nonzero(added))
-        stays = np.ones(staying.size + places.size, dtype=np.bool_)
-        stays[places] = False
-        patterns = _merge(stays, known.patterns[known.stays], places, patterns[added])
-        uses = _merge(stays, staying_uses, places, uses[added])
-        pairs = _merge(stays, staying, places, pairs[added])
-    one = (pairs >> _NUMBER_BITS).astype(np.int32)
-    other = (pairs & (1 << _NUMBER_BITS) - 1).astype(np.int32)
-    del pairs  # of a million records ten million, of 8 bytes each
-    _compare(con, attributes, one, other, patterns)
-    found = pa.table({"record_number_a": one, "record_number_b": other, "pattern": patterns})
-    con.register("compared", found.append_column("uses", pa.array(uses)))
-    return found.append_column("is_candidate", pa.array((uses & CANDIDATE).astype(np.bool_)))
-
-
-def _merge(
-    stays: Flags, staying: npt.NDArray[Any], places: Ints, added: npt.NDArray[Any]
-) -> npt.NDArray[Any]:
-    """Return what stays, and at these places what is added."""
-    merged = np.empty(stays.size, dtype=staying.dtype)
-    merged[stays] = staying
-    merged[places] = added
-    return merged
-
-
-def _places(sorted_pairs: Ints, pairs: Ints) -> tuple[Flags, Ints]:
-    """Return which of the pairs are among the sorted ones, and where each is or would be."""
-    at = np.searchsorted(sorted_pairs, pairs)
-    if not sorted_pairs.size:
-        return np.zeros(pairs.size, dtype=np.bool_), at
-    return sorted_pairs[np.minimum(at, sorted_pairs.size - 1)] == pairs, at
-
-
-def _compare(
-    con: duckdb.DuckDBPyConnection,
-    attributes: Sequence[Attribute],
-    one: npt.NDArray[np.int32],
-    other: npt.NDArray[np.int32],
-    patterns: npt.NDArray[np.int32],
-) -> None:
-    """Fill in the patterns that are -1."""
+    con.register(
+        "pairs",
+        pa.table(
+            {
+                "record_number_a": (pairs >> _NUMBER_BITS).astype(np.int32),
+                "record_number_b": (pairs & (1 << _NUMBER_BITS) - 1).astype(np.int32),
+                "uses": uses,
+            }
+        ),
+    )
+    del pairs, uses
+    con.execute(
+        """
+        create table compared as
+        select record_number_a, record_number_b, uses, pattern
+        from pairs inner join known using (record_number_a, record_number_b)
+        """
+    )
+    con.execute(
+        "create table new as select record_number_a as l, record_number_b as r, uses "
+        "from pairs anti join known using (record_number_a, record_number_b)"
+    )
+    con.unregister("pairs")
+    con.execute("drop table known")
     needed, _ = _needed(con, attributes)
-    new = np.flatnonzero(patterns < 0)
-    con.register("new", pa.table({"place": new, "l": one[new], "r": other[new]}))
     con.execute(
         f"""
-        create or replace temp table described as
+        create table described as
         select record_number,
                {", ".join(f"{_DERIVED.get(column, column)} as {column}" for column in needed)}
         from (
@@ -185,20 +96,30 @@ def _compare(
         """
     )
     sides = ", ".join(f"{side}.{column} as {column}_{side}" for column in needed for side in "lr")
-    compared = con.execute(
+    con.execute(
         f"""
-        select place::integer as place, ({_pattern(attributes)})::integer as pattern
+        insert into compared
+        select l, r, uses, ({_pattern(attributes)})::integer
         from (
-            select place, {sides}
+            select new.l, new.r, uses, {sides}
             from new
             inner join described as l on new.l = l.record_number
             inner join described as r on new.r = r.record_number
         )
         """
-    ).fetchnumpy()
-    patterns[compared["place"]] = compared["pattern"]
-    con.unregister("new")
-    con.execute("drop table described")
+    )
+    for table in ("new", "described"):
+        con.execute(f"drop table {table}")
+    con.execute(
+        f"insert into {kept.candidates} select record_number_a, record_number_b, pattern "
+        f"from compared where uses & {CANDIDATE} != 0"
+    )
+    con.execute(
+        f"insert into {kept.lessons} "
+        f"select record_number_a, record_number_b, pattern, uses & {~CANDIDATE} "
+        f"from compared where uses > {CANDIDATE}"
+    )
+    con.execute("drop table compared")
 
 
 def _pattern(attributes: Sequence[Attribute]) -> str:
@@ -239,13 +160,9 @@ def _found_pairs(con: duckdb.DuckDBPyConnection) -> tuple[Ints, npt.NDArray[np.i
     return pairs[first], np.bitwise_or.reduceat(uses, first) if first.size else uses
 
 
-def count_patterns(con: duckdb.DuckDBPyConnection, use: int) -> dict[int, int]:
-    """Return how many of the compared pairs of a use show each pattern."""
-    return dict(
-        con.execute(
-            "select pattern, count(*) from compared where uses & ? != 0 group by pattern", [use]
-        ).fetchall()
-    )
+def count_patterns(con: duckdb.DuckDBPyConnection, pairs: str) -> dict[int, int]:
+    """Return how many of these pairs, SQL that gives rows with a pattern, show each pattern."""
+    return dict(con.execute(f"select pattern, count(*) from ({pairs}) group by pattern").fetchall())
 
 
 def level_of(pattern: int, position: int) -> int:
@@ -254,16 +171,19 @@ def level_of(pattern: int, position: int) -> int:
 
 
 def write_training_vectors(
-    con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute], use: int
+    con: duckdb.DuckDBPyConnection, attributes: Sequence[Attribute], pairs: str
 ) -> None:
-    """Write `training_vectors`, what Splink trains on: a row per pair of a use, sorted."""
+    """Write `training_vectors`, what Splink trains on: a row per pair, sorted.
+
+    `pairs` is SQL that gives rows with a pattern.
+    """
     con.execute(
         f"""
         create or replace table training_vectors as
         select {_vector(attributes)}
         from (
             select pattern, unnest(range(count(*)))
-            from compared where uses & {use} != 0
+            from ({pairs})
             group by pattern order by pattern
         )
         """
@@ -276,9 +196,9 @@ def write_likely_vectors(
     parameters: Mapping[tuple[str, str], tuple[float, float]],
     prior: float,
     least_probability: float,
-    use: int,
+    candidates: str,
 ) -> None:
-    """Write `likely_vectors`, what Splink scores: the pairs of a use that have a chance.
+    """Write `likely_vectors`, what Splink scores: the candidates that have a chance.
 
     The weight is the one that Splink gives, the frequency of the value in which both agree
     included: what is left out would have scored below `least_probability`.
@@ -302,7 +222,7 @@ def write_likely_vectors(
     ]
     # Most patterns are hopeless whatever the values, and there are few of them.
     hopeful = []
-    for pattern in count_patterns(con, use):
+    for pattern in count_patterns(con, f"from {candidates}"):
         fixed = sum(each[level_of(pattern, at)] for at, each in enumerate(weights))
         counts = [int(level_of(pattern, at) == number) for at, number, _ in rarities]
         rarest = (
@@ -323,13 +243,12 @@ def write_likely_vectors(
             }
         ),
     )
-    # Tables, of which DuckDB knows the sizes, to join with: `compared` is a view of all pairs.
     con.execute("create or replace table hopeful as from hopeful_rows")
     con.unregister("hopeful_rows")
     con.execute(
         "create or replace table hopeful_pairs as "
-        "select record_number_a, record_number_b, pattern from compared "
-        f"where uses & {use} != 0 and pattern in (select pattern from hopeful)"
+        "select record_number_a, record_number_b, pattern "
+        f"from {candidates} where pattern in (select pattern from hopeful)"
     )
     for column in columns:
         con.execute(

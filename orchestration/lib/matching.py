@@ -14,13 +14,12 @@ from orchestration.lib.statistics import Statistics
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-    import pyarrow as pa
 
     from models.identity.matching import Matches
-    from models.identity.patterns import Kept
 
 ANSWER_STRENGTH = 2.0  # A person's word comes before every rule and score, which are at most 1.
 
+RECORDS = "trusted_records"  # temporary, for as long as the step takes
 _RECORDS = """
     with distrusted as (
         select record_number, bool_or(identifier_kind = 'email') as email,
@@ -99,8 +98,8 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
 
     sure = _sure_links(con)
     senior, _ = clusters_of(sure, {})
-    records = _records(con, senior, company)
-    matches = _likeness(con, records, company)
+    _write_records(con, senior, company)
+    matches = _likeness(con, company)
     likeness = matches.pairs.assign(link_rule="likeness")
     two_people = {
         str(guard): (
@@ -115,7 +114,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     links = pd.concat([sure, _links_by_likeness(likely)], ignore_index=True)
     senior, refused = clusters_of(links, two_people)
     names_only = likeness[likeness["guard"] == "names_only"]
-    bearers = count_bearers(records, senior, names_only)
+    bearers = count_bearers(con, RECORDS, senior, names_only)
     tied = names_only.index[bearers == 1]
     likeness.loc[tied, "guard"] = None
     likeness.loc[tied, "link_rule"] = ONLY_OF_NAME
@@ -130,11 +129,11 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     likeness.loc[names_only.index[asked], "guard"] = None
     likeness.loc[names_only.index[asked], "match_probability"] = one_of_several[asked]
     if settings.enabled:
-        likeness = _with_names_alone(likeness, find_alike_firms(records, senior), company)
+        likeness = _with_names_alone(likeness, find_alike_firms(con, RECORDS, senior), company)
     if matches.statuses["person"] == "trained":
         told = likeness.loc[likeness["link_rule"] == ONLY_OF_NAME]
         told_of = senior[told[["record_number_a", "record_number_b"]].to_numpy(np.int64) - 1]
-        alone = find_only_bearers(records, senior)
+        alone = find_only_bearers(con, RECORDS, senior)
         of_alone = senior[alone[["record_number_a", "record_number_b"]].to_numpy(np.int64) - 1]
         is_told = np.isin(of_alone, told_of).all(axis=1)
         likeness = _with_names_alone(likeness, alone.iloc[np.flatnonzero(~is_told)], company)
@@ -155,9 +154,6 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
             "likeness": likeness,
             "vetoes": vetoed.drop_duplicates(ignore_index=True),
             "model": matches.parameters,
-            "contents": matches.kept.contents,
-            "patterns": matches.kept.patterns,
-            "too_large": matches.kept.too_large,
             "runs": pd.DataFrame(
                 [(grain, status) for grain, status in matches.statuses.items()],
                 columns=["grain", "status"],
@@ -331,8 +327,8 @@ def _links_by_likeness(pairs: "pd.DataFrame") -> "pd.DataFrame":
     )
 
 
-def _records(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company: Company) -> "pa.Table":
-    """Return what the records say that is to be trusted, with the cluster that rules made."""
+def _write_records(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company: Company) -> None:
+    """Write what the records say that is to be trusted, with the cluster that rules made."""
     import numpy as np
     import pandas as pd
 
@@ -340,43 +336,32 @@ def _records(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company: Comp
         "senior",
         pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
     )
-    records = con.execute(
-        _RECORDS.format(phone_limit=company.identity.phone.limit)
-    ).to_arrow_table()
+    con.execute(
+        f"create or replace temp table {RECORDS} as "
+        + _RECORDS.format(phone_limit=company.identity.phone.limit)
+    )
     con.unregister("senior")
-    return records
 
 
-def _likeness(con: duckdb.DuckDBPyConnection, records: "pa.Table", company: Company) -> "Matches":
+def _likeness(con: duckdb.DuckDBPyConnection, company: Company) -> "Matches":
     """Score what the rules leave open; nothing where company.yml says so."""
     from models.identity.matching import Options, match_records, no_matches
 
     settings = company.identity.matching
     if not settings.enabled:
         return no_matches("switched_off")
+    # Where homes of older versions kept what comparing gave.
+    for table in ("contents", "patterns", "too_large"):
+        con.execute(f"drop table if exists matching.{table}")
     return match_records(
-        records,
+        con,
+        RECORDS,
         Options(
             review_threshold=settings.review_threshold,
             minimum_records=settings.minimum_records,
             pairs_per_record=settings.pairs_per_record,
             seed=settings.seed,
         ),
-        _kept(con),
-    )
-
-
-def _kept(con: duckdb.DuckDBPyConnection) -> "Kept":
-    """Return what comparing pairs gave in the build that this one is a copy of."""
-    from models.identity.patterns import NOTHING_KEPT, Kept
-
-    # Homes of older versions kept it in other columns: it is found again by comparing.
-    if not _is_there(con, "matching", "too_large", "value"):
-        return NOTHING_KEPT
-    return Kept(
-        contents=con.execute("from matching.contents").to_arrow_table(),
-        patterns=con.execute("from matching.patterns").to_arrow_table(),
-        too_large=con.execute("from matching.too_large").to_arrow_table(),
     )
 
 

@@ -11,10 +11,7 @@ def matching() -> dg.Definitions:
     """Resolve the records of all systems to customers."""
     return statistics_step(
         resolve_customers,
-        tables=[
-            *("clusters", "likeness", "vetoes", "model", "runs", "previous", "earlier_changes"),
-            *("contents", "patterns", "too_large"),
-        ],
+        tables=["clusters", "likeness", "vetoes", "model", "runs", "previous", "earlier_changes"],
         reads=["int_identity__records", "int_identity__rule_links", "int_identity__answers"],
         kinds={"python", "splink"},
         layer="identity",

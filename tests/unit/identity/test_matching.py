@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from models.identity import candidates, matching
+from models.identity import candidates, kept_pairs, matching
 from models.identity.matching import LEAST_PROBABILITY, Matches, Options, match_records
 from models.identity.names import name_forms
-from models.identity.patterns import NOTHING_KEPT, write_likely_vectors
+from models.identity.patterns import write_likely_vectors
 
 OPTIONS = Options(review_threshold=0.5, minimum_records=200, pairs_per_record=3.0, seed=1)
 TEXTS = (
@@ -110,9 +110,26 @@ def as_records(register: pd.DataFrame, **columns: Any) -> pa.Table:
     )
 
 
+def match(
+    records: pa.Table, options: Options = OPTIONS, con: duckdb.DuckDBPyConnection | None = None
+) -> Matches:
+    """Match in a database of an earlier build, or in one that keeps nothing."""
+    con = con or duckdb.connect()
+    con.register("given_records", records)
+    return match_records(con, "given_records", options)
+
+
+def kept_by(con: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows of all tables that are kept, in order."""
+    tables = con.execute(
+        "select schema_name || '.' || table_name from duckdb_tables() order by all"
+    ).fetchall()
+    return {name: con.execute(f"from {name} order by all").fetchall() for (name,) in tables}
+
+
 @pytest.fixture(scope="module")
 def matches(register: pd.DataFrame) -> Matches:
-    return match_records(as_records(register), OPTIONS)
+    return match(as_records(register), OPTIONS)
 
 
 def pairs_of(matches: Matches, register: pd.DataFrame) -> pd.DataFrame:
@@ -152,7 +169,7 @@ def test_twins_are_told_by_the_records_that_bear_their_names(register: pd.DataFr
     )
     grown = pd.concat([register, pd.DataFrame([anna, anna, paul, paul, stray])], ignore_index=True)
     grown["record_number"] = np.arange(1, len(grown) + 1)
-    found = match_records(as_records(grown), OPTIONS)
+    found = match(as_records(grown), OPTIONS)
     guards = found.pairs.set_index(["record_number_a", "record_number_b"])["guard"]
     first = len(register) + 1
     assert set(guards.loc[[(first + a, first + b) for a in (0, 1) for b in (2, 3)]]) == {
@@ -173,7 +190,7 @@ def test_names_alone_say_less_where_the_two_are_reached_elsewhere(register: pd.D
     )
     grown = pd.concat([register, pd.DataFrame([mailbox, phone, another])], ignore_index=True)
     grown["record_number"] = np.arange(1, len(grown) + 1)
-    found = match_records(as_records(grown), dataclasses.replace(OPTIONS, review_threshold=0.01))
+    found = match(as_records(grown), dataclasses.replace(OPTIONS, review_threshold=0.01))
     guards = found.pairs.set_index(["record_number_a", "record_number_b"])["guard"]
     first = len(register) + 1
     assert guards[(first, first + 1)] == guards[(first + 1, first + 2)] == "names_only"
@@ -195,14 +212,14 @@ def test_a_mailbox_without_a_name_finds_its_owner(register: pd.DataFrame) -> Non
         "record_number": len(register) + 1,
     }
     grown = pd.concat([register, pd.DataFrame([guest])], ignore_index=True)
-    pairs = pairs_of(match_records(as_records(grown), OPTIONS), grown)
+    pairs = pairs_of(match(as_records(grown), OPTIONS), grown)
     joined = pairs[(pairs["match_probability"] >= 0.8) & pairs["guard"].isna()]
     found = joined[joined["record_number_b"] == len(grown)]
     assert set(found["one"]) == {owner["person"]}
 
 
 def test_what_rules_have_joined_is_not_scored_again(register: pd.DataFrame) -> None:
-    found = match_records(as_records(register, cluster=register["person"]), OPTIONS)
+    found = match(as_records(register, cluster=register["person"]), OPTIONS)
     pairs = pairs_of(found, register)
     assert (pairs["one"] != pairs["other"]).all()
 
@@ -211,7 +228,7 @@ def test_equal_records_get_equal_scores_in_any_order(
     matches: Matches, register: pd.DataFrame
 ) -> None:
     shuffled = register.sample(frac=1, random_state=5)
-    again = match_records(as_records(shuffled), OPTIONS)
+    again = match(as_records(shuffled), OPTIONS)
     pd.testing.assert_frame_equal(again.parameters, matches.parameters, check_exact=True)
     pd.testing.assert_frame_equal(again.pairs, matches.pairs, check_exact=True)
 
@@ -222,52 +239,95 @@ def test_patterns_of_an_earlier_build_are_used_and_change_nothing(
     """The earlier build knew 20 records fewer, and one by another name and birth date."""
     before = register.iloc[:-20].copy()
     before.loc[0, ["family_name", "birth_date"]] = ["elsewhere", "1931-01-01"]
-    kept = match_records(as_records(before), OPTIONS).kept
-    assert 0 < len(kept.patterns) < len(matches.kept.patterns)
+    con, new = duckdb.connect(), duckdb.connect()
+    match(as_records(before), con=con)
+    match(as_records(register), con=new)
+    count, count_new = (len(kept_by(each)["kept_person.candidates"]) for each in (con, new))
+    assert 0 < count < count_new
 
-    again = match_records(as_records(register), OPTIONS, kept)
+    again = match(as_records(register), con=con)
 
     pd.testing.assert_frame_equal(again.pairs, matches.pairs, check_exact=True)
     pd.testing.assert_frame_equal(again.parameters, matches.parameters, check_exact=True)
-    assert again.kept == matches.kept
+    assert kept_by(con) == kept_by(new)
 
     assert not matches.pairs.empty
-    nothing_stated = pa.array(np.zeros(len(matches.kept.patterns), np.int32))
-    unlike = dataclasses.replace(
-        matches.kept, patterns=matches.kept.patterns.set_column(2, "pattern", nothing_stated)
-    )
-    assert match_records(as_records(register), OPTIONS, unlike).pairs.empty
+    con.execute("update kept_person.candidates set pattern = 0")
+    assert match(as_records(register), con=con).pairs.empty
 
 
-def test_what_is_kept_of_records_serves_them_under_other_numbers(
-    matches: Matches, register: pd.DataFrame
-) -> None:
+def test_what_is_kept_of_records_serves_them_under_other_numbers(register: pd.DataFrame) -> None:
     """Three records were exported before all others, and every second one is a copy of another."""
     later = register.assign(record_number=register["record_number"] + 3)
     first = register.head(3).assign(record_number=[1, 2, 3])
     renumbered = pd.concat([first, later], ignore_index=True)
-    anew = match_records(as_records(renumbered), OPTIONS)
+    con, new = duckdb.connect(), duckdb.connect()
+    anew = match(as_records(renumbered), con=new)
+    match(as_records(register), con=con)
 
-    again = match_records(as_records(renumbered), OPTIONS, matches.kept)
+    again = match(as_records(renumbered), con=con)
 
     pd.testing.assert_frame_equal(again.pairs, anew.pairs, check_exact=True)
-    assert again.kept == anew.kept
+    assert kept_by(con) == kept_by(new)
 
 
-def test_pairs_of_untouched_records_are_not_looked_for_again(
+def test_tables_of_another_version_or_of_a_build_that_failed_are_not_used(
     matches: Matches, register: pd.DataFrame
 ) -> None:
-    no_candidates = pa.array(np.zeros(len(matches.kept.patterns), np.bool_))
-    kept = dataclasses.replace(
-        matches.kept,
-        patterns=matches.kept.patterns.set_column(3, "is_candidate", no_candidates),
-    )
-    found = match_records(as_records(register), OPTIONS, kept)
-    assert found.statuses["person"] == "nothing_to_compare"
+    def forget_lessons(con: duckdb.DuckDBPyConnection) -> None:
+        con.execute("alter table kept_person.lessons drop uses")
+
+    def name_otherwise(con: duckdb.DuckDBPyConnection) -> None:
+        con.execute("drop table kept_person.too_large")
+        con.execute("create table kept_person.groups as from kept_person.contents")
+
+    def fail_halfway(con: duckdb.DuckDBPyConnection) -> None:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(ArithmeticError):
+            patch.setattr(matching, "compare_pairs", lambda *_: 1 / 0)
+            match(as_records(register), con=con)
+
+    for spoil in (forget_lessons, name_otherwise, fail_halfway):
+        con = duckdb.connect()
+        match(as_records(register), con=con)
+        before = kept_by(con)
+        con.execute("update kept_person.candidates set pattern = 0")
+        spoil(con)
+        again = match(as_records(register), con=con)
+        pd.testing.assert_frame_equal(again.pairs, matches.pairs, check_exact=True)
+        assert kept_by(con) == before
+
+
+def test_holes_that_days_leave_are_filled_now_and_then(
+    register: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count_places(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+        return con.execute(
+            "select count(*), max(rowid) + 1 from kept_person.candidates"
+        ).fetchall()[0]
+
+    con = duckdb.connect()
+    match(as_records(register), con=con)
+    changed = register.copy()
+    changed.loc[:40, "street"] = "1 new st"
+    match(as_records(changed), con=con)
+    rows, places = count_places(con)
+    assert rows < places
+    monkeypatch.setattr(kept_pairs, "LARGEST_SHARE_OF_HOLES", 0.0)
+    again = match(as_records(changed), con=con)
+    assert count_places(con) == (rows, rows)
+    pd.testing.assert_frame_equal(again.pairs, match(as_records(changed)).pairs, check_exact=True)
+
+
+def test_pairs_of_untouched_records_are_not_looked_for_again(register: pd.DataFrame) -> None:
+    con = duckdb.connect()
+    match(as_records(register), con=con)
+    con.execute("delete from kept_person.candidates")
     newcomer = register.iloc[[0]].assign(record_number=len(register) + 1)
     grown = pd.concat([register, newcomer], ignore_index=True)
-    found = match_records(as_records(grown), OPTIONS, kept)
+    found = match(as_records(grown), con=con)
     assert set(found.pairs["record_number_b"]) == {len(grown)}
+    con.execute("delete from kept_person.candidates")
+    assert match(as_records(grown), con=con).statuses["person"] == "nothing_to_compare"
 
 
 def test_random_days_give_what_a_new_start_gives(
@@ -281,15 +341,19 @@ def test_random_days_give_what_a_new_start_gives(
     turned = set()
     note_turned = candidates._note_turned
 
-    def noting(con: duckdb.DuckDBPyConnection, *arguments: Any) -> None:
-        before = con.execute("select count(*) from redone").fetchall()
-        note_turned(con, *arguments)
-        turned.add(("grew", con.execute("select count(*) from redone").fetchall() != before))
-        turned.add(("shrank", con.execute("select count(*) from begun").fetchall() != [(0,)]))
+    def noting(con: duckdb.DuckDBPyConnection, position: int, reason: str, largest: int) -> None:
+        turned.update(
+            con.execute(
+                "select size > $largest from group_sizes where (size > $largest) != (value in "
+                "(select value from too_large_before where reason = $reason))",
+                {"reason": reason, "largest": largest},
+            ).fetchall()
+        )
+        note_turned(con, position, reason, largest)
 
     monkeypatch.setattr(candidates, "_note_turned", noting)
     draw = np.random.default_rng(4)
-    kept = NOTHING_KEPT
+    con = duckdb.connect()
     today = register.assign(firm=draw.random(len(register)) < 0.4)
     for day in range(8):
         count = len(today)
@@ -318,15 +382,15 @@ def test_random_days_give_what_a_new_start_gives(
             organisation_name=today["family_name"] + " " + today["city"],
         )
 
-        again = match_records(records, options, kept)
+        again = match(records, options, con)
 
-        anew = match_records(records, options)
+        new = duckdb.connect()
+        anew = match(records, options, new)
         assert set(anew.statuses.values()) == {"trained"}
         pd.testing.assert_frame_equal(again.pairs, anew.pairs, check_exact=True)
         pd.testing.assert_frame_equal(again.parameters, anew.parameters, check_exact=True)
-        assert again.kept == anew.kept, f"day {day}"
-        kept = again.kept
-    assert turned >= {("grew", True), ("shrank", True)}
+        assert kept_by(con) == kept_by(new), f"day {day}"
+    assert turned == {(True,), (False,)}, "groups that grew too large, and that shrank"
 
 
 def test_pairs_that_their_patterns_drop_would_not_have_scored(
@@ -342,13 +406,13 @@ def test_pairs_that_their_patterns_drop_would_not_have_scored(
         return score(con, *arguments)
 
     monkeypatch.setattr(matching, "_score", counting)
-    pruned = match_records(as_records(register), options)
+    pruned = match(as_records(register), options)
     monkeypatch.setattr(
         matching,
         "write_likely_vectors",
         lambda *arguments: write_likely_vectors(*arguments[:4], 1e-300, *arguments[5:]),
     )
-    whole = match_records(as_records(register), options)
+    whole = match(as_records(register), options)
 
     pd.testing.assert_frame_equal(pruned.pairs, whole.pairs, check_exact=True)
     assert len(pruned.pairs) <= counts[0] < 0.1 * counts[1]
@@ -369,11 +433,11 @@ def test_the_model_says_what_it_learnt(matches: Matches) -> None:
 def test_too_few_records_and_nothing_stated_give_a_status_and_no_pair(
     register: pd.DataFrame,
 ) -> None:
-    few = match_records(as_records(register.head(150)), OPTIONS)
+    few = match(as_records(register.head(150)), OPTIONS)
     assert few.statuses["person"] == "too_few_records (150)"
     assert few.pairs.empty and few.parameters.empty
     nothing = dict.fromkeys([name for name in TEXTS if name != "given_name"])
-    bare = match_records(as_records(register, **nothing), OPTIONS)
+    bare = match(as_records(register, **nothing), OPTIONS)
     assert bare.statuses["person"] == "too_few_attributes"
     assert bare.pairs.empty
 
@@ -388,7 +452,7 @@ def test_organisations_have_a_model_of_their_own(register: pd.DataFrame) -> None
         family_name=None,
         birth_date=None,
     )
-    found = match_records(firms, dataclasses.replace(OPTIONS, review_threshold=0.9))
+    found = match(firms, dataclasses.replace(OPTIONS, review_threshold=0.9))
     assert found.statuses == {"person": "too_few_records (0)", "organisation": "trained"}
     pairs = pairs_of(found, register)
     same = pairs["one"] == pairs["other"]
@@ -411,7 +475,7 @@ def test_firms_on_one_switchboard_are_not_one(register: pd.DataFrame) -> None:
         family_name=None,
         birth_date=None,
     )
-    pairs = match_records(firms, dataclasses.replace(OPTIONS, review_threshold=0.01)).pairs
+    pairs = match(firms, dataclasses.replace(OPTIONS, review_threshold=0.01)).pairs
     numbers = set(register.loc[[0, 4], "record_number"])
     (guard,) = pairs.loc[
         pairs["record_number_a"].isin(numbers) & pairs["record_number_b"].isin(numbers), "guard"

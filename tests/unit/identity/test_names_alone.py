@@ -2,6 +2,7 @@
 
 import itertools
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -12,7 +13,14 @@ from models.identity.names_alone import count_bearers, find_alike_firms, find_on
 COLUMNS = ("email", "phone", "birth_date", "street", "postal_code", "national_id")
 
 
-def people(rows: list[dict[str, str]]) -> pa.Table:
+def people(rows: list[dict[str, str]]) -> duckdb.DuckDBPyConnection:
+    """Return a database with the records as `people`."""
+    con = duckdb.connect()
+    con.register("people", _records(rows))
+    return con
+
+
+def _records(rows: list[dict[str, str]]) -> pa.Table:
     return pa.table(
         {
             "record_number": pa.array(range(1, len(rows) + 1)),
@@ -28,7 +36,7 @@ def people(rows: list[dict[str, str]]) -> pa.Table:
 
 def only_bearers(rows: list[dict[str, str]], senior: list[int]) -> list[tuple[int, int]]:
     """Return the records that are nothing but a name, with the only customer who bears it."""
-    found = find_only_bearers(people(rows), np.asarray(senior))
+    found = find_only_bearers(people(rows), "people", np.asarray(senior))
     return list(zip(found["record_number_a"], found["record_number_b"], strict=True))
 
 
@@ -39,7 +47,7 @@ def bearers(rows: list[dict[str, str]], senior: list[int]) -> dict[tuple[int, in
         columns=["record_number_a", "record_number_b"],
         index=range(100, 100 + len(rows) * (len(rows) - 1) // 2),
     )
-    found = count_bearers(people(rows), np.asarray(senior), pairs)
+    found = count_bearers(people(rows), "people", np.asarray(senior), pairs)
     numbers = zip(*(pairs[name] for name in pairs), found, strict=True)
     return {(one, other): int(count) for one, other, count in numbers if count}
 
@@ -104,7 +112,9 @@ def alike(
             },
         }
     )
-    found = find_alike_firms(records, np.asarray(senior or range(1, count + 1)))
+    con = duckdb.connect()
+    con.register("firms", records)
+    found = find_alike_firms(con, "firms", np.asarray(senior or range(1, count + 1)))
     columns_found = ("record_number_a", "record_number_b", "is_sure", "count_alike")
     return [tuple(row) for row in found[list(columns_found)].to_numpy().tolist()]
 

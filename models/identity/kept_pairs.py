@@ -1,0 +1,169 @@
+"""The pairs that were compared: where they lie between builds, and what of them a day leaves alone.
+
+Belongs here: the kept tables of a grain, and bringing them under the record numbers of today. Does
+not: what changed and which pairs there are (`candidates`), how two records agree (`patterns`).
+
+There are ten and more pairs per record, and a day changes a few of them. So they stay in the file,
+and what a day changes is taken out and put in; only where records got other numbers, by a late file
+or a deletion, all are written anew.
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from models.identity.candidates import CANDIDATE, Changes, Flags
+
+_COLUMNS = {
+    # A hash of what the record states and of how records are found and compared.
+    "contents": "record_number integer, cluster integer, content ubigint",
+    # record_number_a < record_number_b; four bits of the pattern per attribute.
+    "candidates": "record_number_a integer, record_number_b integer, pattern integer",
+    # Pairs that teach the model, with a bit for what each teaches.
+    "lessons": "record_number_a integer, record_number_b integer, pattern integer, uses smallint",
+    # Hashes of values that too many records share to be compared for it.
+    "too_large": "reason varchar, value ubigint",
+}
+# Deleted rows leave holes, which DuckDB fills only where a whole block of rows is gone.
+LARGEST_SHARE_OF_HOLES = 0.2
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Names of the tables that a grain has in the database; columns as in `_COLUMNS`.
+
+    They hold what one build led to, whichever that was: a table without contents, nothing.
+    """
+
+    contents: str
+    candidates: str
+    lessons: str
+    too_large: str
+
+
+def open_kept(con: duckdb.DuckDBPyConnection, database: str, grain: str) -> Kept:
+    """Return the tables of a grain; empty where none, or such of another version, are there.
+
+    `database` is the name under which the file with the tables is open.
+    """
+    schema = f"kept_{grain}"
+    found = con.execute(
+        "select table_name, string_agg(column_name || ' ' || lower(data_type), ', ' "
+        "order by column_index) from duckdb_columns() "
+        "where database_name = $database and schema_name = $schema group by table_name",
+        {"database": database, "schema": schema},
+    ).fetchall()
+    prefix = f'"{database}".{schema}'
+    kept = Kept(**{name: f"{prefix}.{name}" for name in _COLUMNS})
+    if dict(found) != _COLUMNS or not con.execute(f"from {kept.contents} limit 1").fetchall():
+        con.execute(f"drop schema if exists {prefix} cascade")
+        con.execute(f"create schema {prefix}")
+        for name, columns in _COLUMNS.items():
+            con.execute(f"create table {prefix}.{name} ({columns})")
+    return kept
+
+
+def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redone: Flags) -> None:
+    """Leave of the kept candidates those that stay, under their numbers of today.
+
+    Patterns of pairs that left, or that teach, and of which both records are there, go to the table
+    `known`: record_number_a, record_number_b, pattern. Those that stay but have to be compared
+    anew, as the two changed places, go to `found`. `redone` by number of today. From here on until
+    `remember` nothing counts as kept.
+    """
+    con.execute(f"delete from {kept.contents}")
+    gone = changes.gone
+    if changes.is_renumbered or _is_full_of_holes(con, kept):
+        _renumber(con, kept, changes)
+        gone = gone[:0]
+    con.register("gone", pa.table({"record_number": gone}))
+    con.register("leaving", pa.table({"record_number": np.union1d(gone, np.flatnonzero(redone))}))
+    con.execute(
+        f"""
+        create table left_candidates as
+        select rowid as id, *
+        from {kept.candidates}
+        where record_number_a in (from leaving) or record_number_b in (from leaving)
+           or pattern is null
+        """
+    )
+    con.execute(f"delete from {kept.candidates} where rowid in (select id from left_candidates)")
+    con.execute(
+        f"""
+        create table known as
+        select distinct record_number_a, record_number_b, pattern -- some teach and are candidates
+        from (
+            select record_number_a, record_number_b, pattern from left_candidates
+            union all
+            select record_number_a, record_number_b, pattern from {kept.lessons}
+        )
+        where pattern is not null
+          and record_number_a not in (from gone) and record_number_b not in (from gone)
+        """
+    )
+    con.execute(
+        f"""
+        insert into found
+        select record_number_a, record_number_b, {CANDIDATE}
+        from left_candidates
+        where pattern is null
+          and record_number_a not in (from leaving) and record_number_b not in (from leaving)
+        """
+    )
+    con.execute("drop table left_candidates")
+    for view in ("gone", "leaving"):
+        con.unregister(view)
+    _replace(con, kept.lessons, f"from {kept.lessons} limit 0")
+
+
+def remember(
+    con: duckdb.DuckDBPyConnection, kept: Kept, contents: pa.Table, too_large: pa.Table
+) -> None:
+    """Keep what the pairs belong to: the records, and the groups in which none were looked for."""
+    for table, rows in ((kept.too_large, too_large), (kept.contents, contents)):
+        con.register("rows_to_keep", rows)
+        _replace(con, table, "from rows_to_keep")
+        con.unregister("rows_to_keep")
+
+
+def _is_full_of_holes(con: duckdb.DuckDBPyConnection, kept: Kept) -> bool:
+    rows, places = con.execute(
+        f"select count(*), coalesce(max(rowid) + 1, 0) from {kept.candidates}"
+    ).fetchall()[0]
+    return bool(places - rows > LARGEST_SHARE_OF_HOLES * places)
+
+
+def _renumber(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes) -> None:
+    """Write the pairs under today's numbers, without those that lack a record.
+
+    The pattern is NULL where the two records have changed places: it is not the same from behind.
+    """
+    before = np.flatnonzero(changes.today)
+    con.register("numbers", pa.table({"before": before, "today": changes.today[before]}))
+    for table in (kept.candidates, kept.lessons):
+        _replace(
+            con,
+            table,
+            f"""
+            select pairs.* replace (
+                least(one.today, other.today) as record_number_a,
+                greatest(one.today, other.today) as record_number_b,
+                case when one.today < other.today then pattern end as pattern
+            )
+            from {table} as pairs
+            inner join numbers as one on record_number_a = one.before
+            inner join numbers as other on record_number_b = other.before
+            """,
+        )
+    con.unregister("numbers")
+
+
+def _replace(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
+    """Make a table anew; what it held may be read."""
+    columns = _COLUMNS[table.rsplit(".", 1)[1]]
+    casts = ", ".join(
+        f"{name}::{kind} as {name}" for name, kind in (c.split() for c in columns.split(", "))
+    )
+    con.execute(f"create or replace table {table} as select {casts} from ({query})")
