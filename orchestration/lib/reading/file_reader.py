@@ -23,7 +23,14 @@ from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encodin
 from orchestration.lib.reading.header_rows import zones_in_names
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
 from orchestration.lib.reading.padding import without_padding
-from orchestration.lib.reading.plain import Block, TextFacts, line_numbers, look_at_text, mend
+from orchestration.lib.reading.plain import (
+    Block,
+    RowNumbers,
+    TextFacts,
+    line_numbers,
+    look_at_text,
+    mend,
+)
 from orchestration.lib.reading.records import (
     NO_EXPORT_TIME,
     FileRecord,
@@ -33,7 +40,7 @@ from orchestration.lib.reading.records import (
 from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import decide_sheet
 from orchestration.lib.reading.sorting import (
-    GROUP_ROWS,
+    MOST_MEMORY,
     NO_METADATA,
     Provenance,
     Readings,
@@ -43,6 +50,7 @@ from orchestration.lib.reading.sorting import (
     bad_columns,
     copy_rows,
     latest_watermark,
+    limit_memory,
     require_one_header,
     set_conflicts_aside,
     usual_cells,
@@ -81,10 +89,6 @@ _STAGED = "staged.parquet"
 # the decision; where one does not fit it is decided again from all rows.
 _SAMPLE_ROWS = 5000
 
-# Megabytes that DuckDB may take for a file, per thread and at most: what it is given it fills with
-# rows that wait to be written. What needs more spills to disk.
-_THREAD_MEMORY, _MOST_MEMORY = 192, 2000
-_CELL_BYTES = 16  # of a text in memory, without its letters
 _MEASURED_ROWS = 500
 
 
@@ -122,7 +126,7 @@ def read_file(
     if size == 0:
         raise RefusedError("the file is empty (0 bytes)", "export it again")
     file_format = format_of(source, exported)
-    con.execute(f"set memory_limit = '{_MOST_MEMORY}MB'")  # until it is known how wide rows are
+    con.execute(f"set memory_limit = '{MOST_MEMORY}MB'")  # until it is known how wide rows are
     # A link with a name of our own, because DuckDB would take brackets in a name for a pattern.
     content = work / "content"
     plain = unpacked(source, content)
@@ -405,7 +409,7 @@ def _sort(
     relation: Relation,
     columns: Layout,
     record: FileRecord,
-    lines_of: Callable[[list[int], int], Mapping[int, int]] | None,
+    lines_of: Callable[[RowNumbers, int], RowNumbers] | None,
 ) -> FileRecord:
     """Write the rows, and those that are not as the contract says a second time, with the reasons.
 
@@ -442,19 +446,13 @@ def _sort(
 
 
 def _limit_memory(con: duckdb.DuckDBPyConnection, relation: Relation) -> None:
-    """Give DuckDB what it needs for rows as wide as those of the table `sample`, however many.
-
-    Every thread works on the rows of one row group.
-    """
+    """Give DuckDB what it needs for rows as wide as those of the table `sample`, however many."""
     found = con.execute(
-        "select current_setting('threads'), coalesce(avg(strlen(raw_row)), 0) "
+        "select coalesce(avg(strlen(raw_row)), 0) "
         f"from (select {relation.raw_row} as raw_row from sample limit {_MEASURED_ROWS})"
     ).fetchone()
     assert found is not None  # an aggregate has a row
-    threads, letters = found
-    row = letters + _CELL_BYTES * max(len(relation.cells), len(relation.texts))
-    needed = threads * (_THREAD_MEMORY + GROUP_ROWS * row // 1_000_000)
-    con.execute(f"set memory_limit = '{min(int(needed), _MOST_MEMORY)}MB'")
+    limit_memory(con, found[0], max(len(relation.cells), len(relation.texts)))
 
 
 def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int]:

@@ -45,6 +45,8 @@ _NOTE = re.compile(
 _RARE = 20
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
+RowNumbers = npt.NDArray[np.int64]
+
 
 class Block(NamedTuple):
     """Whole records of a text: where they begin, and their bytes.
@@ -383,18 +385,19 @@ class Mended:
         dialect = self.layout.dialect
         return dialect if len(dialect.delimiter.encode()) == 1 else Dialect(",", '"', '"')
 
-    def line_numbers(self, rows: Sequence[int], _total: int) -> dict[int, int]:
-        """Return the lines of the export on which records begin, by their numbers from 1."""
+    def line_numbers(self, rows: RowNumbers, _total: int) -> RowNumbers:
+        """Return the lines of the export on which rows begin, whose numbers from 1 are sorted."""
         return _located(self.layout, self.anchors, rows)
 
 
-def line_numbers(layout: TextLayout, rows: Sequence[int], total: int) -> dict[int, int]:
+def line_numbers(layout: TextLayout, rows: RowNumbers, total: int) -> RowNumbers:
     """Return the lines on which some of all rows begin, of a text that DuckDB reads as it is.
 
     Where there are as many lines as rows, a row is a line. Else blocks are counted up to the row.
+    The numbers of the rows, from 1, are sorted.
     """
-    if not rows:
-        return {}
+    if len(rows) == 0:
+        return rows
     first = layout.first_line + layout.skip
     anchors: list[_Anchor] = []
     with layout.path.open("rb") as source:
@@ -404,10 +407,10 @@ def line_numbers(layout: TextLayout, rows: Sequence[int], total: int) -> dict[in
             while chunk := source.read(_BLOCK):
                 lines, last = lines + chunk.count(b"\n"), chunk
             if lines + (not last.endswith(b"\n")) == total + layout.skip:
-                return {row: first + row - 1 for row in rows}
+                return rows + (first - 1)
             source.seek(0)
         at = _Anchor(1, first, _first_byte(layout))
-        while at.row <= max(rows):
+        while at.row <= rows[-1]:
             source.seek(at.offset)
             if not (block := _next_block(source, layout)):
                 break
@@ -425,21 +428,25 @@ def line_numbers(layout: TextLayout, rows: Sequence[int], total: int) -> dict[in
     return _located(layout, anchors, rows)
 
 
-def _located(layout: TextLayout, anchors: Sequence[_Anchor], rows: Sequence[int]) -> dict[int, int]:
-    """Return the lines on which rows begin, from places whose row and line are known."""
-    found: dict[int, int] = {}
-    wanted = sorted(rows)
-    while wanted:
-        anchor = anchors[bisect_right(anchors, (wanted[0], 1 << 62, 0)) - 1]
-        following = anchors[bisect_right(anchors, anchor) :][:1]
-        last = following[0].row - 1 if following else wanted[-1]
-        here = {row for row in wanted if row <= last}
-        records = (r for r, _ in _parsed(layout, anchor) if layout.is_row(r))
-        for row, record in enumerate(islice(records, max(here) - anchor.row + 1), anchor.row):
-            if row in here:
-                found[row] = record.line_number
-        wanted = [row for row in wanted if row > last]
-    return found
+def _located(layout: TextLayout, anchors: Sequence[_Anchor], rows: RowNumbers) -> RowNumbers:
+    """Return the lines on which rows begin, from places whose row and line are known.
+
+    0 for a row behind the last.
+    """
+    lines = np.zeros_like(rows)
+    start = 0
+    while start < len(rows):
+        at = bisect_right(anchors, (int(rows[start]), 1 << 62, 0)) - 1
+        is_last = at + 1 == len(anchors)
+        end = len(rows) if is_last else int(np.searchsorted(rows, anchors[at + 1].row))
+        here = {row: place for place, row in enumerate(rows[start:end].tolist(), start)}
+        count = max(here) - anchors[at].row + 1
+        records = (r for r, _ in _parsed(layout, anchors[at]) if layout.is_row(r))
+        for row, record in enumerate(islice(records, count), anchors[at].row):
+            if (place := here.get(row)) is not None:
+                lines[place] = record.line_number
+        start = end
+    return lines
 
 
 def mend(

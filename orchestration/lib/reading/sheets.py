@@ -8,8 +8,9 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.dialect import FOOTER, PREAMBLE
@@ -21,27 +22,33 @@ from orchestration.lib.reading.header_rows import (
 from orchestration.lib.reading.layout import count_matches
 from orchestration.lib.reading.records import RefusedError
 
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet, CalamineWorkbook
+
 
 @dataclass(frozen=True)
 class SheetLayout:
     """Where the records of a workbook are. Rows are counted from 1, as the program shows them.
 
-    `header_row` is the last of the `header_rows`; `timezone` what they say of the times.
+    `header_row` is the last of the `header_rows`, `last_row` that before the `footer_rows`;
+    `timezone` is what the header says of the times. `table` holds the cells, of which a row at a
+    time becomes objects of Python: all of them take three times as much memory.
     """
 
     sheet: str
     headers: tuple[str, ...]
     header_row: int
     header_rows: int
-    rows: Sequence[Sequence[Any]]
+    last_row: int
     footer_rows: int
     other_sheets: tuple[str, ...]
     warnings: tuple[str, ...]
     timezone: str | None
+    table: "CalamineSheet"
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield the records with their rows; rows without any text are left out."""
-        for number, row in enumerate(self.rows, self.header_row + 1):
+        for number, row in _numbered(self.table, self.header_row, self.last_row):
             cells = [text_of_cell(value) for value in row[: len(self.headers)]]
             cells += [""] * (len(self.headers) - len(cells))
             if any(cells):
@@ -53,67 +60,94 @@ def decide_sheet(path: Path, exported: ExportObject) -> SheetLayout:
 
     Raises RefusedError when the file is no workbook or no sheet has a header that is known.
     """
-    sheets = _sheets(path)
-    best: tuple[int, str, int] = (0, "", 0)
-    for name, rows in sheets.items():
-        for position, row in enumerate(rows[:PREAMBLE]):
+    best: tuple[int, int, CalamineSheet | None] = (0, 0, None)
+    workbook = _workbook(path)
+    names = workbook.sheet_names
+    for table in _tables(workbook):
+        for position, row in enumerate(_first_rows(table)):
             matches = count_matches([text_of_cell(value) for value in row], exported)
             if matches > best[0]:
-                best = (matches, name, position)
-    matches, name, position = best
-    if matches == 0:
+                best = (matches, position, table)
+    _, position, table = best
+    if table is None:
         raise RefusedError(
-            f"no row of any sheet ({', '.join(sheets) or 'none'}) is a header of {exported.name}",
+            f"no row of any sheet ({', '.join(names) or 'none'}) is a header of {exported.name}",
             "check that the workbook is what its name says, and that the table has a header row",
         )
-    headers = [text_of_cell(value) for value in sheets[name][position]]
-    below = sheets[name][position + 1 : position + exported.header_rows]
-    labels = [[text_of_cell(value) for value in row] for row in below]
+    headers = [text_of_cell(value) for value in _first_rows(table)[position]]
+    below = _numbered(table, position + 1, position + exported.header_rows)
+    labels = [[text_of_cell(value) for value in row] for _, row in below]
     count = count_header_rows(headers, labels, exported)
     header_row = position + count
-    body = sheets[name][header_row:]
-    while headers and not headers[-1] and not any(_cell(row, len(headers) - 1) for row in body):
+    while headers and not headers[-1] and _is_empty(table, header_row, len(headers) - 1):
         headers.pop()
-    footer = _footer_rows(body, headers, exported)
+    last_row, footer_rows = _ends(table, header_row, headers, exported)
     return SheetLayout(
-        sheet=name,
+        sheet=table.name,
         headers=tuple(headers),
         header_row=header_row,
         header_rows=count,
-        rows=body[: len(body) - footer],
-        footer_rows=footer,
-        other_sheets=tuple(other for other in sheets if other != name),
+        last_row=last_row,
+        footer_rows=footer_rows,
+        other_sheets=tuple(name for name in names if name != table.name),
         warnings=missing_header_rows(count, header_row + 1, exported),
         timezone=timezone_beneath(headers, labels[: count - 1], exported),
+        table=table,
     )
 
 
 def sniff_sheet(path: Path) -> list[str]:
     """Return what is likely the header of a workbook: its first row with most texts."""
     found: list[str] = []
-    for rows in _sheets(path).values():
-        for row in rows[:PREAMBLE]:
+    for table in _tables(_workbook(path)):
+        for row in _first_rows(table):
             texts = [value for value in row if isinstance(value, str) and value.strip()]
             if len(texts) > len([text for text in found if text]):
                 found = [text_of_cell(value) for value in row]
     return found
 
 
-def _sheets(path: Path) -> dict[str, list[list[Any]]]:
+def _workbook(path: Path) -> "CalamineWorkbook":
     # Imported here, because few exports are workbooks.
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
-        workbook = CalamineWorkbook.from_path(str(path))
-        return {
-            name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
-            for name in workbook.sheet_names
-        }
+        return CalamineWorkbook.from_path(str(path))
     except (CalamineError, OSError, ValueError) as error:
-        raise RefusedError(
-            f"the workbook cannot be opened: {error}",
-            "it is damaged or protected by a password: save it again, or as CSV",
-        ) from error
+        raise _unreadable(error) from error
+
+
+def _tables(workbook: "CalamineWorkbook") -> Iterator["CalamineSheet"]:
+    """Read one sheet after the other."""
+    from python_calamine import CalamineError
+
+    for name in workbook.sheet_names:
+        try:
+            yield workbook.get_sheet_by_name(name)
+        except (CalamineError, OSError, ValueError) as error:
+            raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> RefusedError:
+    return RefusedError(
+        f"the workbook cannot be opened: {error}",
+        "it is damaged or protected by a password: save it again, or as CSV",
+    )
+
+
+def _first_rows(table: "CalamineSheet") -> list[list[Any]]:
+    """Return the rows among which a header may be."""
+    return list(table.to_python(skip_empty_area=False, nrows=PREAMBLE))
+
+
+def _numbered(
+    table: "CalamineSheet", behind: int, last: int | None = None
+) -> Iterator[tuple[int, list[Any]]]:
+    """Yield the rows behind one and up to another, with their numbers from 1."""
+    # which leaves out the columns before the first cell, but not the rows above it
+    left = [""] * table.start[1] if table.start else []
+    for number, row in islice(enumerate(table.iter_rows(), 1), behind, last):
+        yield number, [*left, *row]
 
 
 def text_of_cell(value: Any) -> str:
@@ -137,23 +171,23 @@ def text_of_cell(value: Any) -> str:
     return str(value) if value is not None else ""
 
 
-def _cell(row: Sequence[Any], position: int) -> str:
-    return text_of_cell(row[position]) if position < len(row) else ""
+def _is_empty(table: "CalamineSheet", header_row: int, position: int) -> bool:
+    """Tell whether a column has no cell below its header."""
+    rows = (row for _, row in _numbered(table, header_row))
+    return not any(text_of_cell(row[position]) for row in rows if position < len(row))
 
 
-def _footer_rows(
-    rows: Sequence[Sequence[Any]], headers: Sequence[str], exported: ExportObject
-) -> int:
-    """Count the rows at the end that are totals or notes, and the empty ones between."""
-    count = found = 0
-    for row in reversed(rows):
-        cells = [text_of_cell(value) for value in row]
-        filled = [cell for cell in cells if cell]
-        count += 1
+def _ends(
+    table: "CalamineSheet", header_row: int, headers: Sequence[str], exported: ExportObject
+) -> tuple[int, int]:
+    """Find the last row, and count those behind it that are totals and notes or empty."""
+    last, footer = header_row, None
+    for last, row in _numbered(table, header_row):
+        filled = [value for value in row if value not in ("", None)]
         if not filled:
             continue
-        declared = any(fnmatchcase(filled[0].lower(), p.lower()) for p in exported.footer)
-        if not declared and (not FOOTER.match(filled[0]) or 2 * len(filled) > len(headers)):
-            break
-        found = count
-    return found
+        first = text_of_cell(filled[0])
+        is_footer = bool(FOOTER.match(first)) and 2 * len(filled) <= len(headers)
+        is_footer = is_footer or any(fnmatchcase(first.lower(), p.lower()) for p in exported.footer)
+        footer = (footer or last) if is_footer else None
+    return (footer - 1, last - footer + 1) if footer else (last, 0)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -26,11 +27,16 @@ Readings = Mapping[str, Reading]
 
 # As small as with the defaults, in a quarter less time: most text columns either repeat few values
 # or hardly any, and row groups of half the usual size stay in the cache of the processor.
-GROUP_ROWS = 61_440
+_GROUP_ROWS = 61_440
 _PARQUET = (
     "compression zstd, compression_level 1, dictionary_size_limit 5000, "
-    f"row_group_size {GROUP_ROWS}"
+    f"row_group_size {_GROUP_ROWS}"
 )
+
+# Megabytes that DuckDB may take for a file, per thread and at most: what it is given it fills with
+# rows that wait to be written. What needs more spills to disk.
+_THREAD_MEMORY, MOST_MEMORY = 192, 2000
+_CELL_BYTES = 16  # of a text in memory, without its letters
 
 # That are sorted together, of eight bytes each.
 _SORTED_HASHES = 5_000_000
@@ -139,6 +145,18 @@ class Provenance:
     system: str
     file_name: str
     sha256: str
+
+
+def limit_memory(con: duckdb.DuckDBPyConnection, letters: float, cells: int) -> None:
+    """Give DuckDB what it needs to write rows with so many bytes and cells, however many rows.
+
+    Every thread works on the rows of one row group.
+    """
+    found = con.execute("select current_setting('threads')").fetchone()
+    assert found is not None  # a setting has a value
+    group = int(_GROUP_ROWS * (letters + _CELL_BYTES * cells) / 1_000_000)
+    limit = min(int(found[0]) * (_THREAD_MEMORY + group), MOST_MEMORY)
+    con.execute(f"set memory_limit = '{limit}MB'")
 
 
 def copy_rows(
@@ -295,17 +313,13 @@ def set_conflicts_aside(
     if repeated is None:
         return
     conflicts = _conflicting_keys(repeated, landed.cells, exported)
-    found = con.execute(
-        f"select file_row_number from {repeated.source} where ({version}) in ({conflicts})"
-    ).fetchnumpy()["file_row_number"]
+    select = f"select file_row_number from {repeated.source} where ({version}) in ({conflicts})"
+    found = np.asarray(con.execute(select).fetchnumpy()["file_row_number"])
     if len(found) == 0:
         return
     names = ", ".join(exported.key)
     keys = [f"landed.{quoted(name)}" for name in exported.key]
-    con.execute(
-        "create or replace temp table conflicts as select unnest(?::bigint[]) as place",
-        [found.tolist()],
-    )
+    _keep(con, "conflicts", place=found)
     # The file is read again for what these rows said: a window without an order numbers rows as
     # they come.
     con.execute(
@@ -327,9 +341,10 @@ def set_conflicts_aside(
             on landed.file_row_number = place
         """
     )
-    bits = np.full(rows, ord("0"), dtype=np.uint8)
-    bits[found] = ord("1")
-    is_conflict = f"get_bit({literal(bits.tobytes().decode())}::bit, file_row_number::int) = 1"
+    bits = np.zeros(rows, dtype=bool)
+    bits[found] = True
+    con.execute("set variable conflicts = ?::blob::bit", [np.packbits(bits).tobytes()])
+    is_conflict = "get_bit(getvariable('conflicts'), file_row_number::int) = 1"
     copy = parquet.with_suffix(".marked")
     _copy(
         con,
@@ -363,13 +378,17 @@ def _repeated(
     repeated = np.unique(np.concatenate([_repeated_hashes(con, select) for select in selects]))
     if len(repeated) == 0:
         return None
-    con.execute(
-        "create or replace temp table repeated as select unnest(?::ubigint[]) as h",
-        [repeated.tolist()],
-    )
+    _keep(con, "repeated", h=repeated)
     return replace(
         relation, source=f"(from {relation.source} where {hashed} in (select h from repeated))"
     )
+
+
+def _keep(con: duckdb.DuckDBPyConnection, table: str, **columns: npt.NDArray[Any]) -> None:
+    """Make a temporary table of arrays, which DuckDB can move to disk."""
+    con.register("arrays", columns)
+    con.execute(f"create or replace temp table {table} as from arrays")
+    con.unregister("arrays")
 
 
 def _repeated_hashes(con: duckdb.DuckDBPyConnection, select: str) -> npt.NDArray[np.uint64]:
@@ -383,14 +402,14 @@ def write_aside(
     con: duckdb.DuckDBPyConnection,
     exported: ExportObject,
     provenance: Provenance,
-    lines_of: Callable[[list[int]], Mapping[int, int]] | None,
+    lines_of: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int64]] | None,
     quarantine: Path,
 ) -> tuple[int, int]:
     """Write the rows of the temporary table `quarantined` to a file of their own.
 
     Returns their number and that of rows without any text, which are left out; there is no file
-    where there are none of both. `lines_of` gives the
-    lines of rows where the format does not know them.
+    where there are none of both. `lines_of` gives the lines of rows, by their sorted numbers, where
+    the format does not know them, 0 for none.
     """
     marked = con.execute("select count(*) from quarantined").fetchone()
     assert marked is not None  # an aggregate has a row
@@ -400,24 +419,16 @@ def write_aside(
         "create temp table if not exists malformed (_row_number bigint, _line_number bigint, "
         "_reason varchar, _message varchar, _raw_row varchar)"
     )
-    con.execute(
-        f"""
-        update quarantined
-        set line_number = _line_number, reason = _reason, message = _message, raw_row = _raw_row
-        from malformed
-        where row_number = _row_number and reason = {literal(MALFORMED)}
-        """
-    )
+    found: dict[str, npt.NDArray[np.int64]] = {
+        "row_number": np.empty(0, np.int64),
+        "line": np.empty(0, np.int64),
+    }
     if lines_of is not None:
-        unknown = "select row_number from quarantined where line_number is null"
-        unknown += f" and reason <> {literal(_EMPTY_ROW)} order by row_number"
-        lines = lines_of([number for (number,) in con.execute(unknown).fetchall()])
-        con.execute(
-            "update quarantined set line_number = lines.b "
-            "from (select unnest(?::bigint[]) as a, unnest(?::bigint[]) as b) as lines "
-            "where lines.a = quarantined.row_number and line_number is null",
-            [list(lines), list(lines.values())],
-        )
+        unknown = f"from quarantined where reason not in ('{_EMPTY_ROW}', '{MALFORMED}')"
+        unknown = f"select row_number {unknown} and line_number is null order by row_number"
+        rows = np.asarray(con.execute(unknown).fetchnumpy()["row_number"])
+        found = {"row_number": rows, "line": lines_of(rows)}
+    _keep(con, "lines", **found)
     constants = {
         "system": provenance.system,
         "object": exported.name,
@@ -430,10 +441,25 @@ def write_aside(
         else field.name
         for field in fields(QuarantinedRow)
     )
+    # joined, and not updated before, because DuckDB keeps all updates in memory
     aside = _copy(
         con,
-        f"select {columns} from quarantined where reason <> {literal(_EMPTY_ROW)} "
-        "order by row_number",
+        f"""
+        select {columns}
+        from (
+            select
+                row_number, coalesce(line_number, _line_number, nullif(line, 0)) as line_number,
+                column_name, value, coalesce(_reason, reason) as reason,
+                coalesce(_message, message) as message, coalesce(_raw_row, raw_row) as raw_row,
+                key_values
+            from quarantined
+            left join malformed
+                on _row_number = case when reason = {literal(MALFORMED)} then row_number end
+            left join lines using (row_number)
+            where reason <> {literal(_EMPTY_ROW)}
+        )
+        order by row_number
+        """,
         quarantine,
     )
     return aside, int(marked[0]) - aside
@@ -639,16 +665,16 @@ def _version(cells: Mapping[str, str | None], exported: ExportObject) -> str:
 def _conflicting_keys(
     relation: Relation, cells: Mapping[str, str | None], exported: ExportObject
 ) -> str:
-    """Select the versions of which there are rows that differ in any column of the file."""
+    """Select the versions of which there are rows that differ in any column of the file.
+
+    Rows are compared by their hashes of 64 bits: their texts would be kept for every version.
+    """
     texts = {name: cell for name, cell in cells.items() if cell}
     version = _version(texts, exported)
-    row = ", ".join(texts.values())
+    row = f"hash({', '.join(texts.values())}, {relation.metadata})"
     return f"""
         select {version}
         from {relation.source}
-        where ({version}) in (
-            select {version} from {relation.source} group by {version} having count(*) > 1
-        )
         group by {version}
-        having count(distinct to_json([{row}, {relation.metadata}])::varchar) > 1
+        having min({row}) <> max({row})
     """

@@ -17,7 +17,7 @@ from orchestration.lib.reading.json_text import compact, json_records, text_of
 from orchestration.lib.reading.layout import Layout, match_columns
 from orchestration.lib.reading.plain import Mended
 from orchestration.lib.reading.records import RefusedError
-from orchestration.lib.reading.sorting import MALFORMED, Relation
+from orchestration.lib.reading.sorting import MALFORMED, Relation, limit_memory
 from orchestration.lib.reading.sql import literal
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
@@ -154,9 +154,9 @@ def _write(con: duckdb.DuckDBPyConnection, rows: Iterable[_Row], width: int, sta
     line break.
     """
     lines = staged.with_suffix(".ndjson")
-    longest = 0
+    longest = count = 0
     with lines.open("w", encoding="utf-8", newline="\n") as file:
-        for row in rows:
+        for count, row in enumerate(rows, 1):  # noqa: B007 (used behind the loop)
             line = _ENCODE([*row[:-1], *row.cells])
             longest = max(longest, len(line))
             file.write(line)
@@ -167,6 +167,7 @@ def _write(con: duckdb.DuckDBPyConnection, rows: Iterable[_Row], width: int, sta
         f"cell[{position}]{'::bigint' if position <= 2 else ''} as {name}"
         for position, name in enumerate(names, 1)
     )
+    limit_memory(con, lines.stat().st_size / max(count, 1), width)
     con.execute(
         # in bytes, of which a character has four at most
         f"copy (select {select} from {_json_lines(lines, 4 * longest)}) "
