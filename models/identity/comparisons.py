@@ -310,8 +310,9 @@ PERSON = Grain(
         ("given_name", "family_name"),
         ("birth_date",),
         ("email",),
-        ("phone",),
-        ("street",),
+        # Most pairs of one home are families: without the given name they would pass for matches.
+        ("phone", "given_name"),
+        ("street", "given_name"),
         ("national_id",),
     ),
     least_attributes=2,
@@ -380,16 +381,20 @@ ORGANISATION = Grain(
 )
 
 # People of one household agree in nearly all but the given name. Twins agree in the birth date too:
-# several records that bear each of the two names tell them; a single one may be a misprint.
+# several records that bear each of the two names tell them; a single one may be a misprint. Names
+# of siblings may be alike (Dylan, Declan), their birth dates are not.
 HOUSEHOLD = """
     a.given_name is not null and b.given_name is not null
     and a.given_name != coalesce(b.family_name, '') and b.given_name != coalesce(a.family_name, '')
     and not list_has_any(a.name_forms, b.name_forms)
-    and jaro_winkler_similarity(a.given_name, b.given_name) < 0.75
     and least(length(a.given_name), length(b.given_name)) > 1
-    and (a.birth_date is null or b.birth_date is null
-         or damerau_levenshtein(a.birth_date, b.birth_date) > 1
-         or least(a.count_born_alike, b.count_born_alike) > 1)
+    and (jaro_winkler_similarity(a.given_name, b.given_name) < 0.75
+         and (a.birth_date is null or b.birth_date is null
+              or damerau_levenshtein(a.birth_date, b.birth_date) > 1
+              or least(a.count_born_alike, b.count_born_alike) > 1)
+         or jaro_winkler_similarity(a.given_name, b.given_name) < 0.88
+         and damerau_levenshtein(a.birth_date, b.birth_date) > 2
+         and (a.phone = b.phone or jaro_winkler_similarity(a.street, b.street) >= 0.88))
     and (a.national_id is null or b.national_id is null or a.national_id != b.national_id)
 """
 

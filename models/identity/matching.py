@@ -39,6 +39,7 @@ from models.identity.comparisons import (
     Grain,
     Level,
 )
+from models.identity.homes import weigh_homes
 from models.identity.kept_pairs import Kept, open_kept, remember, take_out
 from models.identity.patterns import (
     compare_pairs,
@@ -208,7 +209,8 @@ def _match_grain(
         remember(con, kept, contents, too_large)
         parameters, prior = _train(con, grain, attributes, filled, kept, lessons, count)
         write_likely_vectors(con, attributes, parameters, prior, LEAST_PROBABILITY, kept.candidates)
-        pairs = _score(con, grain, attributes, parameters, prior, options.review_threshold)
+        homes = weigh_homes(count_patterns(con, f"from {kept.candidates}"), attributes, parameters)
+        pairs = _score(con, grain, attributes, parameters, prior, homes, options.review_threshold)
         return Matches(pairs, _as_table(grain, attributes, parameters), {grain.name: "trained"})
 
 
@@ -313,9 +315,10 @@ def _filled(con: duckdb.DuckDBPyConnection, grain: Grain, count: int) -> frozens
 
 
 def _levels_that_occur(attribute: Attribute, filled: frozenset[str]) -> tuple[Level, ...]:
-    return tuple(
-        level for level in attribute.levels if level.needs is None or level.needs in filled
-    )
+    """Return the levels for which there are columns; every match shows one of them."""
+    levels = [level for level in attribute.levels if level.needs is None or level.needs in filled]
+    total = sum(level.expected for level in levels)
+    return tuple(replace(level, expected=level.expected / total) for level in levels)
 
 
 def _draw_lessons(
@@ -605,9 +608,13 @@ def _score(
     attributes: Sequence[Attribute],
     parameters: _Parameters,
     prior: float,
+    homes: Mapping[int, float],
     threshold: float,
 ) -> pd.DataFrame:
-    """Score the pairs with the finished model; keep those from the threshold on."""
+    """Score the pairs with the finished model; keep those from the threshold on.
+
+    `homes`: by pattern, the most bits that a pair of one home may have.
+    """
     from splink.internals.pipeline import CTEPipeline
     from splink.internals.predict import predict_from_comparison_vectors_sqls_using_settings
 
@@ -666,12 +673,16 @@ def _score(
         select
             record_number_l::bigint as record_number_a,
             record_number_r::bigint as record_number_b,
+            pattern,
             round(match_weight, {DIGITS}) as match_weight,
             case {guards} end as guard,
             {SAYS_MORE.format("a")} = {SAYS_MORE.format("b")} as is_balanced
         from scored
         inner join described as a on record_number_l = a.record_number
         inner join described as b on record_number_r = b.record_number
+        inner join hopeful_pairs
+            on record_number_l = hopeful_pairs.record_number_a
+            and record_number_r = hopeful_pairs.record_number_b
         order by record_number_a, record_number_b
         """
     ).df()
@@ -680,6 +691,9 @@ def _score(
     pairs["match_weight"] = (
         pairs["match_weight"] + _prior_error(unguarded, prior, count * (count - 1) / 2)
     ).round(DIGITS)
+    in_home = pairs["pattern"].map(homes).astype("float64")
+    pairs["home"] = (in_home - pairs["match_weight"]).clip(upper=0).fillna(0).round(DIGITS)
+    pairs["match_weight"] = (pairs["match_weight"] + pairs["home"]).round(DIGITS)
     pairs["match_probability"] = (1 / (1 + np.exp2(-pairs["match_weight"]))).round(DIGITS)
     least = np.where(pairs["is_balanced"], RARE_NAMES, VERY_RARE_NAMES)
     pairs.loc[(pairs["guard"] == "names_only") & (pairs["match_weight"] >= least), "guard"] = None
@@ -695,6 +709,7 @@ def _score(
         """
     ).df()["evidence"]
     con.unregister("likely")
+    likely["evidence"] += [f", one home {bits:+.1f}" if bits else "" for bits in likely["home"]]
     return likely[list(_NO_PAIRS.columns)]
 
 

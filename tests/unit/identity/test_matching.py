@@ -178,6 +178,38 @@ def test_twins_are_told_by_the_records_that_bear_their_names(register: pd.DataFr
     assert guards.loc[[(first + a, first + 4) for a in range(4)]].isna().all()
 
 
+def test_among_families_one_home_proves_little(register: pd.DataFrame) -> None:
+    """A birth date copied from the sister, a missing name, a brother's name like hers."""
+    draw = np.random.default_rng(9)
+    homes: list[dict[str, Any]] = []
+    for number in range(60):
+        home = register.iloc[number].to_dict() | {
+            "family_name": f"moretti{'abcdefghij'[number // 6]}",
+            "street": f"{number} abbey way",
+            "email": None,
+            "phone": None,
+        }
+        for name in draw.choice(GIVEN, 4, replace=False):
+            born = date(1940, 1, 1) + timedelta(days=int(draw.integers(0, 22_000)))
+            homes.append(home | {"given_name": name, "birth_date": born.isoformat()})
+    sister = homes[0] | {"given_name": "mary"}
+    odd = [
+        sister,
+        sister | {"given_name": "kevin"},  # her birth date
+        sister | {"given_name": None, "birth_date": None},
+        sister | {"given_name": None},  # nothing but the name is missing
+        sister | {"given_name": "marvin", "birth_date": "1999-09-19"},
+    ]
+    grown = pd.concat([register, pd.DataFrame(odd + homes[4:])], ignore_index=True)
+    grown["record_number"] = np.arange(1, len(grown) + 1)
+    found = match(as_records(grown)).pairs
+    her = len(register) + 1
+    of_her = found[found["guard"].isna() & (found["match_probability"] >= 0.6)]
+    of_her = of_her[of_her["record_number_a"] == her].set_index("record_number_b")
+    assert set(of_her.index) == {her + 3}
+    assert "one home" in of_her.loc[her + 3, "evidence"]
+
+
 def test_names_alone_say_less_where_the_two_are_reached_elsewhere(register: pd.DataFrame) -> None:
     name = {"given_name": "ottilie", "family_name": "xanthos", "person": 920}
     mailbox, phone, another = (

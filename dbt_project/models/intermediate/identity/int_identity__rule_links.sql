@@ -40,9 +40,12 @@ trusted as (
         unlinked.identifier_value,
         unlinked.identifier_fingerprint,
         unlinked.record_number,
-        -- What one system says of another's records, and ids that an authority gives, need no name.
+        -- What one system says of another's records needs no name.
         case
-            when unlinked.identifier_kind in ('email', 'phone', 'domain') then records.variant
+            when
+                unlinked.identifier_kind in
+                ('email', 'phone', 'domain', 'national_id', 'loyalty_number')
+                then records.variant
             when unlinked.identifier_kind = 'organisation_name'
                 then records.variant || coalesce(records.web_domain, '')
             else ''
@@ -102,6 +105,17 @@ compared as (
             when pairs.identifier_kind = 'external_id' then null
             when a.is_organisation != b.is_organisation then 'person_and_organisation'
             when {{ unique_ids_differ('a', 'b') }} then 'unique_ids_differ'
+            -- An id that was written for somebody else: nothing of the two agrees.
+            when
+                pairs.identifier_kind in ('national_id', 'loyalty_number')
+                and {{ given_names_differ('a', 'b') }}
+                and {{ family_names_differ('a', 'b') }}
+                and (
+                    a.birth_date is null
+                    or b.birth_date is null
+                    or {{ birth_dates_differ('a', 'b') }}
+                )
+                then 'names_differ'
             when
                 pairs.identifier_kind in ('national_id', 'loyalty_number', 'name_and_address')
                 then null
