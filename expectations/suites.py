@@ -220,7 +220,7 @@ def _check_kwargs(expectation_type: str, kwargs: Mapping[str, Any], place: str) 
     mostly = kwargs.get("mostly", 1)
     if isinstance(mostly, bool) or not isinstance(mostly, int | float) or not 0 < mostly <= 1:
         raise SuiteError(f"{place}: mostly must be a share above 0 and up to 1, not {mostly!r}")
-    for key in ("value_set", "column_set", "column_list", "show"):
+    for key in ("value_set", "column_set", "column_list", "show", "by"):
         if key in kwargs and (not isinstance(kwargs[key], list) or not kwargs[key]):
             raise SuiteError(f"{place}: {key} must be a list that is not empty")
     if None in kwargs.get("value_set", ()):

@@ -21,10 +21,14 @@
     {%- if added is none %}
     delete from {{ target }};
     {%- else %}
+    {#- Found by two columns before all are read: .4 instead of .6 CPU s of 7.4 M answers. #}
     create or replace table increments.left_{{ target.identifier }} as
-    select held.* from {{ target }} as held
-    semi join ({{ rows_of_touched_records(exported, added) }}) as touched
-        using (_file_name, _row_number);
+    select * from {{ target }}
+    where rowid in (
+        select held.rowid from {{ target }} as held
+        semi join ({{ rows_of_touched_records(exported, added) }}) as touched
+            using (_file_name, _row_number)
+    );
     delete from {{ target }} as held
     using increments.left_{{ target.identifier }} as gone
     where held._file_name = gone._file_name and held._row_number = gone._row_number;

@@ -200,9 +200,9 @@ def _keep_results(
                 keep_counts(con, result.table, _counts(result))
 
 
-def _counts(result: "TableResult") -> dict[str, tuple[int, int]]:
+def _counts(result: "TableResult") -> dict[str, tuple[int, int | None]]:
     return {
         check.rule: (check.unexpected_count, check.judged_count)
         for check in result.checks
-        if check.unexpected_count is not None and check.judged_count is not None
+        if check.unexpected_count is not None
     }
