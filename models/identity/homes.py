@@ -14,7 +14,7 @@ from math import log2
 from models.identity.comparisons import Attribute
 from models.identity.patterns import level_of
 
-PERSONAL = ("given_name", "birth_date", "email", "national_id")
+PERSONAL = ("given_name", "family_name", "birth_date", "email", "national_id")
 # Levels that mean one home.
 _HOME = {
     "address": (
@@ -42,13 +42,17 @@ def weigh_homes(
     `counts`: pairs by pattern; `parameters`: m and u of the model by attribute and level. Patterns
     of two homes are left out; nothing comes back where homes hold too few people to learn from.
 
-    One person are pairs whose given names are alike, two those of other given names and birth
-    dates: their numbers are the odds. What two people share beyond the home (a mailbox, an id
+    One person are pairs whose names are alike, two those of other given names and birth dates:
+    their numbers are the odds. What two people of a home share (the family name, a mailbox, an id
     written for the other) is counted among the latter.
     """
     shown = {pattern: _levels(pattern, attributes) for pattern in counts}
     homes = {pattern: levels for pattern, levels in shown.items() if _is_one_home(levels)}
-    one = sum(counts[p] for p, levels in homes.items() if levels.get("given_name") in _ALIKE)
+    one = sum(
+        counts[p]
+        for p, levels in homes.items()
+        if levels.get("given_name") in _ALIKE and levels.get("family_name") in _ALIKE
+    )
     apart = {
         pattern: counts[pattern]
         for pattern, levels in homes.items()
@@ -66,7 +70,7 @@ def weigh_homes(
             m, u = parameters[(attribute.name, level.name)]
             if attribute.name == "birth_date" and level.name in _BORN_ALIKE:
                 u = max(u, _TWINS)
-            elif attribute.name in ("email", "national_id"):
+            elif attribute.name in ("family_name", "email", "national_id"):
                 agreed = sum(
                     n for p, n in apart.items() if homes[p].get(attribute.name) == level.name
                 )
@@ -89,6 +93,4 @@ def _levels(pattern: int, attributes: Sequence[Attribute]) -> dict[str, str]:
 
 
 def _is_one_home(levels: Mapping[str, str]) -> bool:
-    return levels.get("family_name") in _ALIKE and any(
-        levels.get(attribute) in names for attribute, names in _HOME.items()
-    )
+    return any(levels.get(attribute) in names for attribute, names in _HOME.items())
