@@ -23,6 +23,7 @@ from orchestration.lib.project import PROJECT_ROOT, contracts
 from orchestration.lib.publication import TableDocumentation, current_version
 from orchestration.lib.publication import read_manifest as read_release
 from orchestration.lib.reading.sources import PublishedFile, contents, export_told
+from orchestration.lib.reading.views import read_input_files
 from orchestration.lib.receipts import ALL
 
 PUBLISHED_SCHEMAS = ("marts", "audit")
@@ -155,6 +156,16 @@ def release_content(
             "select system, object, file_name, sha256, status, rows_in_file, rows_loaded, "
             "rows_quarantined, rows_released, times_replaced from audit.input_files order by all",
         )
+        later = {
+            (record.system, record.object, record.file_name, record.sha256)
+            for system in systems
+            for record in read_input_files(con, system)
+            if not record.known_by(asked_as_of)
+        }
+        for file in files:
+            file["is_later"] = (
+                *(file[name] for name in ("system", "object", "file_name", "sha256")),
+            ) in later
         gates = _rows(
             con,
             "select layer, scope, count(*) as checks, count(*) filter (where not passed and "

@@ -13,6 +13,7 @@ from orchestration.lib.pipeline import Outcome
 
 _FILES_SHOWN = 20  # of those that did not land whole
 _WARNINGS_SHOWN = 5  # of one gate
+_LATER_SHOWN = 3  # files of one system
 
 
 def published_summary(release: Mapping[str, Any], home: Home) -> str:
@@ -101,6 +102,11 @@ def _files(files: Sequence[Mapping[str, Any]]) -> list[str]:
         text = f"{len(loaded)} of {len(mine)} files loaded, "
         text += f"{sum(file['rows_loaded'] for file in loaded):,} rows"
         lines.append(f"{system:<14}{text}{_aside(loaded)}")
+        # versions that an earlier release of this project published do not tell
+        later = [file["file_name"] for file in loaded if file.get("is_later")]
+        if later:
+            names = ", ".join(later[:_LATER_SHOWN]) + (", …" if len(later) > _LATER_SHOWN else "")
+            lines.append(f"  without effect, exported after the as-of day ({len(later)}): {names}")
     partly = [file for file in files if file["status"] != "loaded" or file["rows_quarantined"]]
     for file in partly[:_FILES_SHOWN]:
         is_loaded = file["status"] == "loaded"

@@ -111,10 +111,14 @@ def test_an_earlier_as_of_day_gives_what_was_published_on_that_day(
 ) -> None:
     home = copy_of(all_at_once, tmp_path / "home")
 
-    publish(home, [], "--as-of", SECOND.isoformat())
+    run = publish(home, [], "--as-of", SECOND.isoformat())
 
-    assert read_manifest(home / "published")["as_of"] == SECOND.isoformat()
+    manifest = read_manifest(home / "published")
+    assert manifest["as_of"] == SECOND.isoformat()
     assert mart_hashes(home) == hashes_of_day(day_by_day, SECOND)
+    later = {file["file_name"] for file in manifest["input_files"] if file["is_later"]}
+    assert later == {path.name for path in files_of(all_at_once / "landing", LAST)}
+    assert f"without effect, exported after the as-of day ({len(later)}): " in run.stdout
 
 
 def test_a_run_without_news_publishes_nothing_and_starts_no_dagster_run(all_at_once: Path) -> None:
