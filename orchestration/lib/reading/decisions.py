@@ -363,6 +363,10 @@ def _decide_order(reading: Reading, numeric: Sequence[Shape], exported: ExportOb
         if rarer:
             warnings.append(f"days and months are mixed up: {how}")
         strict = rarer > _SLIP * (first + second)
+        separators = {c for shape in numeric for c in shape.text[:6] if c in "-/. "}
+        if order == "mdy" and "." in separators and len(separators) > 1:
+            warnings.append("dates with points, which are day.month.year, stand among others")
+            strict = True
         return ordered(
             order,
             how,

@@ -171,7 +171,8 @@ def _grammar(dialect: Dialect) -> _Grammar:
     else:
         ordinary = f"[^{quote}{escape}]*"
         inside = f"{ordinary}(?:{escape}.{ordinary})*"
-        escaped = f"{escape}([{quote}{escape}])"  # before anything else it is text
+        # MySQL writes it before line ends as well; before anything else it is text
+        escaped = f"{escape}([{quote}{escape}\r\n])"
     return _Grammar(
         opening=re.compile(padding + quote),
         inside=re.compile(inside, re.DOTALL),

@@ -35,6 +35,7 @@ from orchestration.lib.reading.padding import (
     quotes_that_are_text,
 )
 from orchestration.lib.reading.records import RefusedError
+from orchestration.lib.reading.spellings import INVISIBLE
 
 # The likelier ones first. Those of two characters are what programs make of a tab or a comma.
 DELIMITERS = (",", ";", "\t", "|", "^", "~", ", ", "; ", "\t\t", "\\t", "||", "::", ":", " ")
@@ -77,6 +78,7 @@ _SUM = re.compile(r"[\s(+-]*[^\w\s.,]?\s*\d[\d.,'\s]*[^\w\s.,]?[\s)-]*")
 _WHOLE = re.compile(r"[^\w.,]*[+-]?\d{1,3}(?:[.\s]\d{3})*|[^\w.,]*[+-]?\d+")
 _CENTS = re.compile(r"\d\d(?:\s?[^\w.,]+)?")
 _SEPARATOR_LINE = re.compile(r"""\ufeff?"?sep=(.|\\t)"?[\r\n]*""", re.IGNORECASE)
+_ESCAPED_LINE_END = re.compile(r"(?<!\\)(?:\\\\)*\\\r?\n?\Z")
 # The first cell of a row of totals, which has as many cells as the others.
 _TOTAL = re.compile(
     "(grand |report |sub[- ]?)?totals?:?|sum:?|summe|gesamt(summe)?|average:?|avg|mean|median"
@@ -347,12 +349,7 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
     candidates = []
     for delimiter in delimiters:
         for quote in quotes:
-            escapes = [exported.escape] if exported.escape else [quote, "\\"]
-            if not quote:
-                escapes = [""]
-            for escape in escapes:
-                if escape == "\\" and not exported.escape and f"\\{quote}" not in "".join(sample):
-                    continue
+            for escape in _escapes(sample, quote, exported):
                 candidate = _looked_at(sample, Dialect(delimiter, quote, escape), exported)
                 if candidate is not None:
                     candidates.append(candidate)
@@ -379,6 +376,20 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
     return replace(best, how=how, warnings=tuple(dict.fromkeys(warnings)))
 
 
+def _escapes(sample: Sequence[str], quote: str, exported: ExportObject) -> list[str]:
+    """Return what may stand before a quote inside a quoted cell, the likelier first.
+
+    MySQL writes a backslash before line ends as well: beside doubled quotes nobody does.
+    """
+    if not quote:
+        return [""]
+    if exported.escape:
+        return [exported.escape]
+    if any(_ESCAPED_LINE_END.search(line) for line in sample):
+        return ["\\", quote]
+    return [quote, "\\"] if any(f"\\{quote}" in line for line in sample) else [quote]
+
+
 def _unusual_delimiters(sample: Sequence[str], exported: ExportObject) -> list[str]:
     """Return what stands between two names of the contract and is no delimiter known."""
     spellings = [text for c in exported.columns for text in (c.name, *c.aliases)]
@@ -392,7 +403,7 @@ def _unusual_delimiters(sample: Sequence[str], exported: ExportObject) -> list[s
         for line in sample[:PREAMBLE]
         for text in between.findall(line[:_SAMPLE_CHARACTERS])
         # a comma and a space that does not break, before every cell, is a comma before such cells
-        if text.strip("\u00a0\u200b\ufeff") not in DELIMITERS
+        if text.strip(INVISIBLE) not in DELIMITERS
         and len(text.encode()) <= _LONGEST_DELIMITER
         # `!,!` is a comma between cells that stand in exclamation marks
         and not (len(text) > 2 and line.startswith(text[-1]) and text[0] == text[-1])
@@ -713,6 +724,10 @@ def _require_a_table(sample: Sequence[str]) -> None:
     start = next((line.strip().lower() for line in sample if line.strip()), "")
     if not start:
         raise RefusedError("the file holds empty lines only", "export it again")
+    if start.startswith("version https://git-lfs."):
+        raise RefusedError(
+            "the file is a pointer of Git LFS, not its content", "fetch it (`git lfs pull`)"
+        )
     if re.match(r"<(!doctype|html|head|body|table|\?xml|meta|style|div)\b", start):
         raise RefusedError(
             "the file holds HTML or XML", "open it in a spreadsheet and save it as CSV or XLSX"

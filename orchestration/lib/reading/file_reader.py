@@ -19,6 +19,7 @@ from orchestration.lib.contracts import ExportObject, FileFormat
 from orchestration.lib.reading.decisions import decide, refuse_open_dates
 from orchestration.lib.reading.delimited import LONE_QUOTE
 from orchestration.lib.reading.dialect import TextLayout, decide_layout
+from orchestration.lib.reading.doubts import doubts
 from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encoding
 from orchestration.lib.reading.header_rows import zones_in_names
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
@@ -51,6 +52,7 @@ from orchestration.lib.reading.sorting import (
     copy_rows,
     latest_watermark,
     limit_memory,
+    may_be_commented,
     require_one_header,
     set_conflicts_aside,
     usual_cells,
@@ -193,6 +195,18 @@ def delimited_layout(
     return decide_layout(text, exported, tabs=file_format == "tsv", body=work / "body")
 
 
+def parquet_columns(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+    """Return the names of the columns of a Parquet file with their types in DuckDB."""
+    try:
+        described = con.execute(f"describe from read_parquet({literal(str(path))})")
+    except duckdb.Error as error:
+        raise RefusedError(
+            f"not a readable Parquet file: {str(error).splitlines()[0]}",
+            "the file is damaged or truncated: export it again",
+        ) from error
+    return {str(row[0]): str(row[1]) for row in described.fetchall()}
+
+
 # --- the ways of the formats
 
 
@@ -219,7 +233,12 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
     )
     record = _noting(
         record,
-        [*layout.warnings, *zones, _APOSTROPHES[facts.escaped_apostrophes], _escapes(facts)],
+        [
+            *layout.warnings,
+            *zones,
+            _APOSTROPHES[facts.escaped_apostrophes],
+            _escapes(facts),
+        ],
         layout=layout.how,
         headers=_headers(layout.headers, columns),
         null_values=nulls[1:],
@@ -371,14 +390,7 @@ def _read_sheet(job: Job, content: Path, record: FileRecord) -> FileRecord:
 def _read_parquet(job: Job, content: Path, record: FileRecord) -> FileRecord:
     exported = job.exported
     source = f"read_parquet({literal(str(content))})"
-    try:
-        described = job.con.execute(f"describe from {source}")
-    except duckdb.Error as error:
-        raise RefusedError(
-            f"not a readable Parquet file: {str(error).splitlines()[0]}",
-            "the file is damaged or truncated: export it again",
-        ) from error
-    types = {str(row[0]): str(row[1]) for row in described.fetchall()}
+    types = parquet_columns(job.con, content)
     headers = list(types)
     columns = match_columns(headers, exported)
     require_columns(headers, columns, exported)
@@ -424,6 +436,7 @@ def _sort(
         f"limit {_SAMPLE_ROWS}"
     )
     _limit_memory(con, relation)
+    record = _noting(record, doubts(con, relation, exported))
     readings, rows = _copy_as_decided(job, relation)
     set_conflicts_aside(con, target, rows, relation, exported)
     aside, empty = write_aside(
@@ -467,6 +480,8 @@ def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int]:
     readings = decide(exported, shapes)
     if not exported.key:  # with one, a row may be nothing but an id
         relation = dataclasses.replace(relation, usual=usual_cells(con, relation))
+    elif may_be_commented(con, relation, exported):
+        relation = dataclasses.replace(relation, may_be_commented=True)
     sampled = set(shapes)
     doubtful = {name for name, r in readings.items() if r.is_open or r.strict}
     rows: int | None = None

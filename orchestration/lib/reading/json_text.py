@@ -84,16 +84,31 @@ class _Number(float):
         return number
 
 
+class _Contradiction(dict[str, Any]):
+    """An object that holds a key twice, with different values."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs) and any(found[key] != value for key, value in pairs):
+        return _Contradiction(found)
+    return found
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_float=_Number, parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(
+    parse_float=_Number, parse_constant=_no_constant, object_pairs_hook=_object
+)
 
 
 def _record(line_number: int, value: Any, raw: str) -> JsonRecord:
     if not isinstance(value, dict):
         return JsonRecord(line_number, None, raw, "expected an object in braces")
+    if isinstance(value, _Contradiction):
+        return JsonRecord(line_number, None, raw, "a key occurs twice with different values")
     if "\\u" in raw:
         try:
             compact(value).encode()
@@ -122,7 +137,23 @@ def _lines(file: IO[str], *, by_line: bool) -> Iterator[JsonRecord]:
                 ) from error
             yield JsonRecord(number, None, raw, str(error))
         else:
+            _require_a_record(number, value, by_line=by_line)
             yield _record(number, value, raw)
+
+
+def _require_a_record(number: int, value: Any, *, by_line: bool) -> None:
+    """Refuse an object that holds nothing but lists, or in a file of its own other objects.
+
+    They are columns, pages or records by their ids.
+    """
+    if not isinstance(value, dict):
+        return
+    nested = [v for v in value.values() if isinstance(v, (list, dict) if not by_line else list)]
+    if nested and len(nested) == len(value):
+        raise RefusedError(
+            f"line {number}: the object holds lists or objects only: it is no record",
+            "export a list of records, an object around one list, or one record per line",
+        )
 
 
 class _Text:

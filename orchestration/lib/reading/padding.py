@@ -9,13 +9,16 @@ removal. Does not: quotes, which are the dialect's.
 import re
 from collections.abc import Container, Mapping, Sequence
 
+from orchestration.lib.reading.spellings import INVISIBLE
 from orchestration.lib.reading.sql import literal
 
 _FEW = 3  # cells, below which all may begin alike by chance
 _BLANKS = " \t"
+_PRINTED = "“”„«»\u2018\u2019\uff02「」『』"  # quotes of printed texts
 _FRACTION = ".0"  # of identifiers, which a program took for numbers as some were missing
 _SIGNS = {
     " ": "blanks around the cells of {} were removed",
+    INVISIBLE: "blanks that no one sees (Unicode) around the cells of {} were removed",
     "\t": "tabs around the cells of {} were removed",
     "'": "an apostrophe before every cell of {} was removed",
     "`": "a backtick before every cell of {} was removed",
@@ -34,6 +37,10 @@ def padding_of(
     found = {at: _padding(headers[at], cells) for at, cells in enumerate(columns)}
     if " " in found.values():  # then the texts of other columns may be equally long without it
         found |= {at: " " for at, cells in enumerate(columns) if not found[at] and _fill_up(cells)}
+    if INVISIBLE in found.values():  # and empty cells may hold nothing else
+        blanks = set(_BLANKS + INVISIBLE)
+        empty = (at for at, cells in enumerate(columns) if all(map(blanks.issuperset, cells)))
+        found |= dict.fromkeys(empty, INVISIBLE)
     for at, cells in enumerate(columns):
         filled = [cell for cell in cells if cell]
         is_number = len(filled) >= _FEW and all(re.fullmatch("[0-9]+[.]0", c) for c in filled)
@@ -48,7 +55,7 @@ def _padding(header: str, cells: Sequence[str]) -> str | None:
     Blanks may be text: they are padding where the name of the column has them as well, or where
     they make texts of different lengths equally long.
     """
-    filled = [cell for cell in cells if cell.strip(_BLANKS)]
+    filled = [cell for cell in cells if cell.strip(_BLANKS + INVISIBLE)]
     if len(filled) < _FEW:
         return None
     first, last = {cell[0] for cell in filled}, {cell[-1] for cell in filled}
@@ -57,6 +64,8 @@ def _padding(header: str, cells: Sequence[str]) -> str | None:
             return sign
     if first == {"\t"} or last == {"\t"}:
         return "\t"
+    if first <= set(INVISIBLE) or last <= set(INVISIBLE):
+        return INVISIBLE
     if (first == {" "} and header[:1] == " ") or (last == {" "} and header[-1:] == " "):
         return " "
     lengths = {len(cell.strip(" ")) for cell in filled}
@@ -74,7 +83,11 @@ def padding_warnings(headers: Sequence[str], padding: Mapping[int, str]) -> tupl
     return tuple(
         said.format(", ".join(names))
         for sign, said in _SIGNS.items()
-        if (names := [headers[at].strip() for at in padding if padding[at] == sign])
+        if (
+            names := [
+                headers[at].strip(_BLANKS + INVISIBLE) for at in padding if padding[at] == sign
+            ]
+        )
     )
 
 
@@ -83,7 +96,7 @@ def quotes_that_are_text(headers: Sequence[str], rows: Sequence[Sequence[str]]) 
     found = []
     for header, cells in zip(headers, zip(*rows, strict=True), strict=False):
         filled = [cell.strip() for cell in cells if cell.strip()]
-        if len(filled) >= _FEW and all(cell[0] in "“„«" and cell[-1] in "”“»" for cell in filled):
+        if len(filled) >= _FEW and all(c[0] in _PRINTED and c[-1] in _PRINTED for c in filled):
             found.append(header.strip())
     return (f"the cells of {', '.join(found)} stand in “ and ”, which stay",) if found else ()
 
@@ -92,6 +105,8 @@ def without_padding(cell: str, sign: str) -> str:
     """Write the SQL of a cell without its padding; of nothing else is left, an empty text."""
     if sign in _BLANKS:
         return f"trim({cell}, {literal(_BLANKS)})"
+    if sign == INVISIBLE:
+        return f"trim({cell}, {literal(_BLANKS + INVISIBLE)})"
     if sign == _FRACTION:
         return f"regexp_replace({cell}, '[.]0$', '')"
     return f"(case when starts_with({cell}, {literal(sign)}) then {cell}[2:] else {cell} end)"

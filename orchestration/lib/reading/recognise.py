@@ -26,6 +26,7 @@ from orchestration.lib.reading.file_reader import (
     ASIDE,
     CLEAN,
     format_of,
+    parquet_columns,
     read_file,
     require_rows,
 )
@@ -50,7 +51,10 @@ _KINDS: tuple[CellType, ...] = ("integer", "decimal", "boolean", "date", "timest
 _LABEL, _LABEL_ROWS = '{"ImportId"', 3
 
 # What a header hardly holds. A year, a month of a year or a point of a scale may well be a name.
-_VALUE = re.compile(r"0\d+|\d{5,}|[^\w\s]?-?\d[\d.,]*[.,]\d\d|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}.*")
+_VALUE = re.compile(
+    r"0\d+|\d{5,}|[^\w\s]?-?\d[\d.,]*[.,]\d\d|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}.*"
+    r"|[0-9a-f-]{16,}|\S+@\S+[.]\w+|https?://.*"
+)
 # Of a time, with colons or as Oracle writes it (10.30.00 AM).
 _HOUR = "[0-9]:[0-9]|[ T][0-9]{1,2}[.][0-9]{2}([. ]|$)"
 # Names of columns whose numbers nobody adds.
@@ -130,7 +134,9 @@ def recognise(
                 record = noted(record, exported, taken)
             require_rows(record, exported)
             if is_draft:
-                said = [record.message, *_values_in(exported)]
+                said = [record.message, *_values_in(exported), *_values_again(con, work, exported)]
+                if record.format in ("json", "ndjson") and record.rows_in_file == 1:
+                    said.append("the file holds one object: if it wraps a list, export the list")
                 message = "; ".join(text for text in said if text)
                 record = dataclasses.replace(record, message=message or None)
                 if json.loads(record.decisions).get("encoding", {}).get("confidence") == "likely":
@@ -289,8 +295,7 @@ def _headers(source: Source, work: Path) -> list[str]:
     path = unpacked(source, work / "sniffed")
     if file_format == "parquet":
         with duckdb.connect() as con:
-            described = con.execute(f"describe from read_parquet({literal(str(path))})")
-            return [str(row[0]) for row in described.fetchall()]
+            return list(parquet_columns(con, path))
     if file_format == "xlsx":
         return sniff_sheet(path)
     anything = _object("anything", source, ["anything"])
@@ -317,6 +322,24 @@ def _values_in(draft: ExportObject) -> list[str]:
         "its columns in their order in a contract with `header: false`"
         for position, column in enumerate(draft.columns, 1)
         if column.aliases and _VALUE.fullmatch(column.aliases[0])
+    ]
+
+
+def _values_again(con: duckdb.DuckDBPyConnection, work: Path, draft: ExportObject) -> list[str]:
+    """Say which names occur among the cells of their own columns, as only values do."""
+    named = {c.name: c.aliases[0] if c.aliases else c.name for c in draft.columns}
+    again = ", ".join(
+        f"count_if({quoted(name)} = {literal(header)})" for name, header in named.items()
+    )
+    found = con.execute(
+        f"select {again} from read_parquet({literal(str(work / CLEAN))}) where {ASIDE_MARK} is null"
+    ).fetchone()
+    assert found is not None  # an aggregate has a row
+    return [
+        f"the name of column {position} is also a value in {count:,} rows: if the file has no "
+        "header, describe its columns in their order in a contract with `header: false`"
+        for position, count in enumerate(found, 1)
+        if count
     ]
 
 

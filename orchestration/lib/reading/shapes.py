@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import duckdb
 
 from orchestration.lib.contracts import Column, ExportObject
+from orchestration.lib.reading.spellings import BLANKS, NARROW, WIDE
 from orchestration.lib.reading.sql import literal
 
 _COLUMNS = 100  # that are looked at together; a thousand take more memory than there is
@@ -65,7 +66,8 @@ def _shapes_sql(column: Column, cell: str, source: str) -> str:
     elif column.type in ("date", "timestamp"):
         # behind the year, where it comes first
         pair = "'^(?:[0-9]{4}[-/.])?([0-9]{1,2})[^0-9]+([0-9]{1,2})(?:[^0-9]|$)', ['a', 'b']"
-        cells = f"(select cell, regexp_extract(cell, {pair}) as pair from {cells})"
+        digits = f"ltrim(translate(cell, {literal(WIDE)}, {literal(NARROW)}), {literal(BLANKS)})"
+        cells = f"(select cell, regexp_extract({digits}, {pair}) as pair from {cells})"
         number = "replace(cell, ',', '.')"
         a, b = "try_cast(pair.a as int)", "try_cast(pair.b as int)"
         counts = (

@@ -5,6 +5,8 @@ what the text means.
 """
 
 import datetime as dt
+import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -24,6 +26,13 @@ from orchestration.lib.reading.records import RefusedError
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
+
+_CHUNK = 1 << 20
+# Cells of a workbook as its XML has them. #N/A says that there is nothing.
+_ERROR = re.compile(rb't="e"[^>]*>(?:<f[^>]*(?:/>|>[^<]*</f>))?<v>#(?!N/A)')
+_NO_RESULT = re.compile(
+    rb"""<c (?![^>]*t="str")[^>]*><f[^>]*(?:/>|>[^<]*</f>)(?:<v ?/>|<v></v>)?</c>"""
+)
 
 
 @dataclass(frozen=True)
@@ -61,13 +70,17 @@ def decide_sheet(path: Path, exported: ExportObject) -> SheetLayout:
     Raises RefusedError when the file is no workbook or no sheet has a header that is known.
     """
     best: tuple[int, int, CalamineSheet | None] = (0, 0, None)
+    alike: list[str] = []  # sheets with as many of the columns
     workbook = _workbook(path)
     names = workbook.sheet_names
     for table in _tables(workbook):
-        for position, row in enumerate(_first_rows(table)):
-            matches = count_matches([text_of_cell(value) for value in row], exported)
-            if matches > best[0]:
-                best = (matches, position, table)
+        matches = [count_matches([*map(text_of_cell, row)], exported) for row in _first_rows(table)]
+        position = max(range(len(matches)), key=lambda at: matches[at], default=0)
+        most = matches[position] if matches else 0
+        if most > best[0]:
+            best, alike = (most, position, table), []
+        elif most == best[0] > 0 and table.end and table.end[0] > position:
+            alike.append(table.name)
     _, position, table = best
     if table is None:
         raise RefusedError(
@@ -82,6 +95,7 @@ def decide_sheet(path: Path, exported: ExportObject) -> SheetLayout:
     while headers and not headers[-1] and _is_empty(table, header_row, len(headers) - 1):
         headers.pop()
     last_row, footer_rows = _ends(table, header_row, headers, exported)
+    unread = f"{' and '.join(alike)} with the same columns as {table.name} were not read"
     return SheetLayout(
         sheet=table.name,
         headers=tuple(headers),
@@ -90,7 +104,11 @@ def decide_sheet(path: Path, exported: ExportObject) -> SheetLayout:
         last_row=last_row,
         footer_rows=footer_rows,
         other_sheets=tuple(name for name in names if name != table.name),
-        warnings=missing_header_rows(count, header_row + 1, exported),
+        warnings=(
+            *missing_header_rows(count, header_row + 1, exported),
+            *([unread] if alike else []),
+            *_cells_without_values(path),
+        ),
         timezone=timezone_beneath(headers, labels[: count - 1], exported),
         table=table,
     )
@@ -118,12 +136,13 @@ def _workbook(path: Path) -> "CalamineWorkbook":
 
 
 def _tables(workbook: "CalamineWorkbook") -> Iterator["CalamineSheet"]:
-    """Read one sheet after the other."""
-    from python_calamine import CalamineError
+    """Read one sheet after the other, those that are hidden last."""
+    from python_calamine import CalamineError, SheetVisibleEnum
 
-    for name in workbook.sheet_names:
+    sheets = workbook.sheets_metadata
+    for sheet in sorted(sheets, key=lambda sheet: sheet.visible != SheetVisibleEnum.Visible):
         try:
-            yield workbook.get_sheet_by_name(name)
+            yield workbook.get_sheet_by_name(sheet.name)
         except (CalamineError, OSError, ValueError) as error:
             raise _unreadable(error) from error
 
@@ -137,7 +156,7 @@ def _unreadable(error: Exception) -> RefusedError:
 
 def _first_rows(table: "CalamineSheet") -> list[list[Any]]:
     """Return the rows among which a header may be."""
-    return list(table.to_python(skip_empty_area=False, nrows=PREAMBLE))
+    return [row for _, row in _numbered(table, 0, PREAMBLE)]
 
 
 def _numbered(
@@ -146,8 +165,45 @@ def _numbered(
     """Yield the rows behind one and up to another, with their numbers from 1."""
     # which leaves out the columns before the first cell, but not the rows above it
     left = [""] * table.start[1] if table.start else []
-    for number, row in islice(enumerate(table.iter_rows(), 1), behind, last):
-        yield number, [*left, *row]
+    # Cells that are merged from row to row hold what the first of them holds.
+    merged: dict[int, list[int]] = {}
+    for (first, column), (end, right) in table.merged_cell_ranges or ():
+        for row in range(first + 1, end + 1) if column == right else ():
+            merged.setdefault(row, []).append(column)
+    above: list[Any] = []
+    for number, cells in islice(enumerate(table.iter_rows(), 1), last):
+        cells = [*left, *cells]
+        for column in merged.get(number - 1, ()):
+            if column < len(above):
+                cells[column] = above[column]
+        above = cells
+        if number > behind:
+            yield number, cells
+
+
+def _cells_without_values(path: Path) -> list[str]:
+    """Say how many cells of a workbook have a formula and no value: they are read as empty ones."""
+    if not zipfile.is_zipfile(path):
+        return []
+    errors = formulas = 0
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.namelist():
+            if not re.fullmatch(r"xl/worksheets/[^/]+[.]xml", member):
+                continue
+            with archive.open(member) as file:
+                rest = b""
+                while chunk := file.read(_CHUNK):
+                    whole, end, rest = (rest + chunk).rpartition(b"</c>")
+                    errors += len(_ERROR.findall(whole + end)) if b't="e"' in whole else 0
+                    formulas += len(_NO_RESULT.findall(whole + end)) if b"<f" in whole else 0
+    return [
+        f"{count:,} cells {said}, and were read as empty"
+        for count, said in (
+            (errors, "hold errors of formulas (#REF!)"),
+            (formulas, "hold formulas whose results no spreadsheet has stored"),
+        )
+        if count
+    ]
 
 
 def text_of_cell(value: Any) -> str:

@@ -7,6 +7,7 @@ every format. Does not: parsing text, rules across files (those are gates).
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
@@ -49,8 +50,13 @@ NO_METADATA = "null::varchar"
 _EMPTY_ROW = "empty_row"
 _NO_RECORD = "reads like a total, a page number or a note of a report, not like a record"
 _SPARSE = "fills hardly a cell of those that all records fill: a heading, a tax, a sum or a note?"
+_NUMBERS = r"[^\pL]{0,3}[0-9.,' \pZ()%+-]*[^\pL0-9]{0,3}"  # of sums: amounts, shares, or nothing
+_LABEL = 30  # bytes, that a label of a total takes at most
+_FEW_NUMBERS = 30  # columns, beyond which nobody prints totals
+_COMMENTED = "begins with #, as hardly another row does: did somebody comment it out?"
 _FEW_RECORDS = 10  # below which all may fill the same cells by chance
 SPARSE = 2  # cells that such a row fills at most
+RARE = 0.05  # of the rows, where hardly one is so
 _FEW_CELLS = 3  # a row of fewer may be whatever it likes
 _NAMES = 20  # of columns, which are enough to tell that a row holds them
 _MANY_CELLS = 200  # of which nobody prints a report
@@ -75,6 +81,7 @@ class Relation:
     not have it), `metadata` one for the other columns as a JSON object, `raw_row` one for the whole
     row, `headers` the text of the header by contract column, `texts` all cells in the order of the
     file where people may have laid it out, `usual` those of them that all records fill.
+    `may_be_commented` tells that a row whose first cell begins with # is none.
     `reason` and `message` are set where the text of a row was malformed, `line_number` where a
     format knows the lines of its rows.
     """
@@ -86,6 +93,7 @@ class Relation:
     headers: Mapping[str, str] = field(default_factory=dict)
     texts: Sequence[str] = ()
     usual: Sequence[str] = ()
+    may_be_commented: bool = False
     reason: str = "null::varchar"
     message: str = "null::varchar"
     line_number: str = "null::bigint"
@@ -119,6 +127,28 @@ class Relation:
             f"and ({reads_like(TOTAL)} or {filled} = 1 "
             f"or ({reads_like(GROUP_TOTAL)} and 2 * ({filled}) <= {len(self.texts) + 1})))"
         )
+
+    def is_total(self, exported: ExportObject) -> str | None:
+        """Write the condition under which a row of a table without a key holds sums only.
+
+        Behind the label stand numbers and nothing else. With a key, the label would be one.
+        """
+        if exported.key or not _FEW_CELLS - 1 <= len(self.texts) <= _FEW_NUMBERS:
+            return None
+        label, *others = self.texts
+        numbers = " and ".join(
+            f"regexp_full_match(coalesce({text}, ''), {literal(_NUMBERS)})" for text in others
+        )
+        return (
+            f"(strlen({label}) <= {_LABEL} and coalesce({', '.join(others)}) is not null "
+            f"and regexp_full_match(trim({label}), {literal(TOTAL)}, 'i') and {numbers})"
+        )
+
+    @property
+    def first(self) -> str | None:
+        """The column that stands first in files that people may have laid out."""
+        firsts = (name for name, cell in self.cells.items() if cell and re.search(r"\bc0\b", cell))
+        return next(firsts, None) if self.texts else None
 
     def is_sparse(self) -> str | None:
         """Write the condition under which a row fills next to nothing of what all records fill.
@@ -221,6 +251,26 @@ def usual_cells(con: duckdb.DuckDBPyConnection, relation: Relation) -> list[str]
     if records < _FEW_RECORDS or 2 * records < rows:
         return []
     return [text for text, n in zip(relation.texts, found, strict=True) if n == records]
+
+
+def may_be_commented(
+    con: duckdb.DuckDBPyConnection, relation: Relation, exported: ExportObject
+) -> bool:
+    """Tell whether # before a row of the table `sample` is no part of its key: hardly one has it.
+
+    Texts and the numbers of orders (`#1001`) may well begin so.
+    """
+    if relation.first not in exported.key:
+        return False
+    row = con.execute(
+        f"select count_if({is_comment(relation.texts[0])}) <= {RARE} * count(*) from sample"
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def is_comment(cell: str) -> str:
+    """Write the condition under which a cell begins as a row does that was commented out."""
+    return f"starts_with({cell}, '#')"
 
 
 def require_one_header(con: duckdb.DuckDBPyConnection) -> None:
@@ -493,6 +543,19 @@ def _mark(
             f"when {no_record} then {{'column_name': null::varchar, 'value': null::varchar, "
             f"'reason': 'not_a_record', 'message': {literal(_NO_RECORD)}}}"
         )
+    if total := relation.is_total(exported):
+        conditions.append(total)
+        whens.append(
+            f"when {total} then {{'column_name': null::varchar, 'value': null::varchar, "
+            f"'reason': 'not_a_record', 'message': {literal(_NO_RECORD)}}}"
+        )
+    if relation.may_be_commented:
+        commented = is_comment(relation.texts[0])
+        conditions.append(commented)
+        whens.append(
+            f"when {commented} then {{'column_name': null::varchar, 'value': null::varchar, "
+            f"'reason': 'not_a_record', 'message': {literal(_COMMENTED)}}}"
+        )
     if sparse := relation.is_sparse():
         conditions.append(sparse)
         whens.append(
@@ -582,7 +645,8 @@ def _header_again(relation: Relation, exported: ExportObject) -> tuple[str, str]
     # another program may have written them in capitals
     spelt = {name: relation.headers[name].strip() for name in names}
     spellings = {
-        n: dict.fromkeys((relation.headers[n], s, s.upper(), s.lower())) for n, s in spelt.items()
+        n: dict.fromkeys((relation.headers[n], s, s.upper(), s.lower(), f"\f{s}"))
+        for n, s in spelt.items()
     }
     same = (is_one_of(str(relation.cells[name]), spellings[name]) for name in names)
     return names[0], " and ".join(same)

@@ -24,7 +24,12 @@ _YES = "true t yes y 1 1.0 wahr ja oui vrai sí si sim verdadero verdadeiro vero
 _NO = "false f no n 0 0.0 falsch nein non faux não nao falso нет 否 假 いいえ 아니요"
 TRUE, FALSE = tuple(_YES.split()), tuple(_NO.split())
 
-BLANKS = " \t\u00a0\u2007\u202f\u3000"
+# What nobody sees at the edge of a cell: the spaces of Unicode and the marks that take no room.
+INVISIBLE = (
+    "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b"
+    "\u200e\u200f\u202f\u205f\u2060\u3000\ufeff"
+)
+BLANKS = " \t" + INVISIBLE
 WIDE = "０１２３４５６７８９．，：／－＋％　"
 NARROW = "0123456789.,:/-+% "
 
@@ -38,6 +43,8 @@ UNGROUPED = "-?[0-9]{1,18}([.]([0-9]{1,2}|[0-9]{4,30}))?"
 SCIENTIFIC = "[+-]?[0-9]([.,][0-9]+)?[eE][+][0-9]+"
 # What programs write with all its digits. With a plus and more than nine it is what Excel shows.
 EXPONENT = "[+-]?[0-9]{1,18}(?:[.,][0-9]{1,30})?[eE](?:[+]?0?[0-9]|1[0-8]|-[0-9]{1,2})"
+# What Excel shows of a number of four digits and more in a narrow column.
+ROUNDED = "[+-]?[0-9][.,][0-9]{1,2}E[+]0[3-9]"
 
 # The months in English, German, French, Spanish, Portuguese, Italian and Dutch, in full and as they
 # are abbreviated. No spelling is another month elsewhere, so the language need not be known.
@@ -160,7 +167,7 @@ COUNTS: Mapping[str, tuple[re.Pattern[str], float, float]] = {
     "epoch microseconds": (re.compile("0{15,16}"), 631_152_000_000_000, 4_102_444_800_000_000),
 }
 
-GROUPERS = " \u00a0\u2007\u202f'’"
+GROUPERS = " \u00a0\u2007\u2009\u202f'’"
 # ISO 4217, with some that accounts still hold. Other letters before a number are part of a key.
 _CURRENCIES = (
     "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN "
@@ -195,5 +202,5 @@ PAGE = (
     "第 ?[0-9]+ ?页.*|[(]?(?:continued|fortsetzung|suite)[)]?.{0,20}|copyright .*|©.*|[(]c[)] .*|"
     "confidential.*|(?:report )?(?:generated|printed|exported|created) (?:by|on|at|:) .*|"
     "report (?:generated|printed|exported|created|date):? .*|end of (?:file|report|data).*|"
-    "[*] .*|(?:note|source|quelle): .*|foot ?notes?\\b.*|fußnoten?\\b.*"
+    "[*#] .*|(?:--|//) .*|(?:note|source|quelle): .*|foot ?notes?\\b.*|fußnoten?\\b.*"
 )

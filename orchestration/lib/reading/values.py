@@ -21,6 +21,7 @@ from orchestration.lib.reading.spellings import (
     MONTHS,
     NARROW,
     PLAIN,
+    ROUNDED,
     SCIENTIFIC,
     TIMES,
     TRUE,
@@ -118,6 +119,8 @@ class Reading:
     def is_filled(self, cell: str) -> str:
         """Write the condition under which a cell holds a value."""
         filled = f"{cell} is not null"
+        if self.column.type == "identifier":
+            filled += f" and {_trimmed(cell)} <> ''"
         if self.nulls:
             filled += f" and not {is_one_of(cell, (text for text, _ in self.nulls))}"
         if self.column.type in ("date", "timestamp"):
@@ -128,9 +131,13 @@ class Reading:
         """Write the canonical text of a filled cell; NULL where the cell is not of the type."""
         kind = self.column.type
         if kind == "identifier":
+            # Blanks around it tell nothing apart. To look for them is a tenth of cutting them off.
+            padded = f"{cell} < '!' or {cell} > '~' or ends_with({cell}, ' ')"
+            padded += f" or ends_with({cell}, '\u00a0') or ends_with({cell}, '\u200b')"
             return (
                 f"(case when {_is_scientific(cell)} then null "
-                f"when starts_with({cell}, chr(39)) then {cell}[2:] else {cell} end)"
+                f"when starts_with({cell}, chr(39)) then {cell}[2:] "
+                f"when {padded} then nullif({_trimmed(cell)}, '') else {cell} end)"
             )
         if kind == "text":
             return f"(case when {_is_scientific(cell)} then null else {cell} end)"
@@ -194,8 +201,10 @@ class Reading:
     def _plain_time(self, cell: str) -> str:
         """Check a canonical date or time. In this form no offset can follow, which casts drop."""
         form = "____-__-__" if self.column.type == "date" else "____-__-__ __:__:__"
+        # DuckDB takes 24:00 for the midnight at the end of a day
+        is_late = f"and {cell}[12:13] <> '24' " if self.column.type == "timestamp" else ""
         return (
-            f"(case when {cell} like '{form}' "
+            f"(case when {cell} like '{form}' {is_late}"
             f"and try_cast({cell} as {self.column.type}) is not null then {cell} end)"
         )
 
@@ -342,7 +351,8 @@ class Reading:
             point = f"replace({cell}, '{self.decimal or '.'}', '.')"
             exact = f"rtrim(rtrim(try_cast({point} as decimal(38, 19))::varchar, '0'), '.')"
             number = (
-                f"(case when regexp_full_match({cell}, '{EXPONENT}') then {exact} "
+                f"(case when regexp_full_match({cell}, '{ROUNDED}') then null "
+                f"when regexp_full_match({cell}, '{EXPONENT}') then {exact} "
                 f"else {number} end)"
             )
         return number

@@ -404,10 +404,28 @@ def test_rows_that_end_with_a_delimiter_more_than_the_header_are_told(shop: Shop
     )
 
 
-def test_a_space_that_does_not_break_stays_before_every_cell(shop: Shop) -> None:
+@pytest.mark.parametrize("blank", ["\u00a0", "\u202f", "\u3000", "\u200b"])
+@pytest.mark.parametrize("place", ["before", "behind"])
+def test_a_blank_that_nobody_sees_at_every_cell_is_removed(
+    shop: Shop, blank: str, place: str
+) -> None:
     """As a part of the delimiter it would stay before the first cell of a row only."""
-    lines = [["\u00a0" + cell.strip('"').replace(",", "") for cell in x] for x in [HEADER, *ROWS]]
-    assert land(shop, text(lines))[1] == lines[1:]
+
+    plain = [[cell.strip('"').replace(",", "") for cell in x] for x in [HEADER, *ROWS]]
+    padded = [[blank + c if place == "before" else c + blank for c in line] for line in plain]
+    record, landed = land(shop, text(padded))
+    assert landed == plain[1:]
+    assert "blanks that no one sees (Unicode) around the cells of DATE" in str(record.message)
+
+
+def test_a_blank_that_nobody_sees_at_some_cells_is_told(shop: Shop) -> None:
+    rows = [cells(row) for row in ROWS]
+    rows[3][2] += "\u00a0"
+    record, landed = land(shop, text([HEADER, *rows]))
+    assert landed[3][2] == "MG-1003\u00a0"
+    assert (
+        record.message == "cells of productid begin or end with blanks that no one sees, which stay"
+    )
 
 
 @pytest.mark.parametrize("escape", ['""', '\\"'])
@@ -478,3 +496,97 @@ def test_line_breaks_as_databases_escape_them_are_told(
     record, landed = land(shop, text([HEADER, *rows], "\t"))
     assert [row[4] for row in landed] == ["C:\\new"] * len(ROWS)
     assert ("escapes of a database" in str(record.message)) == is_told
+
+
+def test_a_line_end_that_mysql_escaped_is_one(shop: Shop) -> None:
+    """As `SELECT … INTO OUTFILE … OPTIONALLY ENCLOSED BY` writes it; nobody doubled a quote."""
+    outfile = text([HEADER, *LINES[1:]]).replace("Wooden Paddles", "Wooden\\\r\nPaddles")
+    outfile = outfile.replace('""', '\\"')
+    record, landed = land(shop, outfile)
+    assert landed[1][3] == "Throw Pillow, Wooden\r\nPaddles"
+    assert landed[2][3] == 'Dining Table, Round 48"'
+    assert (record.escape, record.rows_quarantined) == ("\\", 0)
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_rows_that_are_commented_out_are_set_aside_where_a_key_tells(
+    shop: Shop, header: bool
+) -> None:
+    """Where most keys begin with #, as numbers of orders do, it is a part of them."""
+    columns = [{"name": "productid"}, {"name": "type"}]
+    changes = {"columns": columns, "key": ["productid"], "header": header}
+    first = "PRODUCTID,Type\n" if header else ""
+    rows = [f"MG-{i},Boots\n" for i in range(40)]
+    rows[7] = f"#{rows[7]}"
+    shop.put("orders.csv", first + "".join(rows))
+    (record,) = records = shop.land(**CONTRACT | changes)
+    (aside,) = shop.quarantine(records)
+    assert (aside["reason"], record.rows_loaded) == ("not_a_record", 39)
+    orders = [f"#{i},Boots\n" for i in range(40)]
+    shop.put("orders.csv", first + "".join(orders))
+    (record,) = shop.land(**CONTRACT | changes)
+    assert (record.rows_loaded, record.message) == (40, None)
+
+
+@pytest.mark.parametrize("total", [["Total", "66"], ["Subtotal", "1.234,50 €"], ["合计", "66"]])
+def test_sums_between_the_rows_of_a_table_without_a_key_are_set_aside(
+    shop: Shop, total: list[str]
+) -> None:
+    changes = {**CONTRACT, "columns": [{"name": "channel"}, {"name": "spend"}]}
+    rows = [[f"Channel {i}", str(i)] for i in range(12)]
+    table = [["channel", "spend"], *rows[:6], total, *rows[6:]]
+    shop.put("orders.csv", text([cells(row) for row in table]))
+    records = shop.land(**changes)
+    assert shop.rows(records, "channel, spend", **changes) == [tuple(row) for row in rows]
+    assert [row["reason"] for row in shop.quarantine(records)] == ["not_a_record"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("Müller &amp; Söhne", "hold HTML (&amp;)"),
+        ("first<br/>second", "hold HTML (&amp;)"),
+        ("caf%C3%A9 %26 bar", "hold letters written as %C3%A9"),
+        ("#REF!", "hold errors of a spreadsheet"),
+        ("########", "hold errors of a spreadsheet"),
+        ("ÉÏº£ÊÐ", "hold letters that were read in a wrong encoding once"),
+        ("caf\u0065\u0301", "hold accents apart from their letters"),
+        ("8.48E+14", "hold numbers in scientific notation"),
+        ("bell\u0007", "hold control characters"),
+        ("first_x000D_", "hold control characters"),
+    ],
+)
+def test_what_a_text_may_be_instead_is_told(shop: Shop, cell: str, said: str) -> None:
+    rows = [[*row[:5], cell if i == 4 else "plain"] for i, row in enumerate(ROWS)]
+    record, landed = land(shop, text([cells(row) for row in [HEADER, *rows]]))
+    assert landed[4][5] == cell
+    assert str(record.message).startswith(f"cells of comments {said}")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["Müller & Söhne", "<p>Müller &amp; Söhne</p>", "a < b", "https://x.example/?q=caf%C3%A9",
+     "#1 of all", "café, über, señor", "100 %", "https://x.example/a%20b", "1E5", "#"],
+)  # fmt: skip
+def test_texts_that_are_meant_so_are_no_doubts(shop: Shop, cell: str) -> None:
+    rows = [[*row[:5], cell if i == 4 else "plain"] for i, row in enumerate(ROWS)]
+    record, landed = land(shop, text([cells(row) for row in [HEADER, *rows]]))
+    assert (landed[4][5], record.message) == (cell, None)
+
+
+def test_texts_that_a_program_cut_off_are_told(shop: Shop) -> None:
+    rows = [[*row[:5], ("lorem ipsum " * 30)[i : 255 + i] if i < 4 else "x"]
+            for i, row in enumerate(ROWS)]  # fmt: skip
+    record, _ = land(shop, text([cells(row) for row in [HEADER, *rows]]))
+    assert str(record.message).startswith("cells of comments may be cut off")
+
+
+def test_identifiers_that_a_spreadsheet_has_rounded_are_told(shop: Shop) -> None:
+    rows = [[*row[:2], f"51000001234567{i % 10}000", *row[3:]] for i, row in enumerate(ROWS)]
+    record, _ = land(shop, text([cells(row) for row in [HEADER, *rows]]))
+    assert str(record.message).startswith("cells of productid end with zeros")
+
+
+def test_a_pointer_to_a_file_is_refused(shop: Shop) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+    assert "pointer of Git LFS" in str(land(shop, pointer)[0].message)

@@ -3,11 +3,13 @@
 import datetime as dt
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from openpyxl import Workbook
 
-from tests.unit.reading.conftest import Shop
+from tests.unit.reading.conftest import Shop, only
 
 
 def workbook(*sheets: tuple[str, list[list[Any]]]) -> bytes:
@@ -90,3 +92,53 @@ def test_answers_are_not_taken_for_header_rows_that_somebody_removed(shop: Shop)
     assert record.message == (
         "2 of 3 header rows: line 3 holds dates or numbers and was read as a row"
     )
+
+
+def changed(change: Callable[[Workbook], None]) -> bytes:
+    """A workbook of orders with one more thing done to it."""
+    book = Workbook()
+    sheet = book.worksheets[0]
+    for row in (["order_id", "amount", "note"], ["A-1", 5, "x"], ["A-2", 6, "x"], ["A-3", 7, "x"]):
+        sheet.append(row)
+    change(book)
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def test_a_hidden_sheet_is_read_if_no_other_will_do(shop: Shop) -> None:
+    def hide(book: Workbook) -> None:
+        old = book.create_sheet("old", 0)
+        old.append(["order_id", "amount", "note"])
+        old.append(["A-0", 1, "old"])
+        old.sheet_state = "hidden"
+
+    shop.put("orders.xlsx", changed(hide))
+    records = shop.land()
+    assert shop.rows(records, "order_id") == [("A-1",), ("A-2",), ("A-3",)]
+    assert only(records).message == "old with the same columns as Sheet were not read"
+
+
+def test_merged_cells_hold_what_the_first_of_them_holds(shop: Shop) -> None:
+    shop.put("orders.xlsx", changed(lambda book: book.worksheets[0].merge_cells("C3:C4")))
+    assert shop.rows(shop.land(), "note") == [("x",)] * 3
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("=1+1", "1 cells hold formulas whose results no spreadsheet has stored"),
+        ("#REF!", "1 cells hold errors of formulas (#REF!)"),
+        ("#N/A", None),
+    ],
+)
+def test_cells_whose_values_a_workbook_lacks_are_told(
+    shop: Shop, value: str, said: str | None
+) -> None:
+    def write(book: Workbook) -> None:
+        book.worksheets[0]["C3"] = value
+
+    shop.put("orders.xlsx", changed(write))
+    records = shop.land()
+    assert shop.rows(records, "note") == [("x",), (None,), ("x",)]
+    assert only(records).message == (said and f"{said}, and were read as empty")
