@@ -134,7 +134,8 @@ def recognise(
                 record = noted(record, exported, taken)
             require_rows(record, exported)
             if is_draft:
-                said = [record.message, *_values_in(exported), *_values_again(con, work, exported)]
+                named = json.loads(record.decisions).get("headers", {})
+                said = [record.message, *_values_in(exported), *_values_again(con, work, named)]
                 if record.format in ("json", "ndjson") and record.rows_in_file == 1:
                     said.append("the file holds one object: if it wraps a list, export the list")
                 message = "; ".join(text for text in said if text)
@@ -325,21 +326,23 @@ def _values_in(draft: ExportObject) -> list[str]:
     ]
 
 
-def _values_again(con: duckdb.DuckDBPyConnection, work: Path, draft: ExportObject) -> list[str]:
-    """Say which names occur among the cells of their own columns, as only values do."""
-    named = {c.name: c.aliases[0] if c.aliases else c.name for c in draft.columns}
-    again = ", ".join(
-        f"count_if({quoted(name)} = {literal(header)})" for name, header in named.items()
-    )
+def _values_again(
+    con: duckdb.DuckDBPyConnection, work: Path, headers: Mapping[str, str]
+) -> list[str]:
+    """Say which names occur among the cells of their columns, as values do; one may by chance."""
+    if not headers:
+        return []
+    again = ", ".join(f"bool_or({quoted(n)} = {literal(text)})" for n, text in headers.items())
     found = con.execute(
         f"select {again} from read_parquet({literal(str(work / CLEAN))}) where {ASIDE_MARK} is null"
     ).fetchone()
     assert found is not None  # an aggregate has a row
+    positions = [str(position) for position, is_value in enumerate(found, 1) if is_value]
+    if len(positions) < 2:
+        return []
     return [
-        f"the name of column {position} is also a value in {count:,} rows: if the file has no "
+        f"the names of columns {', '.join(positions)} are also values there: if the file has no "
         "header, describe its columns in their order in a contract with `header: false`"
-        for position, count in enumerate(found, 1)
-        if count
     ]
 
 

@@ -468,3 +468,28 @@ def test_a_file_that_lies_as_it_did_is_not_read_again(shop: Shop, tmp_path: Path
 
     Digests(tmp_path).keep()
     assert json.loads(kept.read_text(encoding="utf-8")) == {}, "what left landing is forgotten"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"order_id": ["A-1", "A-2"], "amount": [1, 2]}',
+        '{"order_id": {"0": "A-1", "1": "A-2"}, "amount": {"0": 1, "1": 2}}',
+        '{"A-1": {"order_id": "A-1", "amount": 1}, "A-2": {"order_id": "A-2", "amount": 2}}',
+    ],
+    ids=["columns", "columns by number", "records by key"],
+)
+def test_json_that_holds_no_records_is_refused(shop: Shop, content: str) -> None:
+    """As pandas writes tables; one record of lists would be all that lands."""
+    shop.put("orders.json", content)
+    assert "it is no record" in str(only(shop.land()).message)
+
+
+def test_a_json_key_that_occurs_twice_sets_its_record_aside(shop: Shop) -> None:
+    lines = ['{"order_id": "A-1", "amount": 1, "amount": 2}', '{"order_id": "A-2", "amount": 1}']
+    lines.append('{"order_id": "A-3", "amount": 1, "amount": 1}')
+    shop.put("orders.ndjson", "\n".join(lines) + "\n")
+    records = shop.land()
+    assert shop.rows(records, "order_id") == [("A-2",), ("A-3",)]
+    (aside,) = shop.quarantine(records)
+    assert aside["message"] == "a key occurs twice with different values"

@@ -334,6 +334,9 @@ def test_a_header_that_looks_like_a_row_is_told(shop: Shop) -> None:
     path = shop.put("people.csv", "John,Doe,NJ,08075\nJack,Lee,PA,09119\nAnn,Ray,SD,91234\n")
     message = str(recognise(Source(path, path.name), None).record.message)
     assert message.startswith("the name of column 4 looks like a value")
+    path = shop.put("deals.csv", "Won,Ann,3\nLost,Ann,4\nWon,Bob,5\nWon,Ann,6\nLost,Cy,7\n")
+    message = str(recognise(Source(path, path.name), None).record.message)
+    assert message.startswith("the names of columns 1, 2 are also values there")
     path = shop.put("months.csv", "product,kind,2024,12\nshirt,a,2,3\nhat,b,5,6\n")
     assert recognise(Source(path, path.name), None).record.message is None
 
@@ -378,3 +381,14 @@ def test_personal_data_within_nested_objects_is_tagged(shop: Shop) -> None:
         "contact": "direct",
         "plan": None,
     }
+
+
+def test_an_object_around_other_objects_is_told(shop: Shop) -> None:
+    path = shop.put("orders.json", '{"result": {"data": [{"id": 1}, {"id": 2}]}, "count": 2}')
+    message = str(recognise(Source(path, path.name), None).record.message)
+    assert message == "the file holds one object: if it wraps a list, export the list"
+
+
+def test_a_parquet_file_that_was_cut_off_is_refused(shop: Shop) -> None:
+    path = shop.put("orders.parquet", b"PAR1 and what follows")
+    assert recognise(Source(path, path.name), None).record.status == "refused"

@@ -56,6 +56,8 @@ def column(
         (["CHF-1", "CHF 2"], ["-1", "2"]),
         (["12,-", "1.234,-", "3,50", "-4,-", "5,50-"], ["12", "1234", "3.50", "-4", "-5.50"]),
         (["12.-", "CHF 5.-", "3.50"], ["12", "5", "3.50"]),
+        (["1\u2009234,5", "2,5"], ["1234.5", "2.5"]),
+        (["2.98E+04", "1e+05", "2.985000E+04", "5"], ["?", "100000", "29850", "5"]),
         (["8.48E10", "1e3", "5E-2", "8.48E+10"], ["84800000000", "1000", "0.05", "?"]),
     ],
 )
@@ -293,3 +295,31 @@ def test_abbreviated_zones_that_mean_one_thing_are_read(shop: Shop) -> None:
         "?",
     ]
     assert "v: time zones are abbreviated: EST is UTC-5, PST is UTC-8" in str(record.message)
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", " ", "\u200b"])
+def test_a_blank_before_a_date_hides_no_number(shop: Shop, blank: str) -> None:
+    """The order was once decided without these values: 11/1 became the 11th of January."""
+    values = [f"{blank}10/20/2016", f"{blank}11/1/2016", "", "12/2/2016"]
+    _, cells = column(shop, "date", values)
+    assert cells == ["2016-10-20", "2016-11-01", None, "2016-12-02"]
+
+
+def test_dates_with_points_among_others_are_set_aside_where_they_may_be_swapped(
+    shop: Shop,
+) -> None:
+    """So a German spreadsheet saves American dates: what it took for days and months has points."""
+    record, cells = column(shop, "date", ["10/20/2016", "04.11.2016", "10/25/2016", "25.10.2016"])
+    assert cells[:3] == ["2016-10-20", "?", "2016-10-25"]
+    assert "dates with points, which are day.month.year, stand among others" in str(record.message)
+
+
+def test_twenty_four_o_clock_is_no_canonical_time(shop: Shop) -> None:
+    values = ["2026-11-01 24:00:00", "2026-11-01 13:30:00"]
+    assert column(shop, "timestamp", values)[1] == ["?", "2026-11-01 13:30:00"]
+
+
+def test_blanks_around_identifiers_tell_nothing_apart(shop: Shop) -> None:
+    values = ["0012", "0012 ", " 0012", "0012\u00a0", "\u30000012", "\u00a0", "ñ-1", "x y"]
+    _, cells = column(shop, "identifier", values)
+    assert cells == ["0012"] * 5 + [None, "ñ-1", "x y"]
