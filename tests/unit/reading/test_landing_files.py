@@ -229,6 +229,28 @@ def test_as_of_sees_only_what_had_been_exported(shop: Shop) -> None:
         assert seen.fetchall() == [("orders.csv",), ("orders_2026-01-01.csv",)]
 
 
+def test_rows_of_one_file_are_found_without_reading_the_others(shop: Shop) -> None:
+    for month in range(1, 8):
+        rows = "".join(f"{month}-{number},1\n" for number in range(50 * month))
+        shop.put(f"orders_2026-0{month}-01.csv", f"order_id,amount\n{rows}")
+    records = shop.land()
+    asked = [records[1].sha256, records[4].sha256]
+
+    def rows_read(operator: dict[str, Any]) -> int:
+        is_scan = operator.get("extra_info", {}).get("Function") == "READ_PARQUET"
+        own = operator["operator_cardinality"] if is_scan else 0
+        return int(own) + sum(map(rows_read, operator["children"]))
+
+    with duckdb.connect() as con:
+        create_raw_views(con, shop.contract(), records, shop.raw, None)
+        found = con.execute(
+            "explain (analyze, format json) select order_id from raw.shop__orders "
+            f"where _content_hash in {asked}"
+        ).fetchone()
+    assert found is not None
+    assert rows_read(json.loads(found[1])) == 50 * (2 + 5)
+
+
 def test_an_object_without_files_has_an_empty_view_with_the_same_columns(shop: Shop) -> None:
     def description(records: list[FileRecord]) -> list[Any]:
         with duckdb.connect() as con:
