@@ -92,6 +92,7 @@ _STAGED = "staged.parquet"
 _SAMPLE_ROWS = 5000
 
 _MEASURED_ROWS = 500
+_LONG_RECORD = 2_000_000  # bytes, up to which DuckDB reads a record if it is not told
 
 
 # What is said where backslashes stand before apostrophes.
@@ -325,7 +326,7 @@ def delimited_relation(
             header = {str(layout.skip == 1).lower()}, delim = {literal(dialect.delimiter)},
             quote = {literal(dialect.quote)}, escape = {literal(dialect.escape)},
             nullstr = {text_list(text for text in nulls if text not in clashing)},
-            strict_mode = true, null_padding = false
+            strict_mode = true, null_padding = false{_for_long_records(facts.longest)}
         )""",
         {name: cell(position) for name, position in columns.matched.items()},
         _metadata({name: cell(position) for name, position in columns.unknown.items()}),
@@ -333,6 +334,13 @@ def delimited_relation(
         texts=_texts(layout.width),
         headers=_headers(layout.headers, columns) if exported.header else {},
     )
+
+
+def _for_long_records(longest: int) -> str:
+    """Write the options with which DuckDB reads records of more than 2 MB, even if mended."""
+    if 2 * longest < _LONG_RECORD:
+        return ""
+    return f", max_line_size = {2 * longest}, buffer_size = {16 * _LONG_RECORD + 4 * longest}"
 
 
 def _read_json(job: Job, text: Path, record: FileRecord) -> FileRecord:

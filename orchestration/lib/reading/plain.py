@@ -80,7 +80,8 @@ class TextFacts:
     tells whether a backslash stands before n or t, with which databases write line breaks and tabs.
 
     `has_wrong_widths` tells that some rows have too many cells or too few, to which DuckDB would
-    object only when it comes to them. `blocks` are those of the text where few have such rows.
+    object only when it comes to them. `blocks` are those of the text where few have such rows. No
+    record is longer than `longest` bytes.
     """
 
     may_be_misread: bool
@@ -91,12 +92,15 @@ class TextFacts:
     has_escapes: bool = False
     has_wrong_widths: bool = False
     blocks: Sequence[Block] = ()
+    longest: int = 0
 
 
 def look_at_text(layout: TextLayout) -> TextFacts:
     """Look at every quote of a file with its neighbours, and for what else may be misread.
 
     Only blocks in which a line is empty or ends with a delimiter are taken apart into records.
+
+    Raises RefusedError where a line is longer than any cell is taken to be.
     """
     size = layout.path.stat().st_size
     dialect = layout.dialect
@@ -110,11 +114,15 @@ def look_at_text(layout: TextLayout) -> TextFacts:
     may_be_misread = not is_simple
     empty_lines = apostrophes = escaped_apostrophes = 0
     has_wrong_widths = False
+    longest = 0
     blocks: list[Block] = []
     with layout.path.open("rb") as file:
         # every look is at a block that is still in the cache of the processor
         while block := _next_block(file, layout):
             end = file.tell()
+            longest = max(longest, len(block))
+            if len(block) > LONGEST_CELL:
+                _refuse_long_lines(block, end - len(block), layout)
             has_quotes = bool(quote) and quote in block
             for text, code in spelt.items():
                 if _holds(block, code):
@@ -161,6 +169,21 @@ def look_at_text(layout: TextLayout) -> TextFacts:
         has_escapes,
         has_wrong_widths,
         _behind_header(blocks, layout) if blocks and is_rare and not may_be_misread else (),
+        longest,
+    )
+
+
+def _refuse_long_lines(block: bytes, offset: int, layout: TextLayout) -> None:
+    lines = block.splitlines()
+    long = next((n for n, line in enumerate(lines) if len(line) > LONGEST_CELL), None)
+    if long is None:
+        return
+    with layout.path.open("rb") as file:
+        before = sum(_lines(file.read(min(_BLOCK, offset - at))) for at in range(0, offset, _BLOCK))
+    raise RefusedError(
+        f"line {layout.first_line + before + long} has more than {LONGEST_CELL:,} bytes, which no "
+        "cell of an export has",
+        "export the column with the long text by itself, or not at all",
     )
 
 

@@ -29,10 +29,10 @@ Readings = Mapping[str, Reading]
 # As small as with the defaults, in a quarter less time: most text columns either repeat few values
 # or hardly any, and row groups of half the usual size stay in the cache of the processor.
 _GROUP_ROWS = 61_440
-_PARQUET = (
-    "compression zstd, compression_level 1, dictionary_size_limit 5000, "
-    f"row_group_size {_GROUP_ROWS}"
-)
+_GROUP_BYTES = 128_000_000  # of a row group at most, where rows hold long texts
+_FEWEST_ROWS = 2048  # of a row group: what DuckDB works on at a time
+ROW_GROUPS = "row_group_size getvariable('group_rows')"
+_PARQUET = f"compression zstd, compression_level 1, dictionary_size_limit 5000, {ROW_GROUPS}"
 
 # Megabytes that DuckDB may take for a file, per thread and at most: what it is given it fills with
 # rows that wait to be written. What needs more spills to disk.
@@ -180,13 +180,16 @@ class Provenance:
 def limit_memory(con: duckdb.DuckDBPyConnection, letters: float, cells: int) -> None:
     """Give DuckDB what it needs to write rows with so many bytes and cells, however many rows.
 
-    Every thread works on the rows of one row group.
+    Every thread works on the rows of one row group, which are fewer where they hold long texts.
     """
     found = con.execute("select current_setting('threads')").fetchone()
     assert found is not None  # a setting has a value
-    group = int(_GROUP_ROWS * (letters + _CELL_BYTES * cells) / 1_000_000)
+    rows = int(_GROUP_BYTES / max(letters, 1)) // _FEWEST_ROWS * _FEWEST_ROWS
+    rows = max(_FEWEST_ROWS, min(rows, _GROUP_ROWS))
+    group = int(rows * (letters + _CELL_BYTES * cells) / 1_000_000)
     limit = min(int(found[0]) * (_THREAD_MEMORY + group), MOST_MEMORY)
     con.execute(f"set memory_limit = '{limit}MB'")
+    con.execute(f"set variable group_rows = {rows}")
 
 
 def copy_rows(
@@ -607,9 +610,20 @@ def _landed(parquet: Path, relation: Relation, exported: ExportObject) -> Relati
 
 
 def _copy(con: duckdb.DuckDBPyConnection, select: str, target: Path) -> int:
-    row = con.execute(
-        f"copy ({select}) to {literal(str(target))} (format parquet, {_PARQUET})"
-    ).fetchone()
+    copy = f"copy ({select}) to {literal(str(target))} (format parquet, {_PARQUET})"
+    try:
+        row = con.execute(copy).fetchone()
+    except duckdb.OutOfMemoryException:  # later rows are longer than the first
+        con.execute(f"set memory_limit = '{MOST_MEMORY}MB'")
+        con.execute(f"set variable group_rows = {_FEWEST_ROWS}")
+        try:
+            row = con.execute(copy).fetchone()
+        except duckdb.OutOfMemoryException as error:
+            raise RefusedError(
+                f"the rows are too long: {_FEWEST_ROWS:,} of them take more than "
+                f"{MOST_MEMORY:,} MB",
+                "export the column with the long texts by itself, or not at all",
+            ) from error
     assert row is not None  # COPY always reports its count
     return int(row[0])
 

@@ -17,7 +17,7 @@ from orchestration.lib.reading.json_text import compact, json_records, text_of
 from orchestration.lib.reading.layout import Layout, match_columns
 from orchestration.lib.reading.plain import Mended
 from orchestration.lib.reading.records import RefusedError
-from orchestration.lib.reading.sorting import MALFORMED, Relation, limit_memory
+from orchestration.lib.reading.sorting import MALFORMED, ROW_GROUPS, Relation, limit_memory
 from orchestration.lib.reading.sql import literal
 
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
@@ -155,12 +155,11 @@ def _write(con: duckdb.DuckDBPyConnection, rows: Iterable[_Row], width: int, sta
     """
     lines = staged.with_suffix(".ndjson")
     longest = count = 0
-    with lines.open("w", encoding="utf-8", newline="\n") as file:
+    with lines.open("wb") as file:
         for count, row in enumerate(rows, 1):  # noqa: B007 (used behind the loop)
-            line = _ENCODE([*row[:-1], *row.cells])
+            line = _ENCODE([*row[:-1], *row.cells]).encode() + b"\n"
             longest = max(longest, len(line))
             file.write(line)
-            file.write("\n")
     names = ["_row_number", "_line_number", "_reason", "_message", "_raw_row"]
     names += [f"c{position}" for position in range(width)]
     select = ", ".join(
@@ -169,9 +168,8 @@ def _write(con: duckdb.DuckDBPyConnection, rows: Iterable[_Row], width: int, sta
     )
     limit_memory(con, lines.stat().st_size / max(count, 1), width)
     con.execute(
-        # in bytes, of which a character has four at most
-        f"copy (select {select} from {_json_lines(lines, 4 * longest)}) "
-        f"to {literal(str(staged))} (format parquet, compression lz4)"
+        f"copy (select {select} from {_json_lines(lines, longest)}) "
+        f"to {literal(str(staged))} (format parquet, compression lz4, {ROW_GROUPS})"
     )
     lines.unlink()
 

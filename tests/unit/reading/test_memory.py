@@ -5,7 +5,7 @@ import tracemalloc
 import duckdb
 import pytest
 
-from orchestration.lib.reading import file_reader, sorting
+from orchestration.lib.reading import file_reader, plain, sorting
 from tests.unit.reading.conftest import Shop
 
 _ROWS = 400_000
@@ -58,3 +58,41 @@ def test_what_duckdb_may_take_does_not_depend_on_the_rows(
         orders(shop, rows)
         shop.land()
     assert limits[0] == limits[1]
+
+
+def test_long_texts_are_written_in_small_row_groups() -> None:
+    with duckdb.connect() as con:
+        con.execute("set threads = 2")
+
+        def limits(letters: float) -> tuple[int, str]:
+            sorting.limit_memory(con, letters, 12)
+            settings = "getvariable('group_rows'), current_setting('memory_limit')"
+            found: list[tuple[int, str]] = con.execute(f"select {settings}").fetchall()
+            return found[0]
+
+        assert limits(118) == (61_440, "402.4 MiB")
+        assert limits(23_000) == (4096, "545.5 MiB")
+        assert limits(10_000_000) == (2048, "1.8 GiB")
+
+
+def test_rows_that_are_longer_than_the_first_are_written_all_the_same(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sorting, "_THREAD_MEMORY", 1)
+    orders(shop, 100_000, more="".join(f"L{i},{i % 7}{'0' * 300}\n" for i in range(20_000)))
+    record = shop.land()[0]
+    assert (record.rows_loaded, record.rows_quarantined) == (100_000, 20_000)
+
+
+def test_a_cell_may_have_megabytes(shop: Shop) -> None:
+    text = "long, " * 1_000_000
+    shop.put("orders.csv", f'order_id,amount,note\n1,1,"{text}"\n2,1,\n3,1,"a ""b"" {text}"\n')
+    assert shop.land()[0].rows_loaded == 3
+
+
+def test_a_line_without_end_refuses_the_file(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain, "LONGEST_CELL", 50_000)
+    orders(shop, 50_000, more=f"x,{'1' * 60_000}\n1,1\n")
+    record = shop.land()[0]
+    assert record.status == "refused"
+    assert str(record.message).startswith("line 50002 has more than 50,000 bytes")
