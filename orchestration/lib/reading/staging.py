@@ -45,6 +45,7 @@ def read_malformed(con: duckdb.DuckDBPyConnection, mended: Mended) -> None:
         f"cell[{position}]{'::bigint' if position <= 2 else ''} as {name}"
         for position, name in enumerate(names, 1)
     )
+    limit_memory(con, mended.malformed.stat().st_size / mended.count_malformed, len(names))
     con.execute(
         f"create or replace temp table malformed as select {select} from "
         + _json_lines(mended.malformed, mended.longest)
