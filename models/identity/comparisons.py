@@ -127,8 +127,8 @@ _MISPRINTED_MAILBOX = (
     "and least(length(email_name_l), length(email_name_r)) >= 6 "
     f"and {_misprinted('email_name', 1)})"
 )
-# john.smith at two providers, john.smith and john.smith2: alike because the names are, and the
-# names are counted already. A number behind the name that both carry says more than the name.
+# john.smith at two providers, john.smith and john.smith2, john.495 and john.657: alike because the
+# names are, and the names are counted already. A number behind the name that both carry says more.
 _IS_NAMED_ALIKE = (
     "(is_mailbox_name_l and is_mailbox_name_r"
     f" or (is_mailbox_name_l or is_mailbox_name_r) and {_alike('family_name', 0.88)})"
@@ -398,12 +398,13 @@ HOUSEHOLD = """
     and (a.national_id is null or b.national_id is null or a.national_id != b.national_id)
 """
 
-# Father and son of one name live together, too. Where the birth dates are a generation apart and
-# further than two misprints, more than name and home must speak for the pair.
+# Father and son of one name live together, too, or near each other. Where the birth dates are a
+# generation apart and further than two misprints, more than name and home must speak for the pair.
 NAMESAKES = """
     damerau_levenshtein(a.birth_date, b.birth_date) > 2
     and abs(cast(a.birth_date[1:4] as integer) - cast(b.birth_date[1:4] as integer)) >= 15
-    and (a.phone = b.phone or jaro_winkler_similarity(a.street, b.street) >= 0.88)
+    and (a.phone = b.phone or jaro_winkler_similarity(a.street, b.street) >= 0.88
+         or (a.street is null or b.street is null) and a.postal_code = b.postal_code)
     and coalesce(a.national_id != b.national_id, true)
     and not coalesce(
         a.email = b.email

@@ -31,7 +31,9 @@ _NUMBER_BITS, _USES_BITS = 27, 9
 _DERIVED = {
     "house_number": "regexp_extract(street, '^[0-9]+')",
     "mailbox_digits": "regexp_replace(email_name, '[^0-9]+', '', 'g')",
-    "is_mailbox_name": "contains(regexp_replace(email_name, '[^a-z]+', '', 'g'), family_name)",
+    "is_mailbox_name": "contains(regexp_replace(email_name, '[^a-z]+', '', 'g'), family_name) "
+    "or contains(regexp_replace(email_name, '[^a-z]+', '', 'g'), given_name) "
+    "and length(given_name) > 2",
 }
 
 
@@ -39,7 +41,7 @@ def describe_contents(
     con: duckdb.DuckDBPyConnection, grain: Grain, attributes: Sequence[Attribute]
 ) -> pa.Table:
     """Return what of the table `records` is to be kept; columns as in `kept_pairs`."""
-    code = f"{_pattern(attributes)} {sorted(grain.reasons.items())}"
+    code = f"{_pattern(attributes)} {_DERIVED} {sorted(grain.reasons.items())}"
     _, stated = _needed(con, attributes)
     in_reasons = set(re.findall(r"\w+", " ".join(grain.reasons.values()))) & _columns(con)
     return con.execute(

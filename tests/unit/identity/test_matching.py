@@ -229,6 +229,28 @@ def test_names_alone_say_less_where_the_two_are_reached_elsewhere(register: pd.D
     assert guards[(first, first + 2)] == "reached_elsewhere"
 
 
+def test_a_mailbox_of_the_given_name_says_what_the_name_says(register: pd.DataFrame) -> None:
+    """dorota.495 and dorota.657 say nothing; born a generation apart in one place they are two."""
+    one = register.iloc[1].to_dict() | {
+        "given_name": "dorota",
+        "family_name": "stroh",
+        "birth_date": "1977-08-01",
+        "email": "dorota.495@inbox.example",
+        "phone": None,
+    }
+    undated = one | {"birth_date": None, "email": "dorota.657@inbox.example"}
+    daughter = one | {"birth_date": "2011-05-22", "street": None}
+    daughter["email"] = "dorota.495@mail.example"
+    grown = pd.concat([register, pd.DataFrame([one, undated, daughter])], ignore_index=True)
+    grown["record_number"] = np.arange(1, len(grown) + 1)
+    options = dataclasses.replace(OPTIONS, review_threshold=LEAST_PROBABILITY)
+    pairs = match(as_records(grown), options).pairs
+    pairs = pairs.set_index(["record_number_a", "record_number_b"])
+    first = len(register) + 1
+    assert "email +0.0" in pairs.loc[(first, first + 1), "evidence"]
+    assert pairs.loc[(first, first + 2), "guard"] == "birth_dates_differ"
+
+
 def test_a_nickname_is_the_name(matches: Matches, register: pd.DataFrame) -> None:
     pairs = pairs_of(matches, register)
     assert len(pairs[(pairs["one"] == 903) & (pairs["other"] == 903)]) == 1
