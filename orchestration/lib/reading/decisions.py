@@ -40,6 +40,7 @@ _SLIP = 0.01
 _FEW_DAYS = 10
 # Years that stand for this century elsewhere.
 _ERAS = {"Buddhist": range(2480, 2650), "Persian or Islamic": range(1330, 1480)}
+_FEW_SWAPPED = 5  # dates of either kind, below which their days may be so by chance
 _FORMS = 3  # of one column that get a quick way to be read
 
 
@@ -255,6 +256,7 @@ def _decide_time(reading: Reading, values: Sequence[Shape], exported: ExportObje
         reading = _doubting_days(reading, [s for s in values if spelling_of(s.text) == "ymd"])
     if numeric:
         reading = _decide_order(reading, numeric, exported)
+        reading = _noting_swapped(reading, numeric, values)
     named = [zone for zone in ZONES if any(_holds_word(shape.text, zone) for shape in values)]
     if named:
         warnings = [reading.warning] if reading.warning else []
@@ -286,6 +288,21 @@ def _doubting_days(reading: Reading, values: Sequence[Shape]) -> Reading:
     return replace(
         reading, date_order="ymd", strict=True, how=how, confidence="likely", warning=warning
     )
+
+
+def _noting_swapped(reading: Reading, numeric: Sequence[Shape], values: Sequence[Shape]) -> Reading:
+    """Warn of what a spreadsheet leaves behind that took months for days wherever it could.
+
+    These became its dates, with days up to 12 only; all others stayed texts, with days above 12.
+    """
+    iso = [shape for shape in values if spelling_of(shape.text) == "ymd"]
+    late = sum(shape.first_above_12 + shape.second_above_12 for shape in numeric)
+    is_split = not any(s.open for s in numeric) and not any(s.second_above_12 for s in iso)
+    if not is_split or min(late, sum(shape.count for shape in iso)) < _FEW_SWAPPED:
+        return reading
+    said = "no day is above 12 where the year comes first, and all are elsewhere: swapped?"
+    said = f"{reading.column.name}: {said}"
+    return replace(reading, warning="; ".join(filter(None, (reading.warning, said))))
 
 
 def _noting_era(reading: Reading, values: Sequence[Shape]) -> Reading:

@@ -70,17 +70,29 @@ _SIGNS = {
 # The same where all cells of a column fulfil it.
 _ROUNDED = "end with zeros behind their fifteenth digit, beyond which a spreadsheet keeps none"
 _GROUPED = "hold numbers with grouped digits (1,234,567), which stay"
+_SWALLOWED = "hold whole rows: a quote that was never closed may have swallowed them"
+_WIDE = 4  # cells of a row, below which lines of a text may have as many delimiters
 _SIGNS_OF_ALL = {
     _ROUNDED: "regexp_full_match(cell, '[0-9]{15}0+')",
     _GROUPED: "regexp_full_match(cell, '[0-9]{1,3}([,.][0-9]{3})+')",
 }
 
 
-def doubts(con: duckdb.DuckDBPyConnection, relation: Relation, exported: ExportObject) -> list[str]:
-    """Say what the texts in the rows of the table `sample` may be instead of what they say."""
+def doubts(
+    con: duckdb.DuckDBPyConnection,
+    relation: Relation,
+    exported: ExportObject,
+    delimiter: str | None,
+) -> list[str]:
+    """Say what the texts in the rows of the table `sample` may be instead of what they say.
+
+    `delimiter` is that of delimited text: lines of a cell with as many as a row has may be rows.
+    """
     found: dict[str, list[str]] = {}
     for column in _strange(con, relation, exported):
         conditions = dict(_conditions(column, is_first=column.name == relation.first))
+        if delimiter and column.type == "text" and len(relation.texts) >= _WIDE:
+            conditions[_SWALLOWED] = _holds_rows(delimiter, len(relation.texts))
         cell = relation.cells[column.name]
         row = con.execute(
             f"select {', '.join(conditions.values())} from (select {cell} as cell from sample)"
@@ -90,6 +102,14 @@ def doubts(con: duckdb.DuckDBPyConnection, relation: Relation, exported: ExportO
             if is_so:
                 found.setdefault(said, []).append(column.name)
     return [f"cells of {', '.join(names)} {said}" for said, names in found.items()]
+
+
+def _holds_rows(delimiter: str, width: int) -> str:
+    """Write the condition under which a whole line within some cell has the cells of a row."""
+    others = f"length(line) - length(replace(line, {literal(delimiter)}, ''))"
+    is_row = f"{others} = {(width - 1) * len(delimiter)}"
+    lines = f"list_transform(string_split(cell, chr(10))[2:-2], lambda line: {is_row})"
+    return f"bool_or(contains(cell, chr(10)) and list_contains({lines}, true))"
 
 
 def _strange(

@@ -444,7 +444,7 @@ def _sort(
         f"limit {_SAMPLE_ROWS}"
     )
     _limit_memory(con, relation)
-    record = _noting(record, doubts(con, relation, exported))
+    record = _noting(record, doubts(con, relation, exported, record.delimiter))
     readings, rows = _copy_as_decided(job, relation)
     set_conflicts_aside(con, target, rows, relation, exported)
     aside, empty = write_aside(

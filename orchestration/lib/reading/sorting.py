@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from orchestration.lib.contracts import ASIDE_MARK, SOURCE_METADATA, Column, ExportObject
 from orchestration.lib.reading.records import QuarantinedRow, RefusedError
-from orchestration.lib.reading.spellings import GROUP_TOTAL, PAGE, TOTAL
+from orchestration.lib.reading.spellings import GROUP_TOTAL, PAGE, SENTENCE, TOTAL
 from orchestration.lib.reading.sql import is_one_of, literal, quoted
 from orchestration.lib.reading.values import Reading, article
 
@@ -127,7 +127,7 @@ class Relation:
             return f"regexp_full_match({first}, {literal(pattern)}, 'i')"
 
         return (
-            f"(({has_gaps}) and {reads_like(f'{TOTAL}|{GROUP_TOTAL}|{PAGE}')} "
+            f"(({has_gaps}) and {reads_like(f'{TOTAL}|{GROUP_TOTAL}|{PAGE}|{SENTENCE}')} "
             f"and ({reads_like(TOTAL)} or {filled} = 1 "
             f"or ({reads_like(GROUP_TOTAL)} and 2 * ({filled}) <= {len(self.texts) + 1})))"
         )

@@ -204,3 +204,5 @@ PAGE = (
     "report (?:generated|printed|exported|created|date):? .*|end of (?:file|report|data).*|"
     "[*#] .*|(?:--|//) .*|(?:note|source|quelle): .*|foot ?notes?\\b.*|fußnoten?\\b.*"
 )
+# A sentence, which stands alone in its row below a table.
+SENTENCE = "(?:[^ ]+ +){9,}[^ ].*"

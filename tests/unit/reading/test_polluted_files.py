@@ -590,3 +590,23 @@ def test_identifiers_that_a_spreadsheet_has_rounded_are_told(shop: Shop) -> None
 def test_a_pointer_to_a_file_is_refused(shop: Shop) -> None:
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
     assert "pointer of Git LFS" in str(land(shop, pointer)[0].message)
+
+
+def test_rows_that_a_quote_swallowed_are_told(shop: Shop) -> None:
+    """Two stray quotes, with rows between them, that happen to make one row of the right width."""
+    lines = [",".join(row) for row in [HEADER[:4], *([*row[:3], "x"] for row in ROWS)]]
+    lines[3] = lines[3].replace("MG-1002", '"MG-1002')
+    lines[6] = lines[6].replace(",x", '",x').replace("18/01/2026,5,MG-1005", "18/01/2026,5,MG-1005")
+    changes = {**CONTRACT, "columns": [{"name": name.lower()} for name in HEADER[:4]]}
+    shop.put("orders.csv", "\n".join(lines) + "\n")
+    (record,) = shop.land(**changes)
+    assert record.rows_in_file == len(ROWS) - 3
+    assert "cells of productid hold whole rows" in str(record.message)
+
+
+def test_a_sentence_alone_in_its_row_is_no_record(shop: Shop) -> None:
+    """The notes below a table, as a government's list of recipients has them."""
+    notes = ["the total within this table should not be used to reflect the number of rows"]
+    rows = [*LINES, notes + [""] * 5, cells(ROWS[0])]
+    record, landed = land(shop, text(rows))
+    assert (landed, record.rows_quarantined) == ([*ROWS, ROWS[0]], 1)

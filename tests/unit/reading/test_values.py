@@ -323,3 +323,14 @@ def test_blanks_around_identifiers_tell_nothing_apart(shop: Shop) -> None:
     values = ["0012", "0012 ", " 0012", "0012\u00a0", "\u30000012", "\u00a0", "ñ-1", "x y"]
     _, cells = column(shop, "identifier", values)
     assert cells == ["0012"] * 5 + [None, "ñ-1", "x y"]
+
+
+def test_days_and_months_that_a_spreadsheet_swapped_are_told(shop: Shop) -> None:
+    """It took 4/11/2026 for the 4th of November, made a date of it, and left 4/13/2026 a text."""
+    values = [f"2026-{day:02}-04" for day in range(1, 8)] + [
+        f"4/{day}/2026" for day in range(13, 20)
+    ]
+    record, _ = column(shop, "date", values)
+    assert "all are elsewhere: swapped?" in str(record.message)
+    record, _ = column(shop, "date", [*values, "2026-04-13"])
+    assert record.message is None
