@@ -80,22 +80,21 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
         gone = gone[:0]
     con.register("gone", pa.table({"record_number": gone}))
     con.register("leaving", pa.table({"record_number": np.union1d(gone, np.flatnonzero(redone))}))
-    con.execute(
+    left = con.execute(
         f"""
-        create table left_candidates as
-        select rowid as id, *
-        from {kept.candidates}
+        delete from {kept.candidates}
         where record_number_a in (from leaving) or record_number_b in (from leaving)
            or pattern is null
+        returning record_number_a, record_number_b, pattern
         """
-    )
-    con.execute(f"delete from {kept.candidates} where rowid in (select id from left_candidates)")
+    ).to_arrow_table()
+    con.register("left_candidates", left)
     con.execute(
         f"""
         create table known as
         select distinct record_number_a, record_number_b, pattern -- some teach and are candidates
         from (
-            select record_number_a, record_number_b, pattern from left_candidates
+            from left_candidates
             union all
             select record_number_a, record_number_b, pattern from {kept.lessons}
         )
@@ -112,8 +111,7 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
           and record_number_a not in (from leaving) and record_number_b not in (from leaving)
         """
     )
-    con.execute("drop table left_candidates")
-    for view in ("gone", "leaving"):
+    for view in ("gone", "leaving", "left_candidates"):
         con.unregister(view)
     _replace(con, kept.lessons, f"from {kept.lessons} limit 0")
 

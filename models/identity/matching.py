@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 RULES_RECALL = 0.7
 SAMPLE_RECORDS = 500  # of random pairs for u: 125,000, in which one in fifty thousand shows
 TRAINING_PAIRS = 100_000  # per training; more moves m in the third digit
-FIRST_SHARE = 0.25  # of the groups, in which these pairs are looked for first
+FIRST_SHARE = 0.5  # of the groups, in which these pairs are looked for first
 TRAINING_CROWD = 600  # records of a group that are looked at: 180,000 pairs
 LEAST_TRAINING_PAIRS = 50  # fewer train noise
 PRIOR_PAIRS = 20.0  # matches that the expected m counts for, beside those that training found

@@ -162,7 +162,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
             "earlier_changes": _earlier_changes(con),
         },
         {
-            "customers": len(np.unique(senior)),
+            "customers": int(np.count_nonzero(senior == np.arange(1, count + 1))),
             "pairs_by_likeness": len(likely),
             "pairs_by_only_name": len(by_name),
             "pairs_below_threshold": int(

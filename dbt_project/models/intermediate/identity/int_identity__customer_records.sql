@@ -30,24 +30,18 @@ touched as (
     from links
 ),
 
--- The surest link of the record to another one of its customer.
 ties as (
     select
         record_number,
-        min_by(link_rule, rule_rank) filter (where outcome = 'joined') as link_rule,
-        min_by(link_score, rule_rank) filter (where outcome = 'joined') as link_score,
+        -- The surest link of the record to another one of its customer.
+        min_by(
+            struct_pack(link_rule := link_rule, link_score := link_score),
+            row(link_rule != 'answer', -link_score, link_rule)
+        ) filter (where outcome = 'joined') as surest_link,
         count(*) filter (where outcome = 'joined') as count_links,
         count(*) filter (where outcome = 'refused') as count_refused_links,
         count(answer) as count_answers
-    from (
-        select
-            *,
-            row_number() over (
-                partition by record_number
-                order by link_rule != 'answer', link_score desc, link_rule
-            ) as rule_rank
-        from touched
-    ) as ranked
+    from touched
     group by record_number
 )
 
@@ -63,8 +57,8 @@ select
     records.email_normalised,
     records.phone_e164,
     -- A record without a link is a customer of its own, for certain as far as anybody knows.
-    coalesce(ties.link_rule, 'single_record') as link_rule,
-    coalesce(ties.link_score, 1) as link_score,
+    coalesce(ties.surest_link.link_rule, 'single_record') as link_rule,
+    coalesce(ties.surest_link.link_score, 1) as link_score,
     coalesce(ties.count_links, 0) as count_links,
     coalesce(ties.count_refused_links, 0) as count_refused_links,
     coalesce(ties.count_answers, 0) > 0 as is_reviewed

@@ -150,7 +150,11 @@ inner join judged
         null as record_fingerprint,
         null as identifier_fingerprint
     from touched_values
-    where (touched_values.identifier_kind, touched_values.identifier_value) not in (
-        select (judged.identifier_kind, judged.identifier_value) from judged
-    )
+    where
+        (touched_values.identifier_kind, touched_values.identifier_value) in (
+            select (kept.identifier_kind, kept.identifier_value) from kept
+        )
+        and (touched_values.identifier_kind, touched_values.identifier_value) not in (
+            select (judged.identifier_kind, judged.identifier_value) from judged
+        )
 {%- endif %}
