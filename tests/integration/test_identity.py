@@ -20,7 +20,14 @@ import pytest
 from expectations.suites import load_suite
 from expectations.validate import validate
 from orchestration.lib.company import Company, load_company
-from tests.identity_steps import build_rules, keys, resolve, write_answers, write_records
+from tests.identity_steps import (
+    build_rules,
+    keys,
+    replace_records,
+    resolve,
+    write_answers,
+    write_records,
+)
 from tests.running import PROJECT_ROOT, crm_warehouse, published
 from tests.vendor_records import vendor_records
 
@@ -199,6 +206,64 @@ def test_people_have_the_last_word_and_may_take_it_back(resolved: Path, tmp_path
     resolve(database, COMPANY)
     for again, once in zip(state(database), state(resolved), strict=True):
         pd.testing.assert_frame_equal(again, once, check_exact=True)
+
+
+def test_answers_on_kept_tables_say_what_they_say_in_a_new_start(
+    customers: pd.DataFrame, tmp_path: Path
+) -> None:
+    """A day brings records and answers, the next one more records, and takes the answers back."""
+    kept, new = tmp_path / "kept/warehouse.duckdb", tmp_path / "new/warehouse.duckdb"
+    for database in (kept, new):
+        database.parent.mkdir()
+    days = [customers.iloc[:-8], customers.iloc[:-4], customers]
+    write_records(kept, days[0], COMPANY)
+    build_rules(kept)
+    resolve(kept, COMPANY)
+    joined = record_pairs(kept, "joined", "link_rule = 'likeness'")[0]
+    apart = record_pairs(kept, "to_review")[0]
+    for day, said in ((days[1], ("different", "same")), (days[2], ("withdrawn", "withdrawn"))):
+        replace_records(kept, day)
+        new.unlink(missing_ok=True)
+        write_records(new, day, COMPANY)
+        for database in (kept, new):
+            pairs = zip((joined, apart), said, strict=True)
+            write_answers(database, [answer(pair, word) for pair, word in pairs])
+            build_rules(database)
+            resolve(database, COMPANY)
+        for again, once in zip(state(kept), state(new), strict=True):
+            pd.testing.assert_frame_equal(again, once, check_exact=True)
+    write_answers(new, [])
+    resolve(new, COMPANY)
+    for again, once in zip(state(kept), state(new), strict=True):
+        pd.testing.assert_frame_equal(again, once, check_exact=True)
+
+
+def test_a_home_of_an_older_version_compares_anew(resolved: Path, tmp_path: Path) -> None:
+    """It kept pairs in `matching`, and not where pairs are kept now."""
+    database = tmp_path / "warehouse.duckdb"
+    shutil.copy(resolved, database)
+    with duckdb.connect(str(database)) as con:
+        con.execute("drop schema kept_person cascade")
+        con.execute("drop schema kept_organisation cascade")
+        con.execute(
+            "create table matching.contents as "
+            "select 1 as record_number, 1 as cluster, 1::ubigint as content"
+        )
+        con.execute(
+            "create table matching.patterns as "
+            "select 1 as record_number_a, 2 as record_number_b, 0 as pattern, true as is_candidate"
+        )
+        con.execute(
+            "create table matching.too_large (grain varchar, reason varchar, value ubigint)"
+        )
+    resolve(database, COMPANY)
+    for again, once in zip(state(database), state(resolved), strict=True):
+        pd.testing.assert_frame_equal(again, once, check_exact=True)
+    with duckdb.connect(str(database)) as con:
+        names = con.execute("select table_name from duckdb_tables()").fetchall()
+        count = con.execute("select count(*) from kept_person.candidates").fetchone()
+    assert ("patterns",) not in names, "nobody reads the former tables"
+    assert count and count[0] > 1000
 
 
 # What fingers type where a form insists, under which nobody may meet.
@@ -394,3 +459,15 @@ def test_an_answer_changes_everything_that_is_published(
         told = crm_warehouse("explain", "customer", f"canonical:{pair[0]}", "--home", home)
     assert "answered_different" in told.stdout
     assert all(key in told.stdout for key in itertools.chain(now.values()))
+
+    with (landing / "canonical/identity_answers_2026-11-02.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        withdrawn = answer((pair[0], pair[1]), "withdrawn")
+        writer.writerow(withdrawn | {"answered_at": "2026-11-02"})
+    run = crm_warehouse("run", "--home", home, "--landing", landing)
+    assert run.exit_code == 0, run.stderr
+    for table in ("customer_identities", "identity_links", "identity_guards"):
+        query = f"select * from marts.{table} order by all"
+        with published(home) as con, published(published_home) as never_answered:
+            assert con.execute(query).fetchall() == never_answered.execute(query).fetchall(), table
