@@ -219,7 +219,7 @@ def test_answers_on_kept_tables_say_what_they_say_in_a_new_start(
     write_records(kept, days[0], COMPANY)
     build_rules(kept)
     resolve(kept, COMPANY)
-    joined = record_pairs(kept, "joined", "link_rule = 'likeness'")[0]
+    joined = record_pairs(kept, "joined", "link_rule = 'email'")[0]
     apart = record_pairs(kept, "refused", "guard = 'household'")[0]
     for day, said in ((days[1], ("different", "same")), (days[2], ("withdrawn", "withdrawn"))):
         replace_records(kept, day)
