@@ -132,12 +132,12 @@ class Reading:
         kind = self.column.type
         if kind == "identifier":
             # Blanks around it tell nothing apart. To look for them is a tenth of cutting them off.
-            padded = f"{cell} < '!' or {cell} > '~' or ends_with({cell}, ' ')"
-            padded += f" or ends_with({cell}, '\u00a0') or ends_with({cell}, '\u200b')"
+            odd = f"{cell} < '(' or {cell} > '~' or ends_with({cell}, ' ')"
+            odd += f" or ends_with({cell}, '\u00a0') or ends_with({cell}, '\u200b')"
+            plain = f"if(starts_with({cell}, chr(39)), {cell}[2:], nullif({_trimmed(cell)}, ''))"
             return (
                 f"(case when {_is_scientific(cell)} then null "
-                f"when starts_with({cell}, chr(39)) then {cell}[2:] "
-                f"when {padded} then nullif({_trimmed(cell)}, '') else {cell} end)"
+                f"when {odd} then {plain} else {cell} end)"
             )
         if kind == "text":
             return f"(case when {_is_scientific(cell)} then null else {cell} end)"
@@ -202,7 +202,7 @@ class Reading:
         """Check a canonical date or time. In this form no offset can follow, which casts drop."""
         form = "____-__-__" if self.column.type == "date" else "____-__-__ __:__:__"
         # DuckDB takes 24:00 for the midnight at the end of a day
-        is_late = f"and {cell}[12:13] <> '24' " if self.column.type == "timestamp" else ""
+        is_late = f"and not contains({cell}, ' 24') " if self.column.type == "timestamp" else ""
         return (
             f"(case when {cell} like '{form}' {is_late}"
             f"and try_cast({cell} as {self.column.type}) is not null then {cell} end)"
