@@ -385,9 +385,10 @@ def _escapes(sample: Sequence[str], quote: str, exported: ExportObject) -> list[
         return [""]
     if exported.escape:
         return [exported.escape]
-    if any(_ESCAPED_LINE_END.search(line) for line in sample):
+    backslashed = [line for line in sample if "\\" in line]  # of most files none
+    if any(_ESCAPED_LINE_END.search(line) for line in backslashed):
         return ["\\", quote]
-    return [quote, "\\"] if any(f"\\{quote}" in line for line in sample) else [quote]
+    return [quote, "\\"] if any(f"\\{quote}" in line for line in backslashed) else [quote]
 
 
 def _unusual_delimiters(sample: Sequence[str], exported: ExportObject) -> list[str]:
