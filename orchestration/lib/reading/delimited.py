@@ -125,7 +125,7 @@ def _cells(
             plain = grammar.plain.match(line, position)
             assert plain is not None  # the pattern matches the empty text
             cells.append(plain.group())
-            odd += cells[-1].count(dialect.quote) % 2
+            odd += _bare_quotes(cells[-1], dialect) % 2
             position = plain.end()
         else:
             inside = grammar.inside.match(line, position)
@@ -152,6 +152,14 @@ def _cells(
                 return None, _ODD_QUOTES
             return cells, LONE_QUOTE if odd else None
         position += len(dialect.delimiter)
+
+
+def _bare_quotes(cell: str, dialect: Dialect) -> int:
+    """Count the quotes of an unquoted cell that no escape stands before."""
+    count = cell.count(dialect.quote)
+    if dialect.escape != dialect.quote:
+        count -= cell.count(dialect.escape + dialect.quote)
+    return count
 
 
 class _Grammar(NamedTuple):

@@ -28,7 +28,12 @@ from orchestration.lib.reading.header_rows import (
     missing_header_rows,
     timezone_beneath,
 )
-from orchestration.lib.reading.layout import MARK_TWICE, count_matches, match_columns
+from orchestration.lib.reading.layout import (
+    MARK_TWICE,
+    count_matches,
+    match_columns,
+    matches_by_row,
+)
 from orchestration.lib.reading.padding import (
     padding_of,
     padding_warnings,
@@ -346,12 +351,14 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
             delimiters.sort(key=lambda d: d != "\t")
         how = "the dialect under which most columns of the contract are named"
     quotes = list(_QUOTES) if exported.quote is None else [exported.quote]
-    candidates = []
+    candidates: list[_Candidate] = []
     for delimiter in delimiters:
         for quote in quotes:
             for escape in _escapes(sample, quote, exported):
-                candidate = _looked_at(sample, Dialect(delimiter, quote, escape), exported)
-                if candidate is not None:
+                # What names fewer columns than another can neither be the best nor a rival.
+                least = max((c.matches for c in candidates), default=0)
+                dialect = Dialect(delimiter, quote, escape)
+                if candidate := _looked_at(sample, dialect, exported, least):
                     candidates.append(candidate)
     if not candidates:
         raise RefusedError(
@@ -413,8 +420,9 @@ def _unusual_delimiters(sample: Sequence[str], exported: ExportObject) -> list[s
 
 
 def _looked_at(
-    sample: Sequence[str], dialect: Dialect, exported: ExportObject
+    sample: Sequence[str], dialect: Dialect, exported: ExportObject, least: int
 ) -> _Candidate | None:
+    """Take the sample apart by a dialect; None where it cannot be, or names fewer than `least`."""
     try:
         records = _records(sample, dialect, None if exported.header else len(exported.columns))
     except RefusedError:
@@ -422,8 +430,10 @@ def _looked_at(
     if not records:
         return None
     if exported.header:
-        matches = [count_matches(r.cells or [], exported) for r in records[:PREAMBLE]]
+        matches = matches_by_row((r.cells or [] for r in records[:PREAMBLE]), exported)
         header = max(range(len(matches)), key=lambda i: matches[i])
+        if matches[header] < least:
+            return None
         rows = records[header + 1 :]
         names = _as_wide_as_rows(records[header].cells or [], rows, dialect, exported)
         width = len(names)

@@ -83,15 +83,24 @@ def match_columns(headers: Sequence[str], exported: ExportObject) -> Layout:
 
 def count_matches(headers: Sequence[str], exported: ExportObject) -> int:
     """Count the contract columns that a row of headers would name."""
+    return matches_by_row([headers], exported)[0]
+
+
+def matches_by_row(rows: Iterable[Sequence[str]], exported: ExportObject) -> list[int]:
+    """Count the contract columns that each row would name if it were the header."""
     known = {
         _letters(text) for column in exported.columns for text in (column.name, *column.aliases)
     }
-    if known.isdisjoint(map(_letters, headers)):  # as in nearly all lines that are no header
-        return 0
-    try:
-        return len(match_columns(headers, exported).matched)
-    except RefusedError:
-        return 0
+
+    def count(headers: Sequence[str]) -> int:
+        if known.isdisjoint(map(_letters, headers)):  # as in nearly all lines that are no header
+            return 0
+        try:
+            return len(match_columns(headers, exported).matched)
+        except RefusedError:
+            return 0
+
+    return [count(headers) for headers in rows]
 
 
 def require_columns(

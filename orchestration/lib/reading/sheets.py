@@ -21,7 +21,7 @@ from orchestration.lib.reading.header_rows import (
     missing_header_rows,
     timezone_beneath,
 )
-from orchestration.lib.reading.layout import count_matches
+from orchestration.lib.reading.layout import matches_by_row
 from orchestration.lib.reading.records import RefusedError
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def decide_sheet(path: Path, exported: ExportObject) -> SheetLayout:
     workbook = _workbook(path)
     names = workbook.sheet_names
     for table in _tables(workbook):
-        matches = [count_matches([*map(text_of_cell, row)], exported) for row in _first_rows(table)]
+        rows = ([*map(text_of_cell, row)] for row in _first_rows(table))
+        matches = matches_by_row(rows, exported)
         position = max(range(len(matches)), key=lambda at: matches[at], default=0)
         most = matches[position] if matches else 0
         if most > best[0]:

@@ -132,8 +132,8 @@ class Reading:
         kind = self.column.type
         if kind == "identifier":
             # Blanks around it tell nothing apart. To look for them is a tenth of cutting them off.
-            odd = f"{cell} < '(' or {cell} > '~' or ends_with({cell}, ' ')"
-            odd += f" or ends_with({cell}, '\u00a0') or ends_with({cell}, '\u200b')"
+            # All but the space are more than one byte.
+            odd = f"{cell} < '(' or ends_with({cell}, ' ') or strlen({cell}) <> length({cell})"
             plain = f"if(starts_with({cell}, chr(39)), {cell}[2:], nullif({_trimmed(cell)}, ''))"
             return (
                 f"(case when {_is_scientific(cell)} then null "
@@ -369,7 +369,8 @@ def _trimmed(cell: str) -> str:
 
 def _is_scientific(cell: str) -> str:
     """Write the condition under which a cell is a long number as Excel abbreviates it."""
-    return f"(contains({cell}, '+') and regexp_full_match({cell}, '{SCIENTIFIC}'))"
+    is_one = f"contains({cell}, '+') and regexp_full_match({cell}, '{SCIENTIFIC}')"
+    return f"({cell} < ':' and {is_one})"  # letters, with which most texts begin, stand behind
 
 
 def article(kind: str) -> str:

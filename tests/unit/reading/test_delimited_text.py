@@ -143,6 +143,7 @@ def test_both_readers_return_what_was_written(
 @example(body=",,\r", escape='"')
 @example(body=",,\r,\\", escape='"')
 @example(body=',  ""\\', escape='"')
+@example(body='\\",\\"', escape="\\")
 def test_whatever_the_fast_reader_accepts_the_careful_one_reads_the_same(
     tmp_path: Path, body: str, escape: str
 ) -> None:

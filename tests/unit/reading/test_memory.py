@@ -78,7 +78,7 @@ def test_long_texts_are_written_in_small_row_groups() -> None:
 def test_rows_that_are_longer_than_the_first_are_written_all_the_same(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sorting, "_THREAD_MEMORY", 1)
+    monkeypatch.setattr(sorting, "_THREAD_MEMORY", 6)
     orders(shop, 100_000, more="".join(f"L{i},{i % 7}{'0' * 300}\n" for i in range(20_000)))
     record = shop.land()[0]
     assert (record.rows_loaded, record.rows_quarantined) == (100_000, 20_000)
