@@ -12,7 +12,7 @@
     row is a repeat; of other rows the value of the order decides which reading is nearer to it.
 
     Decided by the few columns that decide: the export has some eighty, and to sort them all for the rare
-    repeated row was nine tenths of what staging a shop cost.
+    repeated row was two thirds of what staging a shop cost.
 #}
 {% macro shopify_counted_rows() -%}
     {%- set line = [

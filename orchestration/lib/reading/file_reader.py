@@ -234,12 +234,7 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
     )
     record = _noting(
         record,
-        [
-            *layout.warnings,
-            *zones,
-            _APOSTROPHES[facts.escaped_apostrophes],
-            _escapes(facts),
-        ],
+        [*layout.warnings, *zones, _APOSTROPHES[facts.escaped_apostrophes], _escapes(facts)],
         layout=layout.how,
         headers=_headers(layout.headers, columns),
         null_values=nulls[1:],

@@ -9,7 +9,7 @@ removal. Does not: quotes, which are the dialect's.
 import re
 from collections.abc import Container, Mapping, Sequence
 
-from orchestration.lib.reading.spellings import INVISIBLE
+from orchestration.lib.reading.spellings import BLANKS, INVISIBLE
 from orchestration.lib.reading.sql import literal
 
 _FEW = 3  # cells, below which all may begin alike by chance
@@ -38,7 +38,7 @@ def padding_of(
     if " " in found.values():  # then the texts of other columns may be equally long without it
         found |= {at: " " for at, cells in enumerate(columns) if not found[at] and _fill_up(cells)}
     if INVISIBLE in found.values():  # and empty cells may hold nothing else
-        blanks = set(_BLANKS + INVISIBLE)
+        blanks = set(BLANKS)
         empty = (at for at, cells in enumerate(columns) if all(map(blanks.issuperset, cells)))
         found |= dict.fromkeys(empty, INVISIBLE)
     for at, cells in enumerate(columns):
@@ -55,7 +55,7 @@ def _padding(header: str, cells: Sequence[str]) -> str | None:
     Blanks may be text: they are padding where the name of the column has them as well, or where
     they make texts of different lengths equally long.
     """
-    filled = [cell for cell in cells if cell.strip(_BLANKS + INVISIBLE)]
+    filled = [cell for cell in cells if cell.strip(BLANKS)]
     if len(filled) < _FEW:
         return None
     first, last = {cell[0] for cell in filled}, {cell[-1] for cell in filled}
@@ -83,11 +83,7 @@ def padding_warnings(headers: Sequence[str], padding: Mapping[int, str]) -> tupl
     return tuple(
         said.format(", ".join(names))
         for sign, said in _SIGNS.items()
-        if (
-            names := [
-                headers[at].strip(_BLANKS + INVISIBLE) for at in padding if padding[at] == sign
-            ]
-        )
+        if (names := [headers[at].strip(BLANKS) for at in padding if padding[at] == sign])
     )
 
 
@@ -106,7 +102,7 @@ def without_padding(cell: str, sign: str) -> str:
     if sign in _BLANKS:
         return f"trim({cell}, {literal(_BLANKS)})"
     if sign == INVISIBLE:
-        return f"trim({cell}, {literal(_BLANKS + INVISIBLE)})"
+        return f"trim({cell}, {literal(BLANKS)})"
     if sign == _FRACTION:
         return f"regexp_replace({cell}, '[.]0$', '')"
     return f"(case when starts_with({cell}, {literal(sign)}) then {cell}[2:] else {cell} end)"
