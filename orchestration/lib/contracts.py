@@ -9,6 +9,7 @@ import codecs
 import fnmatch
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -36,6 +37,11 @@ DateOrder = Literal["ymd", "dmy", "mdy"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 OneCharacter = Annotated[str, StringConstraints(min_length=1, max_length=1)]
 
+# What people and browsers add to the name of a file: a day before it, the number of a second copy.
+_BESIDE_THE_NAME = re.compile(
+    r"^\d{4}([-_.]?)\d{2}\1\d{2}[-_. ]+|(?: ?\(\d{1,3}\)| - (?:copy|kopie))(?=\.)"
+)
+
 # Columns the reader adds to every raw table: what the contract does not list, as JSON, and where
 # the row came from (type and meaning).
 SOURCE_METADATA = "source_metadata"
@@ -61,7 +67,7 @@ ASIDE_MARK = "_aside"
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Raised whenever the reader would write a different Parquet file from the same export.
-READER_VERSION = 11
+READER_VERSION = 12
 
 
 class ContractError(ValueError):
@@ -340,11 +346,15 @@ def load_contracts(raw_defs: Path) -> dict[str, ExportContract]:
 def matches(file_name: str, pattern: str) -> bool:
     """Tell whether a path below `landing/<system>/` fits a pattern, without regard to case.
 
-    A pattern with a slash is held against the path, another one against the file's own name.
+    A pattern with a slash is held against the path, another one against the file's own name, as it
+    is and without a day before it and the number that browsers give to a second copy.
     """
     path = file_name.lower()
-    name = path if "/" in pattern else PurePosixPath(path).name
-    return fnmatch.fnmatchcase(name, pattern.lower())
+    if "/" in pattern:
+        return fnmatch.fnmatchcase(path, pattern.lower())
+    name = PurePosixPath(path).name
+    names = {name, _BESIDE_THE_NAME.sub("", name)}
+    return any(fnmatch.fnmatchcase(text, pattern.lower()) for text in names)
 
 
 def raw_columns(exported: ExportObject) -> list[str]:

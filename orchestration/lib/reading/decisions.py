@@ -26,6 +26,7 @@ from orchestration.lib.reading.spellings import (
     NUMBER,
     ORDERED_FORM,
     PLAIN,
+    REACHED,
     TIMES,
     TRUE,
     WIDE,
@@ -41,6 +42,7 @@ _FEW_DAYS = 10
 # Years that stand for this century elsewhere.
 _ERAS = {"Buddhist": range(2480, 2650), "Persian or Islamic": range(1330, 1480)}
 _FEW_SWAPPED = 5  # dates of either kind, below which their days may be so by chance
+_SHORT_YEARS = "years of two digits were read as 1950 to 2049"
 _FORMS = 3  # of one column that get a quick way to be read
 
 
@@ -245,13 +247,15 @@ def _decide_time(reading: Reading, values: Sequence[Shape], exported: ExportObje
         )
     spellings: dict[str, None] = {}
     numeric: list[Shape] = []
-    for shape in values:
-        spelling = spelling_of(shape.text)
+    spelt = [(shape, spelling_of(shape.text)) for shape in values]
+    for shape, spelling in spelt:
         if spelling == "dmy":
             numeric.append(shape)
         elif spelling:
             spellings[spelling] = None
     reading = replace(reading, spellings=tuple(spellings), how="only one way to read the values")
+    if any(spelling and _has_short_year(shape.text, spelling) for shape, spelling in spelt):
+        reading = replace(reading, warning=_joined(reading.column, [_SHORT_YEARS]))
     if "ymd" in spellings and exported.date_order != "ymd" and not numeric:
         reading = _doubting_days(reading, [s for s in values if spelling_of(s.text) == "ymd"])
     if numeric:
@@ -331,16 +335,23 @@ def spelling_of(shape: str) -> str | None:
     return None
 
 
+def _has_short_year(shape: str, spelling: str) -> bool:
+    """Tell whether the year of a shape, spelt so, has two digits."""
+    pattern, parts = TIMES[spelling]
+    found = re.fullmatch(pattern, shape)
+    return found is not None and len(found[parts.index("y") + 1]) == 2
+
+
 def _counted(values: Sequence[Shape]) -> str | None:
     """Name what a column of bare numbers counts, None where it holds anything else."""
+    bounds = [n for shape in values for n in (shape.lowest, shape.highest) if n is not None]
+    if len(bounds) < 2 * len(values) or not values:
+        return None
     for name, (pattern, low, high) in COUNTS.items():
-        if values and all(
-            pattern.fullmatch(shape.text)
-            and shape.lowest is not None
-            and shape.highest is not None
-            and low <= shape.lowest <= shape.highest <= high
-            for shape in values
-        ):
+        early, late = REACHED.get(name, (high, low))
+        is_one = low <= min(bounds) and max(bounds) <= high
+        is_one = is_one and (min(bounds) < early or max(bounds) > late)
+        if is_one and all(pattern.fullmatch(shape.text) for shape in values):
             return name
     return None
 
@@ -358,8 +369,8 @@ def _decide_order(reading: Reading, numeric: Sequence[Shape], exported: ExportOb
             **changes,
         )
 
-    short = any(re.match("0{1,2}[-/. ]0{1,2}[-/. ]0{2}(?!0)", shape.text) for shape in numeric)
-    warnings = ["years of two digits were read as 1969 to 2068"] if short else []
+    short = any(_has_short_year(shape.text, "dmy") for shape in numeric)
+    warnings = [_SHORT_YEARS] if short else []
     if exported.date_order in ("dmy", "mdy") or (exported.date_order == "ymd" and short):
         return ordered(
             exported.date_order,

@@ -6,10 +6,13 @@ files come from and where the result is kept (`landing`), any of the decisions t
 
 import dataclasses
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,6 +25,7 @@ from orchestration.lib.reading.dialect import TextLayout, decide_layout
 from orchestration.lib.reading.doubts import doubts
 from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encoding
 from orchestration.lib.reading.header_rows import zones_in_names
+from orchestration.lib.reading.json_text import decide_json
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
 from orchestration.lib.reading.padding import without_padding
 from orchestration.lib.reading.plain import (
@@ -59,6 +63,7 @@ from orchestration.lib.reading.sorting import (
     write_aside,
 )
 from orchestration.lib.reading.sources import Source, export_time, unpacked
+from orchestration.lib.reading.spellings import NULL_SPELLINGS
 from orchestration.lib.reading.sql import is_one_of, literal, quoted, text_list
 from orchestration.lib.reading.staging import (
     MARKED,
@@ -91,6 +96,8 @@ _STAGED = "staged.parquet"
 # the decision; where one does not fit it is decided again from all rows.
 _SAMPLE_ROWS = 5000
 
+_FEW_NULLS = 3  # cells or columns, below which a spelling of "nothing" may be a text
+_COLUMNS = 100  # that are looked at together; a thousand take more memory than there is
 _MEASURED_ROWS = 500
 _LONG_RECORD = 2_000_000  # bytes, up to which DuckDB reads a record if it is not told
 
@@ -340,9 +347,11 @@ def _for_long_records(longest: int) -> str:
 
 def _read_json(job: Job, text: Path, record: FileRecord) -> FileRecord:
     exported = job.exported
-    relation, columns = stage_json(
-        job.con, text, exported, by_line=record.format == "ndjson", staged=job.work / _STAGED
-    )
+    place = decide_json(text, exported, by_line=record.format == "ndjson")
+    relation, columns = stage_json(job.con, text, exported, place, job.work / _STAGED)
+    if place.beside:
+        left_out = f"beside the records the file holds {', '.join(place.beside)}, left out"
+        record = _noting(record, [left_out])
     record = _sort(job, relation, columns, _with_columns(record, columns, exported), None)
     if record.rows_loaded:
         require_columns([*columns.matched, *columns.unknown], columns, exported)
@@ -432,7 +441,8 @@ def _sort(
     duckdb.InvalidInputException where DuckDB objects to the text.
     """
     con, exported, target = job.con, job.exported, job.work / CLEAN
-    record = _noting(record, _repeated_columns(con, relation, columns, exported))
+    relation, repeated = _repeated_columns(con, relation, columns)
+    record = _noting(record, repeated)
     named = export_time(record.file_name)
     con.execute(
         f"create or replace temp table sample as select * from {relation.source} "
@@ -440,7 +450,8 @@ def _sort(
     )
     _limit_memory(con, relation)
     record = _noting(record, doubts(con, relation, exported, record.delimiter))
-    readings, rows = _copy_as_decided(job, relation)
+    readings, rows, nothing = _copy_as_decided(job, relation)
+    record = _noting(record, nothing)
     set_conflicts_aside(con, target, rows, relation, exported)
     aside, empty = write_aside(
         con,
@@ -471,8 +482,8 @@ def _limit_memory(con: duckdb.DuckDBPyConnection, relation: Relation) -> None:
     limit_memory(con, found[0], max(len(relation.cells), len(relation.texts)))
 
 
-def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int]:
-    """Write the rows as their columns are decided to be read; return that and their number.
+def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int, list[str]]:
+    """Write the rows as their columns are decided to be read; return that, their number, warnings.
 
     A column is decided from the first rows, those of the table `sample`, which nearly always do.
     Where they do not, or a later row contradicts them and makes them look otherwise, it is decided
@@ -481,6 +492,7 @@ def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int]:
     con, exported = job.con, job.exported
     shapes = shapes_of(con, "sample", relation.cells, exported)
     readings = decide(exported, shapes)
+    relation, warnings = _nothing_in_texts(con, relation, readings)
     if not exported.key:  # with one, a row may be nothing but an id
         relation = dataclasses.replace(relation, usual=usual_cells(con, relation))
     elif may_be_commented(con, relation, exported):
@@ -495,9 +507,9 @@ def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int]:
             sampled -= doubtful
             before, readings = readings, decide(exported, shapes)
             if rows is not None and _changes_nothing(con, readings, before, doubtful):
-                return readings, rows
+                return readings, rows, warnings
         elif rows is not None:
-            return readings, rows
+            return readings, rows, warnings
         refuse_open_dates(readings, exported)
         rows = copy_rows(con, relation, readings, exported, job.work / CLEAN)
         require_one_header(con)
@@ -507,7 +519,7 @@ def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int]:
             told = {name: [*shapes[name], *told.get(name, [])] for name in shapes}
             after = decide(exported, told)
             if _changes_nothing(con, after, readings, doubtful):
-                return after, rows
+                return after, rows, warnings
 
 
 def _changes_nothing(
@@ -521,21 +533,77 @@ def _changes_nothing(
     )
 
 
+def _nothing_in_texts(
+    con: duckdb.DuckDBPyConnection, relation: Relation, readings: Readings
+) -> tuple[Relation, list[str]]:
+    """Read as nothing what stands for it in a file, also in its texts.
+
+    Who writes `null` where a date is missing does so where a name is. In texts alone it has to
+    stand in several columns; in one of them it is told.
+    """
+    texts = {
+        name: cell
+        for name, cell in relation.cells.items()
+        if cell and readings[name].column.type in ("text", "identifier")
+    }
+    if not texts:
+        return relation, []
+    spellings, longest = text_list(sorted(NULL_SPELLINGS)), max(map(len, NULL_SPELLINGS))
+    found: list[dict[str, int] | None] = []
+    for start in range(0, len(texts), _COLUMNS):
+        counts = ", ".join(
+            f"histogram({cell}) filter "
+            f"(length({cell}) <= {longest} and list_contains({spellings}, lower({cell})))"
+            for cell in islice(texts.values(), start, start + _COLUMNS)
+        )
+        found += con.execute(f"select {counts} from sample").fetchone() or ()
+    typed: Counter[str] = Counter()
+    for reading in readings.values():
+        if reading.column.type != "boolean":  # whose spellings are known in lower case only
+            typed.update(dict(reading.nulls))
+    names: dict[str, list[str]] = {}
+    for name, spelt in zip(texts, found, strict=True):
+        for text, count in (spelt or {}).items():
+            if count >= _FEW_NULLS or typed[text] >= _FEW_NULLS:
+                names.setdefault(text, []).append(name)
+    nothing = [t for t in sorted(names) if max(typed[t], len(names[t])) >= _FEW_NULLS]
+    cells = {
+        name: f"(case when not {is_one_of(cell, nothing)} then {cell} end)"
+        for name, cell in texts.items()
+        if nothing
+    }
+    warnings = [
+        f"{text} in {', '.join(names[text])} was read as nothing, as in other columns of the file"
+        if text in nothing
+        else f"cells of {', '.join(names[text])} hold {text}, which may stand for nothing"
+        for text in sorted(names)
+    ]
+    return dataclasses.replace(relation, cells={**relation.cells, **cells}), warnings
+
+
 def _repeated_columns(
-    con: duckdb.DuckDBPyConnection, relation: Relation, columns: Layout, exported: ExportObject
-) -> list[str]:
-    """Check that columns which occur several times say the same every time."""
-    warnings = []
-    for name, positions in columns.repeated.items():
-        others = " or ".join(f"c{columns.matched[name]} is distinct from c{p}" for p in positions)
-        if con.execute(f"select 1 from {relation.source} where {others} limit 1").fetchone():
-            places = " and ".join(str(p + 1) for p in [columns.matched[name], *positions])
+    con: duckdb.DuckDBPyConnection, relation: Relation, columns: Layout
+) -> tuple[Relation, list[str]]:
+    """Check that columns which occur several times say the same every time, or but once."""
+    warnings, cells = [], dict(relation.cells)
+    for name, others in columns.repeated.items():
+        positions = [columns.matched[name], *others]
+        counts = ", ".join(f"count(c{p})" for p in positions)
+        counted = con.execute(f"select {counts} from {relation.source}").fetchone() or ()
+        filled = [p for p, count in zip(positions, counted, strict=True) if count]
+        first, *rest = filled or positions[:1]
+        differs = " or ".join(f"c{first} is distinct from c{p}" for p in rest) or "false"
+        if con.execute(f"select 1 from {relation.source} where {differs} limit 1").fetchone():
+            places = " and ".join(str(p + 1) for p in filled)
             raise RefusedError(
                 f"the column {name!r} occurs twice, at positions {places}, with different cells",
                 f"export {name} once, or rename one of the two",
             )
-        warnings.append(f"{name} occurs {len(positions) + 1} times with the same cells")
-    return warnings
+        times = f"{name} occurs {len(positions)} times"
+        empty = len(positions) > max(len(filled), 1)
+        warnings.append(f"{times}, with cells once" if empty else f"{times} with the same cells")
+        cells[name] = re.sub(rf"\bc{positions[0]}\b", f"c{first}", str(cells[name]))
+    return dataclasses.replace(relation, cells=cells), warnings
 
 
 def _timed(record: FileRecord, named: datetime | None, latest: datetime | None) -> FileRecord:

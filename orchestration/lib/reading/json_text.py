@@ -1,23 +1,30 @@
 """Records of JSON exports, one by one, with the line on which each begins.
 
-An export is a list of objects, one object per line, or an object that wraps one list
-(`{"tickets": [...], "count": 3}`). Belongs here: these three forms and how a value becomes a text
-cell. Does not: what keys mean.
+An export is a list of objects, objects one behind the other, or pages that wrap a list each
+(`{"tickets": [...], "count": 3}`). Belongs here: where in such a text the records are, and how a
+value becomes a text cell. Does not: what keys mean.
 
 Python reads all JSON, because DuckDB does not keep the text of numbers ("1.10" becomes 1.1).
 """
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from orchestration.lib.contracts import ExportObject
+from orchestration.lib.reading.layout import count_matches
 from orchestration.lib.reading.records import RefusedError
 
 # An object longer than this is taken for a malformed one: it bounds memory.
 LONGEST_RECORD = 64_000_000
 _CHUNK = 1 << 18
+_SPACE = " \t\r\n\x1e"  # with what stands before each value of a JSON text sequence
+
+# A step into every element of a list, beside the keys of objects; how many steps are looked at.
+_EACH = None
+_DEPTH = 6
 
 
 class JsonRecord(NamedTuple):
@@ -29,32 +36,97 @@ class JsonRecord(NamedTuple):
     problem: str | None = None
 
 
-def json_records(path: Path, exported: ExportObject, *, by_line: bool) -> Iterator[JsonRecord]:
+@dataclass(frozen=True)
+class JsonLayout:
+    """Where the records of a JSON text are.
+
+    `steps` lead from a value of the text to its records: a key, or None for every element of a
+    list. `by_line` tells that each line is a record. `beside` names the other lists of objects.
+    """
+
+    steps: tuple[str | None, ...] = ()
+    by_line: bool = False
+    beside: tuple[str, ...] = ()
+
+
+class _Place(NamedTuple):
+    """A place at which objects are found: how many columns of the contract their keys name."""
+
+    matches: int
+    steps: tuple[str | None, ...]
+
+
+def decide_json(path: Path, exported: ExportObject, *, by_line: bool) -> JsonLayout:
+    """Find where the records of a UTF-8 file are, by what its first value holds.
+
+    Records are the objects whose keys name most columns of the contract; where no keys do, those
+    of the first list. `by_line` is what the name of the file says.
+    """
+    with path.open(encoding="utf-8-sig", newline="\n") as file:
+        text = _Text(file)
+        first = text.peek()
+        if first not in ("[", "{"):
+            if not by_line:
+                raise text.refusal("expected a list, or an object")
+            return JsonLayout(by_line=True)
+        places: list[_Place] = []
+        line = text.line
+        try:
+            _look(text, exported, (), places)
+            by_line = by_line and text.line == line
+        except RefusedError:  # which reading the records says better
+            places = []
+        # Single objects in an object may be records by their ids.
+        places = [p for p in places if not p.steps or _EACH in p.steps]
+        top = (_EACH,) if first == "[" else ()
+        found = max(places, key=lambda place: place.matches, default=_Place(0, top))
+        lists = [p for p in places if p.steps and p.steps[-1] is _EACH]
+        if found.matches < 1:
+            found = _only_list(lists) if first == "{" and not by_line else _Place(0, top)
+        beside = tuple(
+            ".".join(step for step in steps if step)
+            for matches, steps in lists
+            if found.steps and matches >= 0 and steps[: len(found.steps)] != found.steps
+        )
+        file.seek(0)
+        is_line = first == "{" and not found.steps and (by_line or _is_whole(file))
+        return JsonLayout(found.steps, is_line, beside)
+
+
+def _only_list(lists: list[_Place]) -> _Place:
+    """Return the one list of objects that an object wraps of which no key is known, if it does.
+
+    Raises RefusedError when there are several.
+    """
+    outer = [p for p in lists if p.steps.count(_EACH) == 1]
+    filled = [p for p in outer if p.matches >= 0]
+    if len(filled) > 1:
+        names = " and ".join(repr(".".join(filter(None, p.steps))) for p in filled[:2])
+        raise RefusedError(f"the object holds two lists, {names}", "export one list per file")
+    return next(iter([*filled, *outer]), _Place(0, ()))
+
+
+def json_records(path: Path, layout: JsonLayout) -> Iterator[JsonRecord]:
     """Read the records of a UTF-8 file.
 
-    A malformed line is one malformed record; in a list nothing after a malformed element can be
+    A malformed line is one malformed record; elsewhere nothing after a malformed value can be
     trusted, so the file is refused, as is one that ends too early.
     """
     with path.open(encoding="utf-8-sig", newline="\n") as file:
-        if not by_line:
-            text = _Text(file)
-            if text.peek() == "[":
-                yield from _elements(text)
-                text.expect_end()
-                return
-            if text.peek() != "{":
-                raise text.refusal("expected a list, or an object")
-            known = {
-                name.strip().casefold()
-                for column in exported.columns
-                for name in (column.name, *column.aliases)
-            }
-            if _is_wrapper(text, known):
-                file.seek(0)
-                yield from _wrapped(_Text(file))
-                return
-            file.seek(0)
-        yield from _lines(file, by_line=by_line)
+        if layout.by_line:
+            yield from _lines(file)
+            return
+        text = _Text(file)
+        while text.peek():
+            if not layout.steps:
+                line = text.line
+                value, raw = text.value()
+                _require_a_record(line, value)
+                yield _record(line, value, raw)
+            else:
+                yield from _records_at(text, layout.steps)
+            if text.peek() == ",":  # between objects without a list around them
+                text.take(",")
 
 
 def text_of(value: Any) -> str | None:
@@ -117,7 +189,7 @@ def _record(line_number: int, value: Any, raw: str) -> JsonRecord:
     return JsonRecord(line_number, value, raw)
 
 
-def _lines(file: IO[str], *, by_line: bool) -> Iterator[JsonRecord]:
+def _lines(file: IO[str]) -> Iterator[JsonRecord]:
     for number, line in enumerate(file, 1):
         raw = line.strip()
         if not raw:
@@ -130,26 +202,26 @@ def _lines(file: IO[str], *, by_line: bool) -> Iterator[JsonRecord]:
                     f"line {number}: the last line is not complete JSON: {error}",
                     "the file is truncated: export it again",
                 ) from error
-            if not by_line and number == 1:
-                raise RefusedError(
-                    f"line 1: neither a list of objects nor an object: {error}",
-                    "export a list, an object around one list, or one object per line",
-                ) from error
             yield JsonRecord(number, None, raw, str(error))
         else:
-            _require_a_record(number, value, by_line=by_line)
+            _require_a_record(number, value)
             yield _record(number, value, raw)
 
 
-def _require_a_record(number: int, value: Any, *, by_line: bool) -> None:
-    """Refuse an object that holds nothing but lists, or in a file of its own other objects.
+def _is_whole(file: IO[str]) -> bool:
+    """Tell whether the first line holds a whole object."""
+    try:
+        _DECODER.decode(file.readline(LONGEST_RECORD).strip())
+    except ValueError:
+        return False
+    return True
 
-    They are columns, pages or records by their ids.
-    """
+
+def _require_a_record(number: int, value: Any) -> None:
+    """Refuse an object of lists and objects only: columns, or records by their ids."""
     if not isinstance(value, dict):
         return
-    nested = [v for v in value.values() if isinstance(v, (list, dict) if not by_line else list)]
-    if nested and len(nested) == len(value):
+    if value and all(isinstance(held, (list, dict)) for held in value.values()):
         raise RefusedError(
             f"line {number}: the object holds lists or objects only: it is no record",
             "export a list of records, an object around one list, or one record per line",
@@ -171,7 +243,7 @@ class _Text:
         while True:
             while self._position < len(self._buffer):
                 character = self._buffer[self._position]
-                if character not in " \t\r\n":
+                if character not in _SPACE:
                     return character
                 self.line += character == "\n"
                 self._position += 1
@@ -229,64 +301,81 @@ class _Text:
         self._position = 0
 
 
-def _elements(text: _Text) -> Iterator[JsonRecord]:
-    text.take("[")
-    if text.peek() == "]":
-        text.take("]")
-        return
-    while True:
+def _look(
+    text: _Text, exported: ExportObject, steps: tuple[str | None, ...], places: list[_Place]
+) -> None:
+    """Consume a value and note at which places in it there are objects, the outer ones first.
+
+    Of a list it is the first element that is looked at, and an empty one is worth less than all.
+    Single objects within one of known keys are its cells.
+    """
+    if len(steps) > _DEPTH or text.peek() not in ("[", "{"):
+        text.value()
+    elif text.peek() == "[":
+        inside, is_empty = (*steps, _EACH), True
+        for _ in _items(text, "[]"):
+            if is_empty and text.peek() == "{":
+                _look(text, exported, inside, places)
+                if not steps:
+                    return
+            else:
+                text.value()
+            is_empty = False
+        if is_empty:
+            places.append(_Place(-1, inside))
+    else:
+        at, keys = len(places), []
+        places.append(_Place(0, steps))
+        for _ in _items(text, "{}"):
+            key, _ = text.value()
+            keys.append(str(key))
+            text.take(":")
+            _look(text, exported, (*steps, str(key)), places)
+        places[at] = _Place(count_matches(keys, exported), steps)
+        if places[at].matches:
+            places[at + 1 :] = [p for p in places[at + 1 :] if _EACH in p.steps[len(steps) :]]
+
+
+def _records_at(text: _Text, steps: tuple[str | None, ...]) -> Iterator[JsonRecord]:
+    """Consume a value and yield the records to which the steps lead."""
+    if not steps:
         text.peek()
         line = text.line
         yield _record(line, *text.value())
-        if text.take(",]") == "]":
-            return
-
-
-def _is_wrapper(text: _Text, known: set[str]) -> bool:
-    """Tell whether the first object wraps a list of records rather than being a record.
-
-    A record has a key that the contract knows, a wrapper has a list of objects instead.
-    """
-    text.take("{")
-    has_list = False
-    while text.peek() == '"':
-        key, _ = text.value()
-        if str(key).strip().casefold() in known:
-            return False
-        text.take(":")
-        if text.peek() == "[":
-            text.take("[")
-            if text.peek() == "{":
-                return True
-            has_list = has_list or text.peek() == "]"
-            while text.peek() != "]":
+    elif steps[0] is _EACH and text.peek() == "[":
+        for _ in _items(text, "[]"):
+            yield from _records_at(text, steps[1:])
+    elif steps[0] is not _EACH and text.peek() == "{":
+        is_there = False
+        for _ in _items(text, "{}"):
+            key, _ = text.value()
+            text.take(":")
+            if key == steps[0]:
+                is_there = True
+                yield from _records_at(text, steps[1:])
+            else:
                 text.value()
-                if text.peek() != "]":
-                    text.take(",")
-            text.take("]")
-        else:
-            text.value()
-        if text.take(",}") == "}":
-            break
-    return has_list
+        if not is_there:
+            raise text.refusal(
+                f"an object lacks {steps[0]!r}, under which the first one has records"
+            )
+    else:
+        text.peek()
+        line = text.line
+        value, raw = text.value()
+        if value is not None:
+            yield JsonRecord(line, None, raw, "expected records as they are before")
 
 
-def _wrapped(text: _Text) -> Iterator[JsonRecord]:
-    text.take("{")
-    found = None
-    while True:
-        key, _ = text.value()
-        text.take(":")
-        if text.peek() == "[":
-            if found is not None:
-                raise RefusedError(
-                    f"line {text.line}: the object holds two lists, {found!r} and {key!r}",
-                    "export one list per file",
-                )
-            found = key
-            yield from _elements(text)
-        else:
-            text.value()
-        if text.take(",}") == "}":
-            text.expect_end()
+def _items(text: _Text, brackets: str) -> Iterator[None]:
+    """Go from item to item of a list or an object, each of which the caller consumes.
+
+    A comma behind the last one is let pass.
+    """
+    closing = brackets[1]
+    text.take(brackets[0])
+    while text.peek() != closing:
+        yield
+        if text.take("," + closing) == closing:
             return
+    text.take(closing)

@@ -24,7 +24,7 @@ from orchestration.lib.reading.file_reader import (
     require_rows,
     utf8_text,
 )
-from orchestration.lib.reading.json_text import json_records
+from orchestration.lib.reading.json_text import decide_json, json_records
 from orchestration.lib.reading.records import (
     NO_EXPORT_TIME,
     FileRecord,
@@ -241,7 +241,8 @@ def locate_line(
         else:
             text = utf8_text(source, exported, work)
             if record.format in ("json", "ndjson"):
-                records = json_records(text, exported, by_line=record.format == "ndjson")
+                found = decide_json(text, exported, by_line=record.format == "ndjson")
+                records = json_records(text, found)
                 lines = (r.line_number for r in records)
             else:
                 layout = delimited_layout(text, exported, work, str(record.format))

@@ -15,6 +15,7 @@ from orchestration.lib.reading.records import RefusedError
 # Finding the header tries every line of the sample under every dialect, each against all names and
 # aliases of the contract: the same few hundred texts hundreds of times.
 _FOLDED_KEPT = 20_000
+_FEW_HEADERS = 3  # of which all may begin alike by chance
 # The byte order mark of a text that was read as windows-1252 and written as UTF-8.
 MARK_TWICE = "ï»¿"
 
@@ -44,8 +45,11 @@ def match_columns(headers: Sequence[str], exported: ExportObject) -> Layout:
     the alias rides along as an unknown column. Unknown headers that repeat or are empty get a name
     of their own, so that no cell is lost.
 
+    A table that stands before all names (`contacts.email`) is no part of them.
+
     Raises RefusedError when several headers would match only by letters and digits.
     """
+    headers = _without_table(headers)
     matched: dict[str, int] = {}
     repeated: dict[str, list[int]] = {}
     taken: set[int] = set()
@@ -81,6 +85,14 @@ def match_columns(headers: Sequence[str], exported: ExportObject) -> Layout:
     return Layout(matched, unknown, repeated)
 
 
+def _without_table(headers: Sequence[str]) -> Sequence[str]:
+    """Cut off what all headers begin with up to a point, as Hive writes the name of a table."""
+    tables = {header.partition(".")[0] if "." in header else None for header in headers}
+    if len(tables) > 1 or None in tables or len(headers) < _FEW_HEADERS:
+        return headers
+    return [header.partition(".")[2] for header in headers]
+
+
 def count_matches(headers: Sequence[str], exported: ExportObject) -> int:
     """Count the contract columns that a row of headers would name."""
     return matches_by_row([headers], exported)[0]
@@ -93,7 +105,9 @@ def matches_by_row(rows: Iterable[Sequence[str]], exported: ExportObject) -> lis
     }
 
     def count(headers: Sequence[str]) -> int:
-        if known.isdisjoint(map(_letters, headers)):  # as in nearly all lines that are no header
+        if known.isdisjoint(
+            map(_letters, _without_table(headers))
+        ):  # as in nearly all lines that are no header
             return 0
         try:
             return len(match_columns(headers, exported).matched)

@@ -30,7 +30,7 @@ from orchestration.lib.reading.file_reader import (
     read_file,
     require_rows,
 )
-from orchestration.lib.reading.json_text import LONGEST_RECORD, json_records
+from orchestration.lib.reading.json_text import LONGEST_RECORD, decide_json, json_records
 from orchestration.lib.reading.records import FileRecord, OpenDatesError, RefusedError
 from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import sniff_sheet
@@ -303,7 +303,7 @@ def _headers(source: Source, work: Path) -> list[str]:
     text, _ = as_utf8(path, decide_encoding(path, anything), work / "sniffed.utf8")
     if file_format in ("json", "ndjson"):
         by_line = file_format == "ndjson" or _has_a_record_per_line(text)
-        records = json_records(text, anything, by_line=by_line)
+        records = json_records(text, decide_json(text, anything, by_line=by_line))
         keys = (key for r in islice(records, _JSON_RECORDS) for key in r.value or {})
         return list(dict.fromkeys(keys))
     return sniff_headers(text)

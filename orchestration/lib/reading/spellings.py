@@ -12,7 +12,7 @@ from collections.abc import Mapping
 # Whole cells that say "nothing here" in a column where they cannot be a value.
 NULL_SPELLINGS = frozenset(
     {"null", "(null)", "<null>", "\\n", "n/a", "#n/a", "na", "nan", "nat", "none", "nil"}
-    | {"(blank)", "-", "--", "–", "—", "?"}
+    | {"(blank)", "(no value)", "-", "--", "–", "—", "?"}
 )
 # Those that no text means otherwise, in the spelling that programs write.
 TEXT_NULLS = ("\\N", "#N/A", "NULL")
@@ -98,9 +98,11 @@ ZONES: Mapping[str, int] = {
 }  # fmt: skip
 _OFFSET = f"(?:UTC|GMT)?([Zz]|UTC|GMT|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)|({'|'.join(ZONES)})"
 _CLOCK = (
-    "(?:(?: *T| +|, *)([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
-    f"(?: *([AaPp])[.]?[Mm][.]?)?(?: *(?:{_OFFSET}))?)?"
+    "(?:(?: *T| +|, *|,? +(?:at|um|à|a las|às|alle|om) +)([0-9]{1,2})[:.]([0-9]{2})"
+    "(?:[:.]([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
+    f"(?:[ \u00a0\u202f]*([AaPp])[.]?[Mm][.]?)?(?: *(?:{_OFFSET}))?)?"
 )
+_ZONE_NAME = r"(?: \([A-Za-z .]+\))?"  # behind an offset, as mail and browsers write it
 _CLOCK_PARTS = ("h", "mi", "s", "f", "ap", "z", "zone")
 # As Excel shows it in East Asia: the half of the day stands before the hour.
 _ASIAN_CLOCK = " +(上午|下午|오전|오후|午前|午後) *([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?"
@@ -130,11 +132,12 @@ TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "day month-name year": (
         f"(?i){_WEEKDAY}{_DAY_MONTH}(?:st|nd|rd|th|er|[.ºª°])?[ /-]*(?:de +|d[’'])?({_MONTH})"
-        f"[.,]?[ /-]*(?:del? +)?{_YEAR}{_CLOCK}(?: +Uhr)?",
+        f"[.,]?[ /-]*(?:del? +)?{_YEAR}{_CLOCK}(?: +Uhr)?{_ZONE_NAME}",
         ("d", "m", "y", *_CLOCK_PARTS),
     ),
     "month-name day year": (
-        f"(?i){_WEEKDAY}({_MONTH})[.]? +{_DAY_MONTH}(?:st|nd|rd|th)?,? +([0-9]{{4}}){_CLOCK}",
+        f"(?i){_WEEKDAY}({_MONTH})[.]? +{_DAY_MONTH}(?:st|nd|rd|th)?,? +([0-9]{{4}}){_CLOCK}"
+        f"{_ZONE_NAME}",
         ("m", "d", "y", *_CLOCK_PARTS),
     ),
     "month-name day time year": (
@@ -150,7 +153,7 @@ TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("y", "m", "d", "ap", "h", "mi", "s"),
     ),
     "yyyymmdd": (
-        "([0-9]{4})([0-9]{2})([0-9]{2})(?:T?([0-9]{2})([0-9]{2})([0-9]{2})"
+        "([0-9]{4})([0-9]{2})([0-9]{2})(?:[T ]?([0-9]{2}):?([0-9]{2})(?::?([0-9]{2}))?"
         "([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?",
         ("y", "m", "d", "h", "mi", "s", "z"),
     ),
@@ -158,13 +161,19 @@ TIMES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 # Shapes of fixed length that have a quick way to be read.
 ISO_FORM = "0000-00-00(?:[ T]00:00(?::00(?:[.]0{1,6})?Z?)?)?"
 ORDERED_FORM = f"{ISO_FORM}|00([-/.])00\\1(?:0000)(?: 00:00(?::00)?)?"
-# Numbers that stand for a time, with the values they may have: Excel's days since 1899-12-30
-# between 1927 and 2119, and seconds, milliseconds, microseconds since 1970 between 1990 and 2100.
+# Numbers that stand for a time, with the lowest and the highest of them: Excel's days since
+# 1899-12-30 between 1927 and 2119, seconds, milliseconds, microseconds since 1970 up to 2100.
 COUNTS: Mapping[str, tuple[re.Pattern[str], float, float]] = {
     "Excel serial": (re.compile("0{5}(?:[.,]0+)?"), 10_000, 80_000),
-    "epoch seconds": (re.compile("0{9,10}(?:[.]0+)?"), 631_152_000, 4_102_444_800),
-    "epoch milliseconds": (re.compile("0{12,13}"), 631_152_000_000, 4_102_444_800_000),
+    "epoch seconds": (re.compile("-?0{7,10}(?:[.]0+)?"), -2_208_988_800, 4_102_444_800),
+    "epoch milliseconds": (re.compile("-?0{10,13}(?:[.]0+)?"), -2.2089888e12, 4.1024448e12),
     "epoch microseconds": (re.compile("0{15,16}"), 631_152_000_000_000, 4_102_444_800_000_000),
+}
+# Dates of birth go back to 1900. But one number of a column is below the first or above the second
+# of these (1966, 1990), or they may count anything: 20260131, 202601311005.
+REACHED: Mapping[str, tuple[float, float]] = {
+    "epoch seconds": (-100_000_000, 631_152_000),
+    "epoch milliseconds": (-100_000_000_000, 631_152_000_000),
 }
 
 GROUPERS = " \u00a0\u2007\u2009\u202f'’"

@@ -13,7 +13,7 @@ import duckdb
 
 from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.encoding import MARK
-from orchestration.lib.reading.json_text import compact, json_records, text_of
+from orchestration.lib.reading.json_text import JsonLayout, compact, json_records, text_of
 from orchestration.lib.reading.layout import Layout, match_columns
 from orchestration.lib.reading.plain import Mended
 from orchestration.lib.reading.records import RefusedError
@@ -75,8 +75,7 @@ def stage_json(
     con: duckdb.DuckDBPyConnection,
     path: Path,
     exported: ExportObject,
-    *,
-    by_line: bool,
+    place: JsonLayout,
     staged: Path,
 ) -> tuple[Relation, Layout]:
     """Stage the records of a JSON file: one cell per contract column, then the other keys.
@@ -85,7 +84,7 @@ def stage_json(
     """
     layout = Layout({}, {})
     width = len(exported.columns) + 1
-    _write(con, _json_rows(path, exported, by_line, layout), width, staged)
+    _write(con, _json_rows(path, exported, place, layout), width, staged)
     relation = Relation(
         f"read_parquet({literal(str(staged))})",
         {column.name: f"c{position}" for position, column in enumerate(exported.columns)},
@@ -99,13 +98,13 @@ def stage_json(
 
 
 def _json_rows(
-    path: Path, exported: ExportObject, by_line: bool, occurring: Layout
+    path: Path, exported: ExportObject, place: JsonLayout, occurring: Layout
 ) -> Iterator[_Row]:
     nulls = {"", *exported.null_values}
     names = [column.name for column in exported.columns]
     nothing = [None] * (len(names) + 1)
     layouts: dict[tuple[str, ...], Layout | RefusedError] = {}
-    for number, record in enumerate(json_records(path, exported, by_line=by_line), 1):
+    for number, record in enumerate(json_records(path, place), 1):
         if record.value is None:
             yield _Row(
                 number, record.line_number, "malformed_json", record.problem, record.raw, nothing

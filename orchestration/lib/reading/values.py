@@ -122,7 +122,9 @@ class Reading:
         if self.column.type == "identifier":
             filled += f" and {_trimmed(cell)} <> ''"
         if self.nulls:
-            filled += f" and not {is_one_of(cell, (text for text, _ in self.nulls))}"
+            # of booleans shapes are in lower case
+            seen = f"lower({_trimmed(cell)})" if self.column.type == "boolean" else cell
+            filled += f" and not {is_one_of(seen, (text for text, _ in self.nulls))}"
         if self.column.type in ("date", "timestamp"):
             filled += f" and not starts_with({cell}, '{ZERO_DATE}')"
         return f"({filled})"
@@ -233,7 +235,7 @@ class Reading:
 
     def _assembled(self, spelling: str, parts: Sequence[str]) -> str:
         """Write the date or time of the parts that a pattern captured in `p`."""
-        year = "case when length(p.y) = 2 then if(p.y >= '69', '19', '20') || p.y else p.y end"
+        year = "case when length(p.y) = 2 then if(p.y >= '50', '19', '20') || p.y else p.y end"
         named = f"list_position({text_list(MONTHS)}, strip_accents(lower(p.m)))"
         month = f"coalesce(try_cast(p.m as int), {[*MONTHS.values()]}[{named}])::varchar"
         day = f"{year} || '-' || {month} || '-' || p.d"

@@ -276,6 +276,21 @@ def test_a_repeated_column_is_taken_once_if_it_says_the_same(shop: Shop) -> None
     assert "'amount' occurs twice, at positions 2 and 4" in str(record.message)
 
 
+def test_of_a_repeated_column_the_one_with_cells_is_taken(shop: Shop) -> None:
+    """Labels of HubSpot are not unique, and of two properties one is used."""
+    for text in ("1,2,x,\n2,3,y,\n", "1,,x,2\n2,,y,3\n"):
+        record, rows = read(shop, f"order_id,amount,note,Amount\n{text}")
+        assert rows == [("1", "2", "x"), ("2", "3", "y")]
+        assert "amount occurs 2 times, with cells once" in str(record.message)
+
+
+def test_the_name_of_a_table_is_no_part_of_names(shop: Shop) -> None:
+    record, rows = read(shop, "orders.order_id,orders.amount,orders.note,orders.x\n1,2,a,b\n")
+    assert (rows, record.columns_added) == ([("1", "2", "a")], ("x",))
+    record, _ = read(shop, "order_id,customer.amount,customer.note\n1,2,a\n")
+    assert record.status == "refused"
+
+
 def test_cells_of_json_do_not_look_wrapped(shop: Shop) -> None:
     record, rows = read(shop, 'order_id,amount,note\n1,2,"{""a"": ""b"", ""c"": [1, 2]}"\n')
     assert (rows, record.quote) == ([("1", "2", '{"a": "b", "c": [1, 2]}')], '"')

@@ -334,3 +334,78 @@ def test_days_and_months_that_a_spreadsheet_swapped_are_told(shop: Shop) -> None
     assert "all are elsewhere: swapped?" in str(record.message)
     record, _ = column(shop, "date", [*values, "2026-04-13"])
     assert record.message is None
+
+
+@pytest.mark.parametrize(
+    ("text", "lands"),
+    [
+        ("11/19/2023, 8:10:00\u202fPM", "2023-11-19 20:10:00"),
+        ("Sun Nov 19 2023 20:10:00 GMT+0100 (Central European Time)", "2023-11-19 19:10:00"),
+        ("Sun, 19 Nov 2023 20:10:00 +0000 (UTC)", "2023-11-19 20:10:00"),
+        ("Nov 19, 2023 at 8:10 PM", "2023-11-19 20:10:00"),
+        ("19 novembre 2023 à 20:10", "2023-11-19 20:10:00"),
+        ("19. November 2023 um 20:10 Uhr", "2023-11-19 20:10:00"),
+        ("20231119 20:10", "2023-11-19 20:10:00"),
+        ("202311192010", "2023-11-19 20:10:00"),
+    ],
+)
+def test_times_as_programs_show_them(shop: Shop, text: str, lands: str) -> None:
+    assert column(shop, "timestamp", [text])[1] == [lands]
+
+
+@pytest.mark.parametrize("text", ["{:02d}-Nov-{}", "{:02d}.11.{}"])
+def test_years_of_two_digits_are_told(shop: Shop, text: str) -> None:
+    """Incident to prevent: 28-Oct-66, a date of birth, landed as 2066 without a word."""
+    values = [text.format(day, year) for day, year in ((28, 66), (3, 50), (4, 49))]
+    record, cells = column(shop, "date", values)
+    assert cells == ["1966-11-28", "1950-11-03", "2049-11-04"]
+    assert "years of two digits were read as 1950 to 2049" in str(record.message)
+
+
+def test_dates_of_birth_may_be_counted_in_seconds(shop: Shop) -> None:
+    """Positive and negative, as CRMs write them; what may be anything else is set aside."""
+    birthdays = ["-638064000", "119923200", "946684800"]
+    assert column(shop, "date", birthdays)[1] == ["1949-10-13", "1973-10-20", "2000-01-01"]
+    milliseconds = [value + "000" for value in birthdays]
+    assert column(shop, "date", milliseconds)[1] == ["1949-10-13", "1973-10-20", "2000-01-01"]
+    for others in (["119923200", "119923201"], ["946684800", "0"], ["946684800", "-1"]):
+        assert set(column(shop, "date", others)[1]) == {"?"}
+    assert column(shop, "date", ["20260131", "-1"])[1] == ["2026-01-31", "?"]
+
+
+@pytest.mark.parametrize("text", ["null", "None", "N/A", "(No value)", "--"])
+def test_what_is_nothing_in_dates_is_nothing_in_texts(shop: Shop, text: str) -> None:
+    """Incident to prevent: `null` landed as a phone number, a first name and an owner."""
+    columns = [{"name": "order_id"}, {"name": "n"}, {"name": "day", "type": "date"}]
+    changes: dict[str, Any] = {"columns": columns, "watermark": None}
+    rows = f"1,{text},2026-01-31\n2,Null,{text}\n3,{text},{text}\n4,Anna,{text}\n"
+    shop.put("orders.csv", "order_id,n,day\n" + rows)
+    records = shop.land(**changes)
+    names = shop.rows(records, "n", **changes)
+    assert names == [(None,), ("Null",), (None,), ("Anna",)]
+    assert f"{text} in n was read as nothing, as in other" in str(records[0].message)
+    shop.put("orders.csv", f"order_id,n,day\n1,{text},2026-01-31\n2,Null,{text}\n")
+    assert shop.rows(shop.land(**changes), "n", **changes) == [(text,), ("Null",)]
+
+
+@pytest.mark.parametrize("text", ["null", "NaN", "None", "-"])
+def test_what_is_nothing_in_several_texts_is_so_in_all(shop: Shop, text: str) -> None:
+    columns = [{"name": name} for name in ("order_id", "a", "b", "c", "d")]
+    changes: dict[str, Any] = {"columns": columns, "watermark": None}
+    rows = "".join(f"{i},{text},{text},{text},x\n" for i in range(3)) + f"3,1,2,3,{text}\n"
+    shop.put("orders.csv", "order_id,a,b,c,d\n" + rows)
+    records = shop.land(**changes)
+    expected = [(None, None, None, "x")] * 3 + [("1", "2", "3", None)]
+    assert shop.rows(records, "a, b, c, d", **changes) == expected
+    shop.put(
+        "orders.csv", "order_id,a,b,c,d\n" + rows.replace(f",{text},{text},{text}", f",{text},y,y")
+    )
+    records = shop.land(**changes)
+    expected = [(text, "y", "y", "x")] * 3 + [("1", "2", "3", text)]
+    assert shop.rows(records, "a, b, c, d", **changes) == expected
+    assert f"cells of a hold {text}, which may stand for nothing" in str(records[0].message)
+
+
+@pytest.mark.parametrize("text", ["None", "N/A", "NaN", " null "])
+def test_nothing_among_booleans(shop: Shop, text: str) -> None:
+    assert column(shop, "boolean", ["True", text, "False"])[1] == ["true", None, "false"]
