@@ -6,7 +6,8 @@ One `@dbt_assets` over everything would make gates between layers useless: a fai
 stops steps, not parts of a step. So each layer is a step of its own, and staging one per system.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -15,7 +16,6 @@ from dagster_dbt import dbt_assets
 from expectations.suites import SuiteError, load_layer
 from orchestration.lib import project
 from orchestration.lib.dbt_project import (
-    manifest_path,
     personal_data_tag,
     read_manifest,
     run_dbt,
@@ -29,6 +29,8 @@ from orchestration.lib.release import code_version, company_hash, library_versio
 from orchestration.lib.staged_files import increments, kept_rows
 from orchestration.lib.translator import LayerTranslator
 from orchestration.lib.warehouse import Warehouse
+
+_TRANSLATOR = LayerTranslator()
 
 
 def dbt_layer(
@@ -51,11 +53,11 @@ def dbt_layer(
     """
 
     @dbt_assets(
-        manifest=manifest_path(systems),
+        manifest=_assets(tuple(systems)),
         select=select,
         exclude=exclude or None,
         name=name,
-        dagster_dbt_translator=LayerTranslator(),
+        dagster_dbt_translator=_TRANSLATOR,
         pool="duckdb_warehouse",
     )
     def build(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[Any]:
@@ -121,6 +123,27 @@ def dbt_layer(
         yield from run_gate(warehouse, layer, scope, suites, masked_columns(systems), gated)
 
     return dg.Definitions(assets=[build], asset_checks=[gate])
+
+
+@cache
+def _assets(systems: tuple[str, ...]) -> dict[str, Any]:
+    """Return dbt's manifest without tests: to select models, all of them would be made objects.
+
+    One for all layers, as the translator is, which knows what it described by the manifest.
+    """
+    manifest = read_manifest(systems)
+
+    def kept(names: Iterable[str]) -> list[str]:
+        return [name for name in names if not name.startswith(("test.", "unit_test."))]
+
+    return {
+        **manifest,
+        "nodes": {name: manifest["nodes"][name] for name in kept(manifest["nodes"])},
+        "unit_tests": {},
+        "child_map": {
+            name: kept(manifest["child_map"][name]) for name in kept(manifest["child_map"])
+        },
+    }
 
 
 def masked_columns(systems: Sequence[str]) -> dict[str, frozenset[str]]:
