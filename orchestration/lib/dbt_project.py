@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def variables(systems: Sequence[str]) -> str:
 
 
 def target_dir(systems: Sequence[str]) -> Path:
-    """Return the folder of the parsed project: another one whenever a file or variable changes.
+    """Return the folder of the parsed project: another one for other files, variables or dbt.
 
     Looked at once per process: a run must not change its models halfway.
     """
@@ -62,7 +63,7 @@ def target_dir(systems: Sequence[str]) -> Path:
 
 @cache
 def _target_dir(systems: tuple[str, ...]) -> Path:
-    digest = hashlib.sha256(variables(systems).encode())
+    digest = hashlib.sha256(f"{version('dbt-core')} {variables(systems)}".encode())
     for path in sorted(_project_files()):
         digest.update(str(path.relative_to(DBT_DIR)).encode() + b"\0" + path.read_bytes())
     return DBT_DIR / "target" / digest.hexdigest()[:16]
@@ -203,7 +204,8 @@ def _unchecked() -> Iterator[None]:
     from dbt_common.dataclass_schema import dbtClassMixin
 
     validate = vars(dbtClassMixin)["validate"]
-    dbtClassMixin.validate = classmethod(lambda cls, data: None)  # type: ignore[method-assign]
+    unchecked: Any = classmethod(lambda cls, data: None)
+    dbtClassMixin.validate = unchecked  # type: ignore[method-assign]
     try:
         yield
     finally:
