@@ -46,9 +46,13 @@ from orchestration.lib.reading.spellings import INVISIBLE
 DELIMITERS = (",", ";", "\t", "|", "^", "~", ", ", "; ", "\t\t", "\\t", "||", "::", ":", " ")
 # Those that stand inside times, addresses and texts have to explain more of a file than others.
 _INSIDE_VALUES = {":": 0.4, " ": 0.4}
+_EMPTY_CELL = (",,", ";;")  # between two names, of which no program makes a delimiter
 _LONGEST_DELIMITER = 4  # bytes, which DuckDB takes at most
+# Those that are looked for where a text has no other.
+_RARE_DELIMITERS = ("\x01", "\x1f", "\x1c", "¦", "§", "#", "*", "!", "&")
 # With what a quote other than the usual one has to look better than that.
 _QUOTES = {'"': 0.0, "'": 0.1, "`": 0.2, "": 0.3}
+_RARE_QUOTES = "$%^~|!*#+"
 # Pairs that wrap cells in files of programs that know no CSV, beside one sign at both ends; no
 # reader takes them for quotes.
 _WRAPPERS = ("“”", "„“", "«»", "[]", "{}", "<>")
@@ -63,6 +67,7 @@ _MOST = 0.8  # of the cells of a sample
 _FEW_ENDS = 3
 _HABIT = 0.95
 _FEW_MISFITS = 8  # rows of the sample; fewer that do not fit are set aside one by one
+_FEW_NAMES = 3  # that a message lists
 PREAMBLE = 60  # records among which a header is looked for
 _TAIL = 1 << 16
 _END_OF_TEXT = "\x1a"  # what DOS writes behind the last line
@@ -109,8 +114,9 @@ class TextLayout:
     `path` holds the rows in UTF-8, from line `first_line` of the export; its first `skip` records
     (0 or 1) are a header. `headers` are the contract's names where the file has none. `not_rows`
     has lines that look like a row and are none, each with the message of its row in quarantine.
-    `timezone` is what the file itself says of its times. `padding` has the sign around the cells
-    of a column, by its position. Warnings say what a reader of the numbers should know.
+    `timezone` is what the file itself says of its times. `last_cell` is the very last cell where no
+    line end stands behind it. `padding` has the sign around the cells of a column, by its position.
+    Warnings say what a reader of the numbers should know.
     """
 
     path: Path
@@ -127,6 +133,7 @@ class TextLayout:
     not_rows: Mapping[int, str] = field(default_factory=dict)
     timezone: str | None = None
     padding: Mapping[int, str] = field(default_factory=dict)
+    last_cell: str | None = None
 
     @property
     def width(self) -> int:
@@ -206,6 +213,7 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
     kinds = {
         at: exported.column(n).type for n, at in match_columns(headers, exported).matched.items()
     }
+    found = replace(found, warnings=(*found.warnings, *_nameless(headers, rows, exported)))
     padding = padding_of(headers, rows, {at for at, kind in kinds.items() if kind == "identifier"})
     of_cells = (*padding_warnings(headers, padding), *quotes_that_are_text(headers, rows))
     return _cut(
@@ -233,25 +241,58 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
     )
 
 
-def sniff_headers(text: Path) -> list[str]:
+def _nameless(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], exported: ExportObject
+) -> tuple[str, ...]:
+    """Warn of columns without a name that hold what may be a column of the contract."""
+    missing = match_columns(headers, exported).missing(exported)
+    places = [
+        str(at + 1)
+        for at, name in enumerate(headers)
+        if not name.strip() and any(row[at] for row in rows)
+    ]
+    if not missing or not places:
+        return ()
+    return (
+        f"the header names nothing over column {', '.join(places)}, and no column is "
+        f"{' or '.join(missing[:_FEW_NAMES])}",
+    )
+
+
+def sniff_headers(text: Path, work: Path) -> list[str]:
     """Return what is likely the header of a text that no contract describes.
+
+    The text may be the export itself, so that what is made of it is kept in the folder `work`.
 
     The dialect is the one under which most records have as many cells as most others, and several;
     the header is the first of these records that is mostly filled.
 
     Raises RefusedError when the text holds nothing, or JSON.
     """
-    text, _ = _with_known_line_ends(text, text.with_name("sniffed.lines"))
-    text, _ = _without_outer_quotes(text, text.with_name("sniffed.unquoted"))
+    text, _ = _with_known_line_ends(text, work / "sniffed.lines")
+    text, _ = _without_outer_quotes(text, work / "sniffed.unquoted")
     sample = _sample(text)
     _require_a_table(sample)
     start = next(line.strip() for line in sample if line.strip())
     if start.startswith(('{"', "[{")):
         raise RefusedError("the file holds JSON", "name it .json, or .ndjson for a record per line")
-    best: tuple[float, list[str]] = (0, [])
+    names = _sniffed(sample, DELIMITERS)
+    if len(names) < 2:
+        rare = _sniffed(sample, _RARE_DELIMITERS, least=_MOST)
+        names = rare if all(re.search(r"\w", name) for name in rare) and rare else names
+    return [name.replace("\0", "").removeprefix(MARK_TWICE) for name in names] or [
+        start.strip(' "')
+    ]
+
+
+def _sniffed(sample: Sequence[str], delimiters: Sequence[str], least: float = 0) -> list[str]:
+    """Return the header under the delimiter that fits best; nothing where none fits well enough."""
+    best: tuple[float, list[str]] = (least, [])
     has_escapes = any('\\"' in line for line in sample)
-    for delimiter in DELIMITERS:
-        for quote, handicap in _QUOTES.items():
+    for delimiter in delimiters:
+        for quote, handicap in _quotes(sample).items():
+            if quote == delimiter:
+                continue
             escape = "\\" if has_escapes and quote == '"' else quote
             try:
                 records = _records(sample, Dialect(delimiter, quote, escape), None)
@@ -282,17 +323,17 @@ def sniff_headers(text: Path) -> list[str]:
                 score -= torn / len(records)
             if score > best[0]:
                 best = (score, names)
-    return [name.replace("\0", "").removeprefix(MARK_TWICE) for name in best[1]] or [
-        start.strip(' "')
-    ]
+    return best[1]
 
 
 def _ending_alike(cells: list[list[str]], width: int) -> list[list[str]]:
     """Give the header an empty cell more where it lacks the one that all rows end with.
 
-    It is the first record that is mostly filled.
+    Take those from it that no row has. It is the first record that is mostly filled.
     """
     header = next((i for i, c in enumerate(cells) if 2 * sum(map(bool, c)) > width), None)
+    if header is not None and not any(cells[header][width:]):
+        cells = [*cells[:header], cells[header][:width], *cells[header + 1 :]]
     rows = [c for c in cells if len(c) == width]
     if header is None or len(cells[header]) != width - 1 or any(c[-1] for c in rows):
         return cells
@@ -350,7 +391,7 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
         if tabs and "\t" in delimiters:
             delimiters.sort(key=lambda d: d != "\t")
         how = "the dialect under which most columns of the contract are named"
-    quotes = list(_QUOTES) if exported.quote is None else [exported.quote]
+    quotes = list(_quotes(sample)) if exported.quote is None else [exported.quote]
     candidates: list[_Candidate] = []
     for delimiter in delimiters:
         for quote in quotes:
@@ -358,6 +399,8 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
                 # What names fewer columns than another can neither be the best nor a rival.
                 least = max((c.matches for c in candidates), default=0)
                 dialect = Dialect(delimiter, quote, escape)
+                if quote == delimiter:
+                    continue
                 if candidate := _looked_at(sample, dialect, exported, least):
                     candidates.append(candidate)
     if not candidates:
@@ -376,11 +419,24 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
         and c.dialect.delimiter != best.dialect.delimiter
         and best.matches > 1
     ]
+    if exported.quote is None and best.dialect.quote not in _QUOTES:
+        warnings.append(f"cells stand in {best.dialect.quote}, which was taken for a quote")
     kept = re.compile(f'(?:^|{re.escape(best.dialect.delimiter)})"')
     is_kept = exported.quote is None and best.dialect.quote != '"'
     if is_kept and any(kept.search(line) for line in sample):
         warnings.append("cells that begin with a double quote keep it: no quoting by it fits")
     return replace(best, how=how, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _quotes(sample: Sequence[str]) -> dict[str, float]:
+    """Return the quotes that cells may stand in, each with its handicap.
+
+    Beside the usual ones a sign with which most lines begin and end.
+    """
+    lines = [stripped for line in sample[:_SAMPLE_RECORDS] if (stripped := line.strip("\r\n"))]
+    signs = Counter(line[0] for line in lines if line[0] == line[-1] and len(line) > 1)
+    found = (s for s in _RARE_QUOTES if 2 * signs[s] > len(lines))
+    return {**_QUOTES, **dict.fromkeys(found, _QUOTES["'"])}
 
 
 def _escapes(sample: Sequence[str], quote: str, exported: ExportObject) -> list[str]:
@@ -412,6 +468,7 @@ def _unusual_delimiters(sample: Sequence[str], exported: ExportObject) -> list[s
         for text in between.findall(line[:_SAMPLE_CHARACTERS])
         # a comma and a space that does not break, before every cell, is a comma before such cells
         if text.strip(INVISIBLE) not in DELIMITERS
+        and text not in _EMPTY_CELL
         and len(text.encode()) <= _LONGEST_DELIMITER
         # `!,!` is a comma between cells that stand in exclamation marks
         and not (len(text) > 2 and line.startswith(text[-1]) and text[0] == text[-1])
@@ -575,6 +632,8 @@ def _cut(
 ) -> TextLayout:
     """Cut off what stands before the rows and behind them."""
     footer = _footer(text, exported, layout)
+    if not footer.lines:
+        layout = replace(layout, last_cell=_last_cell(text, layout))
     if footer.total:
         said = f"the last row begins with {footer.total!r}"
         if not any(map(str.isalpha, footer.total)):
@@ -601,6 +660,21 @@ def _cut(
             out.write(chunk)
             left -= len(chunk)
     return replace(layout, path=body, first_line=first_line)
+
+
+def _last_cell(text: Path, layout: TextLayout) -> str | None:
+    """Return the last cell of a text that ends without a line end; None of others.
+
+    Nor is it known where it stands in quotes, which are closed then, or on several lines.
+    """
+    with text.open("rb") as file:
+        file.seek(max(0, text.stat().st_size - _TAIL))
+        *_, last = file.read().decode("utf-8", "replace").splitlines(keepends=True)
+    cells = last.split(layout.dialect.delimiter)
+    quote = layout.dialect.quote
+    if last.endswith(("\n", "\r")) or len(cells) != layout.width or (quote and quote in last):
+        return None
+    return cells[-1]
 
 
 @dataclass(frozen=True)

@@ -29,12 +29,18 @@ _ERRORS = ("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#GETTING
 _HASHES = "#{4,}"  # what a spreadsheet shows of a number that is wider than its column
 # GBK or UTF-8 that was read as Latin-1: letters with accents alone, or what no text holds.
 _MISREAD = "[\u00c0-\u00ff][\u00a1-\u00ff]{2,}[\u00c0-\u00ff]|[\u0080-\u009f]"
-_CONTROL = "[\u0001-\u0008\u000e-\u001f\u007f]|_x00[01][0-9A-F]_"  # also as Excel writes them
+_CONTROL = (
+    "[\u0001-\u0008\u000b\u000c\u000e-\u001f\u007f]|_x00[01][0-9A-F]_"  # also as Excel writes them
+)
 _ACCENT = "[A-Za-z][\u0300-\u0333]"
 
-# One of these is in every cell with a sign: few columns have to be looked at closely.
-_STRANGE = "[^ -~]|[&<%#]|[Ee][+]|_x00|[0-9]{15}0|[0-9][,.][0-9]{3}"
+# Quotes of other programs, in which hardly a cell stands by chance.
+_QUOTES = ("'", "`", "~", "^", "|", "%", "$", "!")
 
+# One of these is in every cell with a sign: few columns have to be looked at closely.
+_STRANGE = "[^ -~]|[&<%#]|[Ee][+]|_x00|[0-9]{15}0|[0-9][,.][0-9]{3}|^[ '`~^|%$!]|[ '`~^|%$!]$"
+
+_PLAIN = "trim(cell, ' ' || chr(9))"
 _BEYOND_ASCII = "strlen(cell) <> length(cell)"  # which most texts need not be looked at for
 # What is said of columns of which some cells fulfil a condition.
 _SIGNS = {
@@ -64,6 +70,10 @@ _SIGNS = {
     "hold numbers in scientific notation, as a spreadsheet shows long ones: digits are lost": (
         "(contains(cell, 'E+') or contains(cell, 'e+')) "
         f"and regexp_full_match(cell, '{SCIENTIFIC}')"
+    ),
+    "stand in quotes of another kind ('…', ~…~), which stay": (
+        f"strlen(cell) > 2 and left(cell, 1) = right(cell, 1) "
+        f"and {is_one_of('left(cell, 1)', _QUOTES)}"
     ),
     "hold control characters, which stay": (f"regexp_matches(cell, {literal(_CONTROL)})"),
 }
@@ -122,10 +132,10 @@ def _strange(
         if relation.cells.get(column.name) and column.type in ("text", "identifier", "integer")
     ]
     for start in range(0, len(columns), _COLUMNS):
-        some = columns[start : start + _COLUMNS]
+        some, strange = columns[start : start + _COLUMNS], literal(_STRANGE)
         texts = ", ".join(f"{relation.cells[c.name]} as t{at}" for at, c in enumerate(some))
         signs = ", ".join(
-            f"bool_or(strlen(t{at}) >= {min(_LENGTHS)} or regexp_matches(t{at}, '{_STRANGE}'))"
+            f"bool_or(strlen(t{at}) >= {min(_LENGTHS)} or regexp_matches(t{at}, {strange}))"
             for at in range(len(some))
         )
         row = con.execute(f"select {signs} from (select {texts} from sample)").fetchone()
@@ -143,6 +153,12 @@ def _conditions(column: Column, *, is_first: bool) -> Iterator[tuple[str, str]]:
             )
         for said, condition in _SIGNS.items():
             yield said, f"bool_or({condition})"
+        # behind a sentence one may be meant, or does no harm
+        yield (
+            "begin or end with blanks or tabs, which stay",
+            f"bool_or({_PLAIN} <> cell) and "
+            f"(bool_or(ends_with(cell, '  ')) or not bool_or(contains({_PLAIN}, ' ')))",
+        )
         yield (
             "may be cut off: the longest are as long as a program keeps",
             f"max(length(cell)) in {_LENGTHS} and min(length(cell)) < max(length(cell)) "

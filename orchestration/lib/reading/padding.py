@@ -13,6 +13,7 @@ from orchestration.lib.reading.spellings import BLANKS, INVISIBLE
 from orchestration.lib.reading.sql import literal
 
 _FEW = 3  # cells, below which all may begin alike by chance
+_MANY = 10  # cells, of which all end with a blank that nobody meant
 _BLANKS = " \t"
 _PRINTED = "“”„«»\u2018\u2019\uff02「」『』"  # quotes of printed texts
 _FRACTION = ".0"  # of identifiers, which a program took for numbers as some were missing
@@ -52,8 +53,8 @@ def padding_of(
 def _padding(header: str, cells: Sequence[str]) -> str | None:
     """Return the sign that all filled cells of a column begin or end with.
 
-    Blanks may be text: they are padding where the name of the column has them as well, or where
-    they make texts of different lengths equally long.
+    Blanks may be text: they are padding where the name of the column has them as well, where they
+    make texts of different lengths equally long, or where not one of many cells is without.
     """
     filled = [cell for cell in cells if cell.strip(BLANKS)]
     if len(filled) < _FEW:
@@ -67,6 +68,8 @@ def _padding(header: str, cells: Sequence[str]) -> str | None:
     if first <= set(INVISIBLE) or last <= set(INVISIBLE):
         return INVISIBLE
     if (first == {" "} and header[:1] == " ") or (last == {" "} and header[-1:] == " "):
+        return " "
+    if len(filled) >= _MANY and {" "} in (first, last):
         return " "
     lengths = {len(cell.strip(" ")) for cell in filled}
     return " " if len(lengths) > 1 and _fill_up(cells) else None

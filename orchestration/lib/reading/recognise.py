@@ -306,7 +306,7 @@ def _headers(source: Source, work: Path) -> list[str]:
         records = json_records(text, decide_json(text, anything, by_line=by_line))
         keys = (key for r in islice(records, _JSON_RECORDS) for key in r.value or {})
         return list(dict.fromkeys(keys))
-    return sniff_headers(text)
+    return sniff_headers(text, work)
 
 
 def _has_a_record_per_line(text: Path) -> bool:

@@ -85,6 +85,7 @@ class Relation:
     not have it), `metadata` one for the other columns as a JSON object, `raw_row` one for the whole
     row, `headers` the text of the header by contract column, `texts` all cells in the order of the
     file where people may have laid it out, `usual` those of them that all records fill.
+    `last_cell` is the very last of a text that ends without a line end, which may be cut off.
     `may_be_commented` tells that a row whose first cell begins with # is none.
     `reason` and `message` are set where the text of a row was malformed, `line_number` where a
     format knows the lines of its rows.
@@ -97,6 +98,7 @@ class Relation:
     headers: Mapping[str, str] = field(default_factory=dict)
     texts: Sequence[str] = ()
     usual: Sequence[str] = ()
+    last_cell: str | None = None
     may_be_commented: bool = False
     reason: str = "null::varchar"
     message: str = "null::varchar"

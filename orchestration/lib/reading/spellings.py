@@ -26,7 +26,7 @@ TRUE, FALSE = tuple(_YES.split()), tuple(_NO.split())
 
 # What nobody sees at the edge of a cell: the spaces of Unicode and the marks that take no room.
 INVISIBLE = (
-    "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b"
+    "\u00a0\u00ad\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b"
     "\u200e\u200f\u202f\u205f\u2060\u3000\ufeff"
 )
 BLANKS = " \t" + INVISIBLE

@@ -135,7 +135,8 @@ class Reading:
         if kind == "identifier":
             # Blanks around it tell nothing apart. To look for them is a tenth of cutting them off.
             # All but the space are more than one byte.
-            odd = f"{cell} < '(' or ends_with({cell}, ' ') or strlen({cell}) <> length({cell})"
+            ends = f"ends_with({cell}, ' ') or ends_with({cell}, chr(9))"
+            odd = f"{cell} < '(' or {ends} or strlen({cell}) <> length({cell})"
             plain = f"if(starts_with({cell}, chr(39)), {cell}[2:], nullif({_trimmed(cell)}, ''))"
             return (
                 f"(case when {_is_scientific(cell)} then null "

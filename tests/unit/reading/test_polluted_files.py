@@ -544,6 +544,11 @@ def test_sums_between_the_rows_of_a_table_without_a_key_are_set_aside(
 @pytest.mark.parametrize(
     ("cell", "said"),
     [
+        ("\f second page", "hold control characters"),
+        ("~fine~", "stand in quotes of another kind"),
+        ("filled up   ", "begin or end with blanks or tabs"),
+        ("fine\t", "begin or end with blanks or tabs"),
+        ("fine\u00ad", "begin or end with blanks that no one sees"),
         ("Müller &amp; Söhne", "hold HTML (&amp;)"),
         ("first<br/>second", "hold HTML (&amp;)"),
         ("caf%C3%A9 %26 bar", "hold letters written as %C3%A9"),
@@ -566,7 +571,8 @@ def test_what_a_text_may_be_instead_is_told(shop: Shop, cell: str, said: str) ->
 @pytest.mark.parametrize(
     "cell",
     ["Müller & Söhne", "<p>Müller &amp; Söhne</p>", "a < b", "https://x.example/?q=caf%C3%A9",
-     "#1 of all", "café, über, señor", "100 %", "https://x.example/a%20b", "1E5", "#"],
+     "#1 of all", "'tis fine", "two words ", "$5 or 5$ more", "~5 or 5 ~ 6",
+     "café, über, señor", "100 %", "https://x.example/a%20b", "1E5", "#"],
 )  # fmt: skip
 def test_texts_that_are_meant_so_are_no_doubts(shop: Shop, cell: str) -> None:
     rows = [[*row[:5], cell if i == 4 else "plain"] for i, row in enumerate(ROWS)]
@@ -610,3 +616,126 @@ def test_a_sentence_alone_in_its_row_is_no_record(shop: Shop) -> None:
     rows = [*LINES, notes + [""] * 5, cells(ROWS[0])]
     record, landed = land(shop, text(rows))
     assert (landed, record.rows_quarantined) == ([*ROWS, ROWS[0]], 1)
+
+
+PEOPLE = [
+    [
+        f"C-{1000 + i}",
+        ("Ann", "Bo", "Chris")[i % 3],
+        f"{i:05d}",
+        "ab"[i % 2],
+        f"2026-01-{i + 1:02d}",
+    ]
+    for i in range(24)
+]
+PEOPLE_HEADER = ["customer", "name", "zip", "tier", "since"]
+PEOPLE_CONTRACT = {**CONTRACT, "columns": [{"name": name} for name in PEOPLE_HEADER]}
+
+
+def said_of_people(shop: Shop, rows: list[list[str]], end: str = "\r\n") -> str:
+    """Land rows of texts without a key, which all land, and return the message."""
+    content = text([PEOPLE_HEADER, *rows])
+    shop.put("orders.csv", content.removesuffix("\r\n") + end)
+    (record,) = shop.land(**PEOPLE_CONTRACT)
+    assert (record.status, record.rows_loaded) == ("loaded", len(rows))
+    return str(record.message or "")
+
+
+@pytest.mark.parametrize("at", [1, 12, 23])
+@pytest.mark.parametrize("moved", ["right", "left"])
+def test_a_row_of_texts_whose_cells_have_moved_is_told(shop: Shop, at: int, moved: str) -> None:
+    """No type objects to it, and it has as many cells as all others."""
+    row = PEOPLE[at]
+    shifted = [row[0], "", *row[1:-1]] if moved == "right" else [row[0], *row[2:], ""]
+    assert said_of_people(shop, [*PEOPLE[:at], shifted, *PEOPLE[at + 1 :]]) == (
+        f"row {at + 1} is unlike all others in several columns: shifted, or of another table?"
+    )
+
+
+def test_the_rows_of_another_table_below_are_told(shop: Shop) -> None:
+    other = [["product", "price", "currency", "stock", "note"]]
+    other += [[f"P{i}", "12.50", "EUR", f"{i} pieces", "cheap"] for i in range(4)]
+    assert said_of_people(shop, [*PEOPLE, *other]) == (
+        "4 rows (first: 26) are unlike all others in several columns: shifted, or of another table?"
+    )
+
+
+def test_records_that_are_not_known_in_full_are_not_odd(shop: Shop) -> None:
+    rare = [*PEOPLE[3][:2], "", "gold", ""]
+    assert said_of_people(shop, [*PEOPLE[:3], rare, *PEOPLE[4:]]) == ""
+
+
+@pytest.mark.parametrize(("cut", "is_told"), [(0, False), (1, True), (9, True)])
+def test_a_file_that_ends_in_its_last_cell_is_told_where_others_are_longer(
+    shop: Shop, cut: int, is_told: bool
+) -> None:
+    """Many programs write no line end behind the last row: that alone says nothing."""
+    last = [*PEOPLE[-1][:-1], PEOPLE[-1][-1][: 10 - cut]]
+    said = said_of_people(shop, [*PEOPLE[:-1], last], end="")
+    assert said == is_told * (
+        "no line end stands behind the last row, whose last cell looks cut off: is it whole?"
+    )
+    assert said_of_people(shop, PEOPLE, end="\r\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("others", "last"), [(("Yes", "No"), "Ye"), (("12.50", "8.00"), "12.5"), (("9.90",), "1")]
+)
+def test_a_last_cell_that_others_begin_with_or_that_lacks_decimals_is_told(
+    shop: Shop, others: tuple[str, ...], last: str
+) -> None:
+    rows = [[*row[:-1], others[i % len(others)]] for i, row in enumerate(PEOPLE)]
+    rows[-1][-1] = last
+    assert "looks cut off" in said_of_people(shop, rows, end="")
+    assert "looks cut off" not in said_of_people(shop, rows)
+
+
+def test_dates_that_stand_for_none_are_told(shop: Shop) -> None:
+    columns = [{"name": name, "type": "date"} for name in ("since", "until", "born")]
+    changes = {**CONTRACT, "columns": columns}
+    shop.put(
+        "orders.csv",
+        "since,until,born\n2026-01-31,31.12.9999,01.01.1900\n2026-02-01,01.02.2026,03.04.1985\n",
+    )
+    (record,) = records = shop.land(**changes)
+    assert shop.rows(records, "until, born", **changes)[0] == ("9999-12-31", "1900-01-01")
+    said = "dates far from ours, which may stand for none, stay: "
+    assert f"{said}until (9999-12-31), born (1900-01-01)" in str(record.message)
+
+
+def test_a_blank_behind_every_cell_of_a_column_is_removed_though_its_name_has_none(
+    shop: Shop,
+) -> None:
+    rows = [[cell + " " for cell in row] for row in ROWS]
+    record, landed = land(shop, text([HEADER, *map(cells, rows)]))
+    assert landed == ROWS
+    assert "blanks around the cells of DATE, Qty" in str(record.message)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_nameless_columns_between_all_others_are_no_part_of_the_delimiter(
+    shop: Shop, delimiter: str
+) -> None:
+    """`a,,b,,c,` was once read as delimited by two commas, and kept one in the last cell."""
+    rows = [[cell.replace(",", "").replace('"', "") for cell in row] for row in [HEADER, *ROWS]]
+    lines = [[cell for pair in row for cell in (pair, "")] for row in rows]
+    record, landed = land(shop, text(lines, delimiter))
+    assert landed == rows[1:], record
+
+
+@pytest.mark.parametrize("sign", ["$", "%", "^", "~", "|"])
+def test_a_sign_around_all_cells_is_their_quote(shop: Shop, sign: str) -> None:
+    content = text([[f"{sign}{c}{sign}" for c in row] for row in [HEADER, *ROWS]])
+    record, landed = land(shop, content)
+    assert landed == ROWS
+    assert (record.quote, record.message) == (
+        sign,
+        f"cells stand in {sign}, which was taken for a quote",
+    )
+
+
+def test_a_column_whose_name_is_lost_is_told(shop: Shop) -> None:
+    """It landed as an unknown column, and the one of the contract as NULL."""
+    record, landed = land(shop, text([[*HEADER[:3], "", *HEADER[4:]], *LINES[1:]]))
+    assert [row[3] for row in landed] == [""] * len(ROWS)
+    assert record.message == "the header names nothing over column 4, and no column is type"
