@@ -84,6 +84,24 @@
 {%- endmacro %}
 
 
+{#
+    test@test.com, none@none.com, x@x.com: what is typed where a form insists on an address, but not the
+    mailbox of a firm under the firm's name. Of addresses in lower case without blanks around them.
+#}
+{% macro is_placeholder_email(email) -%}
+    (
+        split_part({{ email }}, '@', 1) in (
+            'test', 'none', 'null', 'unknown', 'noemail', 'no-email', 'no.email', 'no_email', 'nomail', 'asdf'
+        )
+        or {{ email }} = 'no@email.com'
+        or (
+            length(split_part({{ email }}, '@', 1)) <= 4
+            and split_part({{ email }}, '@', 1) = regexp_extract({{ email }}, '@([^.]+)', 1)
+        )
+    )
+{%- endmacro %}
+
+
 {# 0000000, 99-99-99, 123-4567: what fingers type where a form insists. #}
 {% macro is_filler(value) -%}
     (

@@ -99,7 +99,7 @@
     One row per order: its cells, its customer and its value.
 
     Customer: the one with the order's e-mail address, or with the phone number that a checkout without
-    an address was made by (000-000-0000 is nobody's): both are unique in a shop. Else a guest
+    an address was made by (test@test.com and 000-000-0000 are nobody's): both are unique in a shop. Else a guest
     (`guest:<name>`), whom identity may join by more; an order that names nobody is anonymous.
 
     Value: `subtotal` is after discounts. Prices include the tax where subtotal and shipping alone make
@@ -145,7 +145,9 @@
                 lower(trim(email)) as email,
                 min(customer_id) as customer_id -- one of them; identity joins them anyway
             from {{ source('raw', 'shopify__customers') }} -- also under an address they had before
-            where nullif(trim(email), '') is not null
+            where
+                nullif(trim(email), '') is not null
+                and not {{ is_placeholder_email('lower(trim(email))') }}
             group by lower(trim(email))
         ),
 

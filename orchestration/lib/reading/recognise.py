@@ -36,7 +36,7 @@ from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import sniff_sheet
 from orchestration.lib.reading.siblings import following, noted, taken_order
 from orchestration.lib.reading.sources import Source, digest, unpacked
-from orchestration.lib.reading.spellings import without_accents
+from orchestration.lib.reading.spellings import COUNTS, without_accents
 from orchestration.lib.reading.sql import literal, quoted
 
 # Of the values of a column of dates or times that may be none: one typing error is no text column.
@@ -57,8 +57,20 @@ _VALUE = re.compile(
 )
 # Of a time, with colons or as Oracle writes it (10.30.00 AM).
 _HOUR = "[0-9]:[0-9]|[ T][0-9]{1,2}[.][0-9]{2}([. ]|$)"
-# Names of columns whose numbers nobody adds.
-_IDENTIFYING = re.compile(r"(_|^)(id|(phones?|telephone|fax|zip|postcode|postal)(_[a-z]+)?)$")
+# Names of columns whose numbers nobody adds; Salesforce writes `_c` behind those of its customers.
+_IDENTIFYING = re.compile(
+    r"(_|^)(id|(phones?|telephone|tel|mobile|cell|fax|zip|plz|postcode|postal|iban|ean|gtin|isbn|vat)"
+    r"(_[a-z]+)?)(_c)?$"
+)
+# Names of columns whose numbers are dates, and those that may count seconds since 1970. No other
+# names tell a time from a number: identifiers have as many digits.
+_DATE = re.compile(
+    r"date|datum|fecha|stamp|(_|^)(birth|birthday|dob|created|updated|modified)(_|$)|_at$"
+)
+_TIME = re.compile(
+    rf"{_DATE.pattern}|(_|^)(time|on|since|until|start|end|expires|synced)(_|$)|time$"
+)
+_DURATION = re.compile("(_|^)(days?|hours?|minutes?|mins?|seconds?|secs?|duration|count|num)(_|$)")
 
 
 @dataclass(frozen=True)
@@ -218,6 +230,7 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
     landed = f"(from read_parquet({literal(str(work / CLEAN))}) where {ASIDE_MARK} is null)"
     cells: dict[str, str | None] = {c.name: quoted(c.name) for c in as_text.columns}
     kinds: dict[str, CellType] = {}
+    counted: dict[str, str] = {}
     nearly: dict[str, CellType] = {}
     for kind in _KINDS:
         typed = as_text.model_copy(
@@ -235,6 +248,8 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
             filled, wrong = found[2 * position : 2 * position + 2]
             if filled and not wrong and column not in kinds:
                 kinds[column] = kind
+            elif filled and not wrong and kind == "timestamp":
+                counted.update((column, s) for s in readings[column].spellings if s in COUNTS)
             elif kind in ("date", "timestamp") and filled and wrong <= _SLIPS * filled:
                 nearly.setdefault(column, kind)
     kinds = {**nearly, **kinds}
@@ -250,11 +265,13 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
         # zeros, or glued to it (INC0000045), they are part of a key. Amounts may all be even.
         # Of other numbers of eight digits hardly one is a date, let alone all.
         is_key, has_fraction = "^([^0-9]*0|[A-Za-z]+|[+][0-9]{3})[0-9]", "[.,][0-9]{1,2}[^0-9]*$"
-        is_date = "strlen(c) = 8 and starts_with(c, '20') and try_strptime(c, '%Y%m%d') is not null"
+        century = "c[1:2] in ('19', '20')" if _DATE.search(column) else "c[1:2] = '20'"
+        is_date = f"strlen(c) = 8 and {century} and try_strptime(c, '%Y%m%d') is not null"
+        is_time = f"strlen(c) = 14 and {century} and try_strptime(c, '%Y%m%d%H%M%S') is not null"
         found = con.execute(
             f"select count(*) filter (regexp_matches(c, '{is_key}')), "
             f"count(*) filter (regexp_matches(c, '{has_fraction}')), "
-            f"coalesce(bool_and({is_date}), false) "
+            f"coalesce(bool_and({is_date}), false), coalesce(bool_and({is_time}), false) "
             f"from (select {quoted(column)} as c from {landed})"
         ).fetchone()
         assert found is not None  # an aggregate has a row
@@ -264,6 +281,13 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
             kinds[column] = "decimal"
         elif found[2]:
             kinds[column] = "date"
+        elif found[3]:
+            kinds[column] = "timestamp"
+    for column, unit in counted.items():
+        named = (_DATE if unit == "Excel serial" else _TIME).search(column)
+        if named and kinds.get(column) in ("integer", "decimal") and not _DURATION.search(column):
+            is_day = unit == "Excel serial" and kinds[column] == "integer"
+            kinds[column] = "date" if is_day else "timestamp"
     for column in [c.name for c in as_text.columns if c.name not in kinds]:
         # An apostrophe keeps a spreadsheet from dropping zeros.
         kept = con.execute(

@@ -260,6 +260,39 @@ def test_eight_digits_that_all_are_days_are_drafted_as_dates(shop: Shop) -> None
 
 
 @pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("created_at", ["1700000000", "1700000001"], "timestamp"),
+        ("Created", ["1700000000123", "1700000001456"], "timestamp"),
+        ("closedate", ["1700000000.5", "1700000001"], "timestamp"),
+        ("Start time", ["1700000000", "1700086400"], "timestamp"),
+        ("signup_date", ["45992", "45993"], "date"),
+        ("signup_date", ["45992.25", "45993"], "timestamp"),
+        ("signup_date", ["45992,25", "45993"], "timestamp"),
+        ("birthdate", ["19850312", "19901128"], "date"),
+        ("stamp", ["20240131103000", "20240201000000"], "timestamp"),
+        # what has as many digits, and is no time
+        ("customer", ["1700000000123", "1700000001456"], "integer"),
+        ("time_to_close_minutes", ["45992", "45993"], "integer"),
+        ("time", ["45992", "45993"], "integer"),
+        ("employees", ["45992", "45993"], "integer"),
+        ("pieces", ["19850312", "19901128"], "integer"),
+        ("mobile", ["4915112345678", "4915112345679"], "identifier"),
+        ("NetSuite_Id__c", ["934887", "1058073"], "identifier"),
+    ],
+)
+def test_numbers_are_drafted_as_times_where_their_name_says_so(
+    shop: Shop, name: str, values: list[str], kind: str
+) -> None:
+    """Incident to prevent: times that are counted were drafted as numbers, and nothing said so."""
+    rows = "".join(f"a{at};{value}\n" for at, value in enumerate(values))
+    path = shop.put("things.csv", f"code;{name}\n{rows}")
+    drafted = recognise(Source(path, path.name), None).exported
+    assert drafted is not None
+    assert drafted.columns[1].type == kind
+
+
+@pytest.mark.parametrize(
     ("text", "headers", "rows"),
     [
         # a bank: its own lines above and a quote in the text

@@ -98,12 +98,9 @@ judged as (
                 shared.identifier_kind in ('national_id', 'loyalty_number', 'phone')
                 and {{ is_filler('shared.identifier_value') }}
                 then 'placeholder'
-            -- x@x.com, none@none.com, but not the mailbox of a firm under the firm's name.
             when
                 shared.identifier_kind = 'email'
-                and length(split_part(shared.identifier_value, '@', 1)) <= 4
-                and split_part(shared.identifier_value, '@', 1)
-                = regexp_extract(shared.identifier_value, '@([^.]+)', 1)
+                and {{ is_placeholder_email('shared.identifier_value') }}
                 then 'placeholder'
             when greatest(shared.count_names, shared.count_cities) > limits.count_names_allowed
                 then 'more people than company.yml allows'

@@ -69,7 +69,9 @@ guests as (
         ) like '%_%'
         and not exists (
             select 1 from {{ source('raw', 'shopify__customers') }} as customers
-            where lower(trim(customers.email)) = lower(trim(order_rows.email))
+            where
+                lower(trim(customers.email)) = lower(trim(order_rows.email))
+                and not {{ is_placeholder_email('lower(trim(customers.email))') }}
         )
         and not exists (
             select 1 from {{ source('raw', 'shopify__customers') }} as customers
