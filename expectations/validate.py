@@ -123,7 +123,7 @@ def validate(
     results are the same. The file must not be open for writing in this process.
     """
     with (
-        _imported_when_used("altair", "boto3", "botocore", "scipy.stats"),
+        _imported_when_used("altair", "scipy.stats"),
         _fields_copied_flat(),
     ):
         from expectations.datasource import open_datasource
@@ -156,7 +156,7 @@ def _imported_when_used(*names: str) -> Iterator[None]:
     """Let an import within give a stand-in, which imports the module once something of it is used.
 
     Great Expectations imports these for one expectation that is not in the vocabulary and its
-    chart, 0.75 of its 2 CPU s, and for files in the cloud, 0.1.
+    chart: 0.75 of its 2 CPU s.
     """
     stand_ins = {name: ModuleType(name) for name in names if name not in sys.modules}
     for name, stand_in in stand_ins.items():
