@@ -115,6 +115,7 @@ _PLUS_MINUS = re.compile(rb"(?<![-+])\+-")  # not as part of a drawn rule
 _LONE_PLUS = re.compile(rb"\+(?!-)")
 _SHIFTED_LETTERS = frozenset("".join(_SINGLE_BYTE.values()) + _SIGNS)
 _SHIFTED_SIGNS = frozenset('!"#$%&*;<=>@[\\]^_`{|}~')
+_CHINESE = re.compile("[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]+")  # with its punctuation
 _FEW_SHIFTED = 3  # letters, below which it may be chance
 
 # Below this mean a code page does not explain the text: see `_likelihood`.
@@ -339,7 +340,8 @@ def _is_utf7(data: mmap.mmap) -> bool:
             text = match[0].decode("utf-7")
         except UnicodeDecodeError:
             return False
-        is_chinese = len(text) > 1 and all("\u4e00" <= c <= "\u9fff" for c in text)
+        # of digits alone, as in phone numbers, an ideograph may come by chance
+        is_chinese = not match[1].isdigit() and bool(_CHINESE.fullmatch(text))
         is_known = bool(match[1]) and set(text) <= _SHIFTED_LETTERS | _SHIFTED_SIGNS
         if not is_chinese and not is_known:
             return False
