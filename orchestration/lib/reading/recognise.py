@@ -55,8 +55,8 @@ _VALUE = re.compile(
     r"0\d+|\d{5,}|[^\w\s]?-?\d[\d.,]*[.,]\d\d|\d{1,4}[./-]\d{1,2}[./-]\d{1,4}.*"
     r"|[0-9a-f-]{16,}|\S+@\S+[.]\w+|https?://.*"
 )
-# Of a time, with colons or as Oracle writes it (10.30.00 AM).
-_HOUR = "[0-9]:[0-9]|[ T][0-9]{1,2}[.][0-9]{2}([. ]|$)"
+# Of a time, with colons, as Oracle writes it (10.30.00 AM), or without either (20260131T1030).
+_HOUR = "[0-9]:[0-9]|[ T][0-9]{1,2}[.][0-9]{2}([. ]|$)|^[0-9]{8}[ T]?[0-9]{4}"
 # Names of columns whose numbers nobody adds; Salesforce writes `_c` behind those of its customers.
 _IDENTIFYING = re.compile(
     r"(_|^)(id|(phones?|telephone|tel|mobile|cell|fax|zip|plz|postcode|postal|iban|ean|gtin|isbn|vat)"
@@ -272,7 +272,7 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
             f"select count(*) filter (regexp_matches(c, '{is_key}')), "
             f"count(*) filter (regexp_matches(c, '{has_fraction}')), "
             f"coalesce(bool_and({is_date}), false), coalesce(bool_and({is_time}), false) "
-            f"from (select {quoted(column)} as c from {landed})"
+            f"from (select {quoted(column)} as c from {landed}) where c is not null"
         ).fetchone()
         assert found is not None  # an aggregate has a row
         if found[0] or _IDENTIFYING.search(column):
@@ -284,7 +284,13 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
         elif found[3]:
             kinds[column] = "timestamp"
     for column, unit in counted.items():
-        named = (_DATE if unit == "Excel serial" else _TIME).search(column)
+        # no amount has so many decimals
+        precise = con.execute(
+            f"select 1 from {landed} "
+            f"where regexp_matches({quoted(column)}, '[.,][0-9]{{5}}') limit 1"
+        ).fetchone()
+        may_be_amount = unit == "Excel serial" and not precise
+        named = (_DATE if may_be_amount else _TIME).search(column)
         if named and kinds.get(column) in ("integer", "decimal") and not _DURATION.search(column):
             is_day = unit == "Excel serial" and kinds[column] == "integer"
             kinds[column] = "date" if is_day else "timestamp"

@@ -455,7 +455,7 @@ def test_backslashes_before_all_apostrophes_are_escapes(shop: Shop, escape: str)
     [
         (["très bon + vite", "Müller", "ça va, été"], True),
         (["购买很快", "张伟", "非常 好看"], True),
-        (["回复很及时，但是没有人听我说。", "徐", "Pérez, +49 30"], True),
+        (["回复很及时。但是没有人听我说。", "徐", "Pérez, +49 30"], True),
         (["+49 30 1234", "me+shop@example.com", "1+1"], False),
     ],
 )
