@@ -210,11 +210,30 @@ def validation_rows(layer: str, results: Sequence[TableResult]) -> list[dict[str
             "passed": check.passed,
             "observed": check.observed,
             "unexpected_count": check.unexpected_count,
-            "message": check.message,
+            "message": "\n".join([check.message, *_rows_of_files(check)]),
         }
         for result in results
         for check in result.checks
     ]
+
+
+def _rows_of_files(check: CheckResult) -> Iterator[str]:
+    """Say in which files the rows of a warning are, for those who read no more than the message.
+
+    Of queries only, which choose what they show.
+    """
+    if check.severity != "warning" or check.type != "expect_query_to_return_no_rows":
+        return
+    for sample in check.samples:
+        if "_file_name" in sample and "_row_number" in sample:
+            line = sample.get("_line_number")
+            place = f"record {sample['_row_number']}" if line is None else f"line {line}"
+            told = (
+                f"{name} {value!r}"
+                for name, value in sample.items()
+                if value is not None and not name.startswith("_")
+            )
+            yield f"  {sample['_file_name']}, {place}: {', '.join(told)}"
 
 
 def _validate_suite(

@@ -391,7 +391,7 @@ HOUSEHOLD = """
     and (jaro_winkler_similarity(a.given_name, b.given_name) < 0.75
          and (a.birth_date is null or b.birth_date is null
               or damerau_levenshtein(a.birth_date, b.birth_date) > 1
-              or least(a.count_born_alike, b.count_born_alike) > 1)
+              or {are_twins})
          or jaro_winkler_similarity(a.given_name, b.given_name) < 0.88
          and damerau_levenshtein(a.birth_date, b.birth_date) > 2
          and (a.phone = b.phone or jaro_winkler_similarity(a.street, b.street) >= 0.88))

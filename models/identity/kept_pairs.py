@@ -23,7 +23,9 @@ _COLUMNS = {
     "candidates": "record_number_a integer, record_number_b integer, pattern integer",
     # Pairs that teach the model, with a bit for what each teaches.
     "lessons": "record_number_a integer, record_number_b integer, pattern integer, uses smallint",
-    # Hashes of values that too many records share to be compared for it.
+    # Pairs that had a chance to match, with a bit for what speaks against joining them.
+    "guards": "record_number_a integer, record_number_b integer, flags utinyint",
+    # Hashes of values that too many records share: to be compared for it, or for a firm's domain.
     "too_large": "reason varchar, value ubigint",
 }
 # Deleted rows leave holes, which DuckDB fills only where a whole block of rows is gone.
@@ -40,6 +42,7 @@ class Kept:
     contents: str
     candidates: str
     lessons: str
+    guards: str
     too_large: str
 
 
@@ -70,8 +73,9 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
 
     Patterns of pairs that left, or that teach, and of which both records are there, go to the table
     `known`: record_number_a, record_number_b, pattern. Those that stay but have to be compared
-    anew, as the two changed places, go to `found`. `redone` by number of today. From here on until
-    `remember` nothing counts as kept.
+    anew go to `found`: the two changed places, or have a mail domain (table `turned`) that became a
+    provider's or ceased to be. `redone` by number of today. From here on until `remember` nothing
+    counts as kept.
     """
     con.execute(f"delete from {kept.contents}")
     gone = changes.gone
@@ -80,6 +84,15 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
         gone = gone[:0]
     con.register("gone", pa.table({"record_number": gone}))
     con.register("leaving", pa.table({"record_number": np.union1d(gone, np.flatnonzero(redone))}))
+    for table in (kept.candidates, kept.lessons):
+        con.execute(
+            f"""
+            update {table} set pattern = null
+            from turned as one, turned as other
+            where record_number_a = one.record_number and record_number_b = other.record_number
+              and one.email_domain = other.email_domain
+            """
+        )
     left = con.execute(
         f"""
         delete from {kept.candidates}
@@ -89,6 +102,10 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
         """
     ).to_arrow_table()
     con.register("left_candidates", left)
+    con.execute(
+        f"delete from {kept.guards} "
+        "where record_number_a in (from leaving) or record_number_b in (from leaving)"
+    )
     con.execute(
         f"""
         create table known as
@@ -113,7 +130,7 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
     )
     for view in ("gone", "leaving", "left_candidates"):
         con.unregister(view)
-    _replace(con, kept.lessons, f"from {kept.lessons} limit 0")
+    replace_kept(con, kept.lessons, f"from {kept.lessons} limit 0")
 
 
 def remember(
@@ -122,7 +139,7 @@ def remember(
     """Keep what the pairs belong to: the records, and the groups in which none were looked for."""
     for table, rows in ((kept.too_large, too_large), (kept.contents, contents)):
         con.register("rows_to_keep", rows)
-        _replace(con, table, "from rows_to_keep")
+        replace_kept(con, table, "from rows_to_keep")
         con.unregister("rows_to_keep")
 
 
@@ -141,7 +158,7 @@ def _renumber(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes) -> N
     before = np.flatnonzero(changes.today)
     con.register("numbers", pa.table({"before": before, "today": changes.today[before]}))
     for table in (kept.candidates, kept.lessons):
-        _replace(
+        replace_kept(
             con,
             table,
             f"""
@@ -156,10 +173,11 @@ def _renumber(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes) -> N
             """,
         )
     con.unregister("numbers")
+    replace_kept(con, kept.guards, f"from {kept.guards} limit 0")
 
 
-def _replace(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
-    """Make a table anew; what it held may be read."""
+def replace_kept(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
+    """Make a kept table anew; what it held may be read."""
     columns = _COLUMNS[table.rsplit(".", 1)[1]]
     casts = ", ".join(
         f"{name}::{kind} as {name}" for name, kind in (c.split() for c in columns.split(", "))

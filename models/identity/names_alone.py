@@ -7,6 +7,7 @@ clusters (`clusters`).
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -18,18 +19,9 @@ from models.identity.comparisons import SAYS_MORE
 from models.identity.firm_names import SURE, alike_names
 
 ONLY_OF_NAME = "only_of_name"
+_NAME = "given_name || ' ' || family_name"
 
-# Few customers are nothing but a name: whoever says more is looked at under their names only.
-_PEOPLE = f"""
-    people as (
-        select record_number, cluster, given_name || ' ' || family_name as name,
-               {SAYS_MORE.format("records")} as says_more
-        from records where not is_organisation
-    ),
-    telling as (
-        select distinct cluster from people where says_more
-    )
-"""
+Flags = npt.NDArray[np.bool_]
 
 
 def count_bearers(
@@ -51,35 +43,42 @@ def count_bearers(
     number, from 1, the cluster found so far; `pairs` those that the guard `names_only` refused,
     with record_number_a and record_number_b.
     """
-    with _clustered(con, all_records, senior):
-        con.register("pairs", pairs.reset_index(drop=True).rename_axis("position").reset_index())
+    counts = np.zeros(len(pairs), np.int64)
+    if pairs.empty:
+        return counts
+    says_more = _says_more(con, all_records, senior)
+    one, other = (pairs[f"record_number_{side}"].to_numpy(np.int64) - 1 for side in "ab")
+    positions = np.flatnonzero(says_more[one] != says_more[other])
+    if not positions.size:
+        return counts
+    tied = {"position": positions, "a": one[positions] + 1, "b": other[positions] + 1}
+    with _clustered(con, all_records, senior, says_more):
+        con.register("pairs", pa.table(tied))
         found = con.execute(
             f"""
-            with {_PEOPLE},
-            paired as (
-                select *, cluster in (from telling) as cluster_says_more
-                from people
-                where record_number in (
-                    select record_number_a from pairs union all select record_number_b from pairs
-                )
+            with paired as (
+                select record_number, {_NAME} as name
+                from records
+                where record_number in (select a from pairs union all select b from pairs)
             ),
             tied as (
                 select position, a.name
                 from pairs
-                inner join paired as a on record_number_a = a.record_number
-                inner join paired as b on record_number_b = b.record_number
-                where a.name = b.name and a.cluster_says_more != b.cluster_says_more
+                inner join paired as a on pairs.a = a.record_number
+                inner join paired as b on pairs.b = b.record_number
+                where a.name = b.name
             ),
             bearers as (
-                select name, count(distinct cluster) as count_bearers
-                from people
-                where name in (select name from tied) and cluster in (from telling)
-                group by name
+                select {_NAME} as name, count(distinct cluster) as count_bearers
+                from records
+                where not is_organisation and cluster_says_more
+                  and {_NAME} in (select name from tied)
+                group by all
             )
             select position, count_bearers from tied inner join bearers using (name)
             """
         ).fetchnumpy()
-    counts = np.zeros(len(pairs), np.int64)
+        con.unregister("pairs")
     counts[found["position"]] = found["count_bearers"]
     return counts
 
@@ -94,21 +93,25 @@ def find_only_bearers(
 
     `all_records` and `senior` as for `count_bearers`; columns as of `find_alike_firms`.
     """
-    with _clustered(con, all_records, senior):
+    says_more = _says_more(con, all_records, senior)
+    with _clustered(con, all_records, senior, says_more):
+        con.execute(
+            f"""
+            create or replace temp table mere as
+            select {_NAME} as name, cluster, min(record_number) as record_number
+            from records
+            where not is_organisation and not cluster_says_more and {_NAME} is not null
+            group by all
+            """
+        )
         return con.execute(
             f"""
-            with {_PEOPLE},
-            mere as (
-                select name, cluster, min(record_number) as record_number
-                from people
-                where name is not null and cluster not in (from telling)
-                group by name, cluster
-            ),
-            known as (
-                select name, min(record_number) as record_number
-                from people
-                where name in (select name from mere) and cluster in (from telling)
-                group by name having count(distinct cluster) = 1
+            with known as (
+                select {_NAME} as name, min(record_number) as record_number
+                from records
+                where not is_organisation and cluster_says_more
+                  and {_NAME} in (select name from mere)
+                group by all having count(distinct cluster) = 1
             )
             select least(mere.record_number, known.record_number) as record_number_a,
                    greatest(mere.record_number, known.record_number) as record_number_b,
@@ -220,18 +223,44 @@ def find_alike_firms(
         ).df()
 
 
+def _says_more(
+    con: duckdb.DuckDBPyConnection, all_records: str, senior: npt.NDArray[np.int64]
+) -> Flags:
+    """Tell, for every record number from 1, whether a person of its cluster says more than a name.
+
+    Few customers are nothing but a name: others are looked at under their names only.
+    """
+    found = con.execute(
+        f"select record_number from {all_records} as records "
+        f"where not is_organisation and {SAYS_MORE.format('records')}"
+    ).fetchnumpy()
+    by_cluster = np.zeros(senior.size + 1, np.bool_)
+    by_cluster[senior[np.asarray(found["record_number"]) - 1]] = True
+    return by_cluster[senior]
+
+
 @contextmanager
 def _clustered(
-    con: duckdb.DuckDBPyConnection, all_records: str, senior: npt.NDArray[np.int64]
+    con: duckdb.DuckDBPyConnection,
+    all_records: str,
+    senior: npt.NDArray[np.int64],
+    says_more: Flags | None = None,
 ) -> Iterator[None]:
-    """Make a view `records` of all records, whose `cluster` is the one found so far."""
-    con.register(
-        "found_clusters",
-        pa.table({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
-    )
+    """Make a view `records` of all records, whose `cluster` is the one found so far.
+
+    `cluster_says_more` is what `_says_more` returned.
+    """
+    clusters: dict[str, npt.NDArray[Any]] = {
+        "record_number": np.arange(1, senior.size + 1),
+        "cluster": senior,
+    }
+    if says_more is not None:
+        clusters["cluster_says_more"] = says_more
+    con.register("found_clusters", pa.table(clusters))
     con.execute(
-        "create temp view records as select stated.* replace (found_clusters.cluster as cluster) "
-        f"from {all_records} as stated inner join found_clusters using (record_number)"
+        "create temp view records as select stated.* exclude (cluster), found_clusters.* exclude "
+        f"(record_number) from {all_records} as stated "
+        "inner join found_clusters using (record_number)"
     )
     try:
         yield

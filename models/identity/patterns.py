@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from models.identity.candidates import CANDIDATE, Ints
 from models.identity.comparisons import Attribute, Grain
+from models.identity.guards import columns_of, conditions_of
 from models.identity.kept_pairs import Kept
 
 _LEVELS = 16  # more than any attribute has: a pattern is a number with a digit per attribute
@@ -41,12 +42,17 @@ def describe_contents(
     con: duckdb.DuckDBPyConnection, grain: Grain, attributes: Sequence[Attribute]
 ) -> pa.Table:
     """Return what of the table `records` is to be kept; columns as in `kept_pairs`."""
-    code = f"{_pattern(attributes)} {_DERIVED} {sorted(grain.reasons.items())}"
+    code = (
+        f"{_pattern(attributes)} {_DERIVED} {sorted(grain.reasons.items())} {conditions_of(grain)}"
+    )
     _, stated = _needed(con, attributes)
     in_reasons = set(re.findall(r"\w+", " ".join(grain.reasons.values()))) & _columns(con)
+    # Which domains are those of firms, others decide. It says something of pairs of one domain
+    # only, and `take_out` looks after these.
+    columns = {*stated, *in_reasons, *columns_of(grain)} - {"work_domain"}
     return con.execute(
         "select record_number::integer as record_number, cluster::integer as cluster, "
-        f"hash($code, {', '.join(sorted({*stated, *in_reasons}))}) as content "
+        f"hash($code, {', '.join(sorted(columns))}) as content "
         "from records order by record_number",
         {"code": code},
     ).to_arrow_table()
@@ -200,7 +206,10 @@ def write_likely_vectors(
     least_probability: float,
     candidates: str,
 ) -> None:
-    """Write `likely_vectors`, what Splink scores: the candidates that have a chance.
+    """Write the candidates that have a chance, and what Splink scores of them.
+
+    `likely_pairs`: record_number_a, record_number_b, pattern, vector. `likely_vectors`: the ways in
+    which such pairs agree, each once under its number; equally frequent values are one.
 
     The weight is the one that Splink gives, the frequency of the value in which both agree
     included: what is left out would have scored below `least_probability`.
@@ -260,25 +269,47 @@ def write_likely_vectors(
         )
     # Frequencies weigh where both records state the same value: that of one is that of the other.
     shares = "".join(
-        f", shares_of_{c}.share as tf_{c}_l, shares_of_{c}.share as tf_{c}_r" for c in columns
-    )
-    joins = " ".join(f"left join shares_of_{c} on l.{c} = shares_of_{c}.{c}" for c in columns)
-    rarity = "".join(
-        f" - counts_{level.frequency_of} * log2(greatest(coalesce("
-        f"shares_of_{level.frequency_of}.share, 1), {level.least_frequency}))"
+        f", case when counts_{level.frequency_of} != 0 then "
+        f"greatest(coalesce(shares_of_{level.frequency_of}.share, 1), {level.least_frequency}) "
+        f"end as share_of_{level.frequency_of}"
         for *_, level in rarities
     )
+    joins = " ".join(f"left join shares_of_{c} on l.{c} = shares_of_{c}.{c}" for c in columns)
+    rarity = "".join(f" - counts_{c} * log2(coalesce(share_of_{c}, 1))" for c in columns)
     con.execute(
         f"""
-        create or replace table likely_vectors as
-        select record_number_a as record_number_l, record_number_b as record_number_r,
-               '0' as match_key,
-               {_vector(attributes)} {shares}
+        create or replace table weighed_pairs as
+        select record_number_a, record_number_b, pattern {shares}
         from hopeful_pairs
         inner join hopeful using (pattern)
         inner join records as l on record_number_a = l.record_number
         {joins}
         where fixed{rarity} >= {bound}
+        """
+    )
+    ways = ", ".join(["pattern", *(f"share_of_{c}" for c in columns)])
+    con.execute(
+        f"""
+        create or replace table ways as
+        select row_number() over (order by {ways}) as vector, {ways}
+        from (select distinct {ways} from weighed_pairs) -- many pairs agree in one way
+        """
+    )
+    same = " and ".join(f"pairs.{c} is not distinct from ways.{c}" for c in ways.split(", "))
+    con.execute(
+        f"""
+        create or replace table likely_pairs as
+        select record_number_a, record_number_b, pairs.pattern, vector
+        from weighed_pairs as pairs inner join ways on {same}
+        """
+    )
+    frequencies = "".join(f", share_of_{c} as tf_{c}_{side}" for c in columns for side in "lr")
+    con.execute(
+        f"""
+        create or replace table likely_vectors as
+        select vector as record_number_l, vector as record_number_r, '0' as match_key,
+               {_vector(attributes)} {frequencies}
+        from ways
         """
     )
 

@@ -71,8 +71,10 @@ def run_gate(
                 for table, (came, left) in changed_tables(con, scope).items()
             }
     results = validate(warehouse.database, suites, masked_columns=masked_columns, changes=changes)
-    if (contract := project.contracts().get(scope)) is not None:
-        results = with_lines(results, _line_finder(warehouse, contract))
+    contracts = project.contracts()
+    of_system = [contracts[scope]] if scope in contracts else []
+    find_line = _line_finder(warehouse, of_system or list(contracts.values()))
+    results = with_lines(results, find_line, also_warnings=not of_system)
     failures = [describe(failure) for result in results for failure in result.critical.failures]
     _keep_results(warehouse, layer, scope, results)
     record_validated(
@@ -92,16 +94,19 @@ def run_gate(
         yield _check_result(asset, WARNING, [result.warning for result in own])
 
 
-def with_lines(results: Sequence["TableResult"], find_line: FindLine) -> list["TableResult"]:
+def with_lines(
+    results: Sequence["TableResult"], find_line: FindLine, *, also_warnings: bool = False
+) -> list["TableResult"]:
     """Add to rows that stop the run the line on which they start in their file, if it is there.
 
-    Rows of a mere warning are spared the search, which reads the file up to the row. A row tells
+    Rows of a mere warning are spared the search, which reads the file up to the row, unless
+    `also_warnings`: over all systems, few warn of single rows. A row tells
     its file and record in `_file_name` and `_row_number`; a query that shows two records at once
     prefixes one pair (`newest_file_name`, `newest_row_number`).
     """
 
     def located(check: "CheckResult") -> "CheckResult":
-        if check.severity != "critical":
+        if check.severity != "critical" and not also_warnings:
             return check
         samples = tuple(_with_line_numbers(sample, find_line) for sample in check.samples)
         return dataclasses.replace(check, samples=samples)
@@ -125,24 +130,25 @@ def _with_line_numbers(sample: Mapping[str, Any], find_line: FindLine) -> dict[s
     return shown
 
 
-def _line_finder(warehouse: Warehouse, contract: ExportContract) -> FindLine:
+def _line_finder(warehouse: Warehouse, contracts: Sequence[ExportContract]) -> FindLine:
     """Look lines up in landing, where the file of a bad row still lies in all likelihood."""
     from orchestration.lib.reading.landing import locate_line
     from orchestration.lib.reading.views import read_input_files
 
     @cache
-    def files() -> dict[str, list["FileRecord"]]:
-        found: dict[str, list[FileRecord]] = {}
+    def files() -> dict[str, list[tuple[ExportContract, "FileRecord"]]]:
+        found: dict[str, list[tuple[ExportContract, FileRecord]]] = {}
         with warehouse.connect() as con:
-            for record in read_input_files(con, contract.system):
-                found.setdefault(record.file_name, []).append(record)
+            for contract in contracts:
+                for record in read_input_files(con, contract.system):
+                    found.setdefault(record.file_name, []).append((contract, record))
         return found
 
     @cache
     def find_line(file_name: str, row_number: int) -> int | None:
         # Of two files of one name, one published and one replacing it, the row does not say whose.
         match files().get(file_name):
-            case [record] if record.object is not None:
+            case [(contract, record)] if record.object is not None:
                 exported = contract.object(record.object)
                 return locate_line(exported, record, warehouse.landing, row_number)
         return None

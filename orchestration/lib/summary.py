@@ -138,7 +138,7 @@ def _gates(gates: list[Mapping[str, Any]]) -> list[str]:
         lines.append(f"{name:<20}passed, {gate['checks']} checks{warned}")
         # versions that an earlier release of this project published do not say of what
         told = gate.get("warned", [])
-        lines += [f"  {message}" for message in told[:_WARNINGS_SHOWN]]
+        lines += ["  " + message.replace("\n", "\n  ") for message in told[:_WARNINGS_SHOWN]]
         if len(told) > _WARNINGS_SHOWN:
             lines.append(f"  … and {len(told) - _WARNINGS_SHOWN} more: audit.validation_results")
     return lines

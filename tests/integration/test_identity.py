@@ -425,6 +425,7 @@ def test_an_answer_changes_everything_that_is_published(
     shutil.copytree(sample_exports, landing)
     rows = [answer((pair[0], pair[1]), said) for said in ("different",)]
     rows.append(answer(("C0000001", "C0000002"), ""))
+    rows.append(answer(("C0000001", "nobody"), "same"))
     columns = header.split(",")
     assert set(rows[0]) <= set(columns)
     with (landing / "canonical/identity_answers_2026-11-01.csv").open("w", newline="") as file:
@@ -433,6 +434,12 @@ def test_an_answer_changes_everything_that_is_published(
         writer.writerows(rows)
     run = crm_warehouse("run", "--home", home, "--landing", landing)
     assert run.exit_code == 0, run.stderr
+    for text in (run.stdout, crm_warehouse("status", "--home", home).stdout):
+        told = [line.strip() for line in text.splitlines() if "identity_answers" in line]
+        assert told[-1:] == [
+            "identity_answers_2026-11-01.csv, line 4: source_system_a 'canonical', "
+            "record_id_a 'nobody'"
+        ]
 
     with published(home) as con:
         assert con.execute("select count(*) from marts.dim_customers").fetchone() == (

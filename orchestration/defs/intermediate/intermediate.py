@@ -43,6 +43,7 @@ def intermediate() -> dg.Definitions:
             "intermediate.int_identity__records",
             "intermediate.int_identity__identifiers",
             "intermediate.int_identity__rule_links",
+            "intermediate.int_identity__identity_answers_unioned",
             "intermediate.int_identity__answers",
         ],
     )

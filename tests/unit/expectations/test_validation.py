@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from expectations.validate import Change, describe, validate, validation_rows
+from orchestration.lib.gates import with_lines
 from tests.unit.expectations.suite_builders import expectation, suite
 
 
@@ -176,6 +177,24 @@ def test_personal_data_is_masked_everywhere(database: Path) -> None:
     (unmasked,) = validate(database, [suite(*checks)])
     shown = [check.type for check in unmasked.checks if "example.org" in describe(check)]
     assert shown == [checks[i].type for i in (0, 1, 3)]
+
+
+def test_a_query_that_warns_names_its_rows_in_the_message(database: Path) -> None:
+    query = (
+        "SELECT _file_name, _row_number, order_id FROM staging.stg_shop__orders WHERE amount < 0"
+    )
+    check = expectation("expect_query_to_return_no_rows", query=query)
+    results = validate(database, [suite(replace(check, severity="warning"))])
+    told = [
+        validation_rows("staging", found)[1]["message"].splitlines()[1:]
+        for found in (results, with_lines(results, lambda *_: 7, also_warnings=True))
+    ]
+    assert told == [
+        ["  orders.csv, record 3: order_id 'O2'"],
+        ["  orders.csv, line 7: order_id 'O2'"],
+    ]
+    stopping = validate(database, [suite(check)])
+    assert "\n" not in validation_rows("staging", stopping)[1]["message"], "it tells more by itself"
 
 
 def test_rows_for_the_audit_table(database: Path) -> None:

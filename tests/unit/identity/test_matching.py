@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from models.identity import candidates, kept_pairs, matching
+from models.identity.kept_pairs import Kept
 from models.identity.matching import LEAST_PROBABILITY, Matches, Options, match_records
 from models.identity.names import name_forms
 from models.identity.patterns import write_likely_vectors
@@ -389,7 +390,8 @@ def test_random_days_give_what_a_new_start_gives(
 ) -> None:
     """Records come, go and change, early and late; rules join them and let them go again.
 
-    The budget is so small that groups grow too large for their reason, and shrink again.
+    The budget is so small that groups grow too large for their reason, and shrink again. Mail
+    domains become those of providers, and cease to be.
     """
     monkeypatch.setattr(matching, "SMALLEST_BUDGET", 1)
     turned = set()
@@ -406,9 +408,25 @@ def test_random_days_give_what_a_new_start_gives(
         note_turned(con, position, reason, largest)
 
     monkeypatch.setattr(candidates, "_note_turned", noting)
+    compared_anew = []
+    take_out = matching.take_out
+
+    def counting(con: duckdb.DuckDBPyConnection, kept: Kept, *arguments: Any) -> None:
+        take_out(con, kept, *arguments)
+        compared_anew.extend(
+            con.execute(
+                "select count(*) from found semi join turned on join_key_l = record_number "
+                "where join_key_r in (select record_number from turned)"
+            ).fetchall()
+        )
+
+    monkeypatch.setattr(matching, "take_out", counting)
     draw = np.random.default_rng(4)
     con = duckdb.connect()
-    today = register.assign(firm=draw.random(len(register)) < 0.4)
+    domains = [f"firm-{number}.example" for number in range(50)]
+    today = register.assign(
+        firm=draw.random(len(register)) < 0.4, email_domain=draw.choice(domains, len(register))
+    )
     for day in range(8):
         count = len(today)
         # A few go, and some of another's values come to others: whole homes, and copies.
@@ -445,6 +463,7 @@ def test_random_days_give_what_a_new_start_gives(
         pd.testing.assert_frame_equal(again.parameters, anew.parameters, check_exact=True)
         assert kept_by(con) == kept_by(new), f"day {day}"
     assert turned == {(True,), (False,)}, "groups that grew too large, and that shrank"
+    assert any(count for (count,) in compared_anew), "pairs of a domain that turned"
 
 
 def test_pairs_that_their_patterns_drop_would_not_have_scored(
@@ -456,7 +475,7 @@ def test_pairs_that_their_patterns_drop_would_not_have_scored(
     score = matching._score
 
     def counting(con: duckdb.DuckDBPyConnection, *arguments: Any) -> pd.DataFrame:
-        counts.append(con.execute("select count(*) from likely_vectors").fetchall()[0][0])
+        counts.append(con.execute("select count(*) from likely_pairs").fetchall()[0][0])
         return score(con, *arguments)
 
     monkeypatch.setattr(matching, "_score", counting)
