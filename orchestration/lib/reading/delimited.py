@@ -11,7 +11,7 @@ character; an empty line is no record where a record has several cells.
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -21,6 +21,9 @@ from orchestration.lib.reading.records import RefusedError
 # A quoted cell longer than this is taken for a quote that nobody closed: it bounds memory, and the
 # largest cell CRMs export (a Salesforce long text or rich text field) holds 131,072 characters.
 LONGEST_CELL = 16_000_000
+
+TELLING_WIDTH = 4  # cells of a row; lines of a text may well have fewer delimiters
+_FEW_SWALLOWED = 2  # lines of a cell, of which one may look like a row by chance
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _AFTER_QUOTE = "text follows a closing quote: quotes inside a quoted cell must be doubled"
@@ -62,7 +65,8 @@ def parse_records(
 
     A stray quote opens a cell that swallows the following records. Where `width`, the cells of a
     record, is known, and most of the swallowed lines are records of that width by themselves, only
-    the line with the quote is malformed, and reading goes on behind it. Raises RefusedError when
+    the line with the quote is malformed, and reading goes on behind it; all of them, and several,
+    where the whole happens to have that width as well. Raises RefusedError when
     the text ends inside a quoted cell and nothing says that the quote is a stray one.
     """
     source = (_Line(number, text) for number, text in enumerate(lines, first_line))
@@ -79,7 +83,12 @@ def parse_records(
             continue
         read = [line]
         cells, problem = _cells(read, again, source, dialect)
-        if len(read) > 1 and width is not None and (cells is None or len(cells) != width):
+        swallows = width is not None and _swallows(read, width, dialect)
+        if (
+            len(read) > 1
+            and width is not None
+            and (swallows or cells is None or len(cells) != width)
+        ):
             alone = sum(width_alone(other.text, dialect) == width for other in read[1:])
             if 2 * alone >= len(read) - 1:
                 again.extendleft(reversed(read[1:]))
@@ -92,6 +101,16 @@ def parse_records(
                 "the file is truncated or a quote is stray: export it again, or double the quote",
             )
         yield TextRecord(line.number, cells, "".join(other.text for other in read), problem)
+
+
+def _swallows(read: Sequence[_Line], width: int, dialect: Dialect) -> bool:
+    """Tell whether the lines within a record are several, and all of them records by themselves."""
+    inner = read[1:-1]
+    return (
+        width >= TELLING_WIDTH
+        and len(inner) >= _FEW_SWALLOWED
+        and all(width_alone(line.text, dialect) == width for line in inner)
+    )
 
 
 def line_count(raw: str) -> int:

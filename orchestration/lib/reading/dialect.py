@@ -66,6 +66,7 @@ _MOST = 0.8  # of the cells of a sample
 # their share of all rows, because in a shifted file other rows have other numbers of cells.
 _FEW_ENDS = 3
 _HABIT = 0.95
+_FEW_NUMBERED = 5  # rows that are numbered, below which it may be chance
 _FEW_MISFITS = 8  # rows of the sample; fewer that do not fit are set aside one by one
 _FEW_NAMES = 3  # that a message lists
 PREAMBLE = 60  # records among which a header is looked for
@@ -191,6 +192,8 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
         found = replace(found, warnings=(*found.warnings, zeros))
     if len(headers) > len(head.cells or []):
         habit = "rows end with a delimiter that the header does not have: taken for no cell"
+        if headers[1:] == head.cells:
+            habit = "rows are numbered in front, which the header does not name"
         found = replace(found, warnings=(*found.warnings, habit))
     labels = [record.cells or [] for record in records[header + 1 :][: exported.header_rows - 1]]
     count = count_header_rows(headers, labels, exported)
@@ -329,13 +332,18 @@ def _sniffed(sample: Sequence[str], delimiters: Sequence[str], least: float = 0)
 def _ending_alike(cells: list[list[str]], width: int) -> list[list[str]]:
     """Give the header an empty cell more where it lacks the one that all rows end with.
 
-    Take those from it that no row has. It is the first record that is mostly filled.
+    Take those from it that no row has, and give it one before the others where all rows have their
+    number there. It is the first record that is mostly filled.
     """
     header = next((i for i, c in enumerate(cells) if 2 * sum(map(bool, c)) > width), None)
     if header is not None and not any(cells[header][width:]):
         cells = [*cells[:header], cells[header][:width], *cells[header + 1 :]]
     rows = [c for c in cells if len(c) == width]
-    if header is None or len(cells[header]) != width - 1 or any(c[-1] for c in rows):
+    if header is None or len(cells[header]) != width - 1:
+        return cells
+    if _have_numbers(rows):
+        return [*cells[:header], ["", *cells[header]], *cells[header + 1 :]]
+    if any(c[-1] for c in rows):
         return cells
     return [*cells[:header], [*cells[header], ""], *cells[header + 1 :]]
 
@@ -841,6 +849,10 @@ def _as_wide_as_rows(
     kept = list(headers)
     while len(kept) > usual and not kept[-1].strip():
         kept.pop()
+    if usual == len(kept) + 1 and often >= _HABIT * widths.total():
+        cells = [r.cells for r in rows if r.cells and len(r.cells) == usual]
+        if _are_numbered(cells, kept, exported):
+            return ["", *kept]
     ends = [r.cells[len(kept) :] for r in rows if r.cells and len(r.cells) == usual]
     is_habit = len(ends) >= _FEW_ENDS and often >= _HABIT * widths.total()
     is_habit = is_habit and bool(dialect.quote) and not any(any(cells) for cells in ends)
@@ -853,6 +865,27 @@ def _as_wide_as_rows(
     if _are_shifted(cells, kept, dialect, exported):
         return kept
     return kept + [""] * (usual - len(kept))
+
+
+def _are_numbered(
+    rows: Sequence[Sequence[str]], headers: Sequence[str], exported: ExportObject
+) -> bool:
+    """Tell whether rows have their number in front, which the header does not name, as R writes it.
+
+    A first column of whole numbers may be the number itself, and another name be lost.
+    """
+    if not _have_numbers(rows):
+        return False
+    named = {at: n for n, at in match_columns(headers, exported).matched.items()}
+    is_known = 0 in named and len(named) >= min(len(headers), len(exported.columns))
+    return is_known and exported.column(named[0]).type not in ("integer", "identifier")
+
+
+def _have_numbers(rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether rows begin with their number, and do not end with an empty cell instead."""
+    firsts = [row[0].strip() for row in rows]
+    counted = ([str(start + i) for i in range(len(rows))] for start in (0, 1))
+    return len(rows) >= _FEW_NUMBERED and any(row[-1] for row in rows) and firsts in counted
 
 
 def _are_shifted(

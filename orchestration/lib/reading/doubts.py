@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import duckdb
 
 from orchestration.lib.contracts import Column, ExportObject
+from orchestration.lib.reading.delimited import TELLING_WIDTH
 from orchestration.lib.reading.sorting import RARE, Relation, is_comment
 from orchestration.lib.reading.spellings import INVISIBLE, SCIENTIFIC
 from orchestration.lib.reading.sql import is_one_of, literal
@@ -80,8 +81,7 @@ _SIGNS = {
 # The same where all cells of a column fulfil it.
 _ROUNDED = "end with zeros behind their fifteenth digit, beyond which a spreadsheet keeps none"
 _GROUPED = "hold numbers with grouped digits (1,234,567), which stay"
-_SWALLOWED = "hold whole rows: a quote that was never closed may have swallowed them"
-_WIDE = 4  # cells of a row, below which lines of a text may have as many delimiters
+SWALLOWED = "hold whole rows: a quote that was never closed may have swallowed them"
 _SIGNS_OF_ALL = {
     _ROUNDED: "regexp_full_match(cell, '[0-9]{15}0+')",
     _GROUPED: "regexp_full_match(cell, '[0-9]{1,3}([,.][0-9]{3})+')",
@@ -101,8 +101,8 @@ def doubts(
     found: dict[str, list[str]] = {}
     for column in _strange(con, relation, exported):
         conditions = dict(_conditions(column, is_first=column.name == relation.first))
-        if delimiter and column.type == "text" and len(relation.texts) >= _WIDE:
-            conditions[_SWALLOWED] = _holds_rows(delimiter, len(relation.texts))
+        if delimiter and column.type == "text" and len(relation.texts) >= TELLING_WIDTH:
+            conditions[SWALLOWED] = _holds_rows(delimiter, len(relation.texts))
         cell = relation.cells[column.name]
         row = con.execute(
             f"select {', '.join(conditions.values())} from (select {cell} as cell from sample)"

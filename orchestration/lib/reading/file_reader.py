@@ -22,7 +22,7 @@ from orchestration.lib.contracts import ExportObject, FileFormat
 from orchestration.lib.reading.decisions import decide, refuse_open_dates
 from orchestration.lib.reading.delimited import LONE_QUOTE
 from orchestration.lib.reading.dialect import TextLayout, decide_layout
-from orchestration.lib.reading.doubts import doubts
+from orchestration.lib.reading.doubts import SWALLOWED, doubts
 from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encoding
 from orchestration.lib.reading.header_rows import zones_in_names
 from orchestration.lib.reading.json_text import decide_json
@@ -251,9 +251,12 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
     if not (damaged or facts.may_be_misread or facts.has_wrong_widths):
         noted = _noting_gaps(record, facts.empty_lines)
         try:
-            return _sort(job, relation, columns, noted, partial(line_numbers, layout))
+            read = _sort(job, relation, columns, noted, partial(line_numbers, layout))
         except duckdb.InvalidInputException:
             pass  # malformed text, which is mended
+        else:
+            if not _has_swallowed_rows(read):
+                return read
     ways: list[tuple[Sequence[Block], bool]] = [((), False), ((), True)]
     if facts.blocks and not damaged:
         ways.insert(0, (facts.blocks, False))
@@ -268,10 +271,18 @@ def _read_delimited(job: Job, text: Path, record: FileRecord, *, damaged: bool) 
         if mended.lone_quotes:
             noted = _noting(noted, [f"{LONE_QUOTE}: in {mended.lone_quotes:,} rows"])
         try:
-            return _sort(job, relation, columns, noted, mended.line_numbers)
+            read = _sort(job, relation, columns, noted, mended.line_numbers)
         except duckdb.InvalidInputException as error:
             objection = str(error).splitlines()[0]
+        else:
+            if everything or not _has_swallowed_rows(read):
+                return read
     raise RefusedError(f"the text cannot be read: {objection}", "export it again as plain CSV")
+
+
+def _has_swallowed_rows(read: FileRecord) -> bool:
+    """Tell whether cells hold whole rows, which are found where every record is looked at."""
+    return SWALLOWED in str(read.message)
 
 
 def _escapes(facts: TextFacts) -> str:

@@ -599,16 +599,45 @@ def test_a_pointer_to_a_file_is_refused(shop: Shop) -> None:
     assert "pointer of Git LFS" in str(land(shop, pointer)[0].message)
 
 
-def test_rows_that_a_quote_swallowed_are_told(shop: Shop) -> None:
-    """Two stray quotes, with rows between them, that happen to make one row of the right width."""
-    lines = [",".join(row) for row in [HEADER[:4], *([*row[:3], "x"] for row in ROWS)]]
-    lines[3] = lines[3].replace("MG-1002", '"MG-1002')
-    lines[6] = lines[6].replace(",x", '",x').replace("18/01/2026,5,MG-1005", "18/01/2026,5,MG-1005")
+@pytest.mark.parametrize("between", [1, 2, 5])
+def test_rows_that_a_quote_swallowed_are_told_or_read(shop: Shop, between: int) -> None:
+    """Two stray quotes, with rows between them, that happen to make one row of the right width.
+
+    One line of a cell may be like a row; several are rows, and only that with the quote is lost.
+    """
+    rows = [[*row[:3], "x"] for row in ROWS]
+    lines = [",".join(row) for row in [HEADER[:4], *rows]]
+    lines[3] = lines[3].replace("MG-", '"MG-')
+    lines[4 + between] = lines[4 + between].replace(",x", '",x')
     changes = {**CONTRACT, "columns": [{"name": name.lower()} for name in HEADER[:4]]}
     shop.put("orders.csv", "\n".join(lines) + "\n")
-    (record,) = shop.land(**changes)
-    assert record.rows_in_file == len(ROWS) - 3
-    assert "cells of productid hold whole rows" in str(record.message)
+    (record,) = records = shop.land(**changes)
+    if between == 1:
+        assert record.rows_in_file == len(ROWS) - 2
+        assert "cells of productid hold whole rows" in str(record.message)
+        return
+    assert [row["reason"] for row in shop.quarantine(records)] == ["malformed_quote"]
+    rows[3 + between][2] += '"'
+    landed = shop.rows(records, "date, qty, productid, type", **changes)
+    assert [list(row) for row in landed] == [*rows[:2], *rows[3:]]
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_rows_with_their_number_in_front_as_r_writes_them_are_read(
+    shop: Shop, start: int, quote: str
+) -> None:
+    """Its `write.table` gives the numbers no name, so that the header has a cell less."""
+    rows = [[f"{quote}{n}{quote}", *cells([*row[:5], "fine"])] for n, row in enumerate(ROWS, start)]
+    record, landed = land(shop, text([LINES[0], *rows]))
+    assert landed == [[*row[:5], "fine"] for row in ROWS]
+    assert record.message == "rows are numbered in front, which the header does not name"
+
+
+def test_a_number_in_front_that_may_be_the_first_column_is_not_guessed(shop: Shop) -> None:
+    columns = [{"name": "date", "type": "integer"}, *CONTRACT["columns"][1:]]
+    rows = [[str(n), *cells([*row[:5], "fine"])] for n, row in enumerate(ROWS, 1)]
+    assert land(shop, text([LINES[0], *rows]), columns=columns)[0].status == "refused"
 
 
 def test_a_sentence_alone_in_its_row_is_no_record(shop: Shop) -> None:
