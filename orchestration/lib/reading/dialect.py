@@ -512,7 +512,7 @@ def _looked_at(
     cells = [cell for r in rows if len(r.cells or []) == width for cell in r.cells or [] if cell]
     # Behind ", " names look right under "," as well, but begin with a space.
     indented = len(names) > 1 and all(name[:1] == names[-1][:1] for name in names[1:])
-    indented = indented and bool(re.match(r"[^\w\"'`($%#]", names[-1]))
+    indented = indented and bool(re.match(rf"[^\w\"'`($%#{INVISIBLE}]", names[-1]))
     return _Candidate(
         dialect,
         records,

@@ -753,6 +753,13 @@ def test_nameless_columns_between_all_others_are_no_part_of_the_delimiter(
     assert landed == rows[1:], record
 
 
+def test_names_behind_a_space_that_does_not_break_say_nothing_of_the_quote(shop: Shop) -> None:
+    """Names that begin alike were once taken for a delimiter that was cut short."""
+    header = [HEADER[0], *(f'"\u00a0{name}"' for name in HEADER[1:])]
+    record, landed = land(shop, text([header, *LINES[1:]]))
+    assert (landed, record.quote) == (ROWS, '"')
+
+
 @pytest.mark.parametrize("sign", ["$", "%", "^", "~", "|"])
 def test_a_sign_around_all_cells_is_their_quote(shop: Shop, sign: str) -> None:
     content = text([[f"{sign}{c}{sign}" for c in row] for row in [HEADER, *ROWS]])
