@@ -6,7 +6,9 @@ telling such rows, and warnings that say where they are. Does not: odd texts (`d
 a row unusable (`sorting`).
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import duckdb
@@ -23,83 +25,81 @@ _FEW_ROWS = 20  # below which all may be alike by chance
 _LEVELS = ((0.95, 1 / 3, 1), (0.95, 1 / 4, 2), (0.8, 2 / 3, 1))
 _FEW_COLUMNS = 3  # in which rows are alike, below which one may be odd in two by chance
 _FEW_CELLS = 2  # that are odd in one row
+_GAPS = 3  # odd cells for one of another form, at most: the others are empty
 _MANY_TEXTS = 10  # of a column that are equally long: fewer are so by chance
 _FEW_ODD = 4  # cells that may be odd in a column, however few rows
+_NUMBER, _DIGIT = re.compile("[+-]?[0-9]+(?:[.][0-9]+)?"), re.compile("[0-9]")
 _EARLIEST, _LATEST = "1901", "2200"  # years, beyond which a date stands for none
 
 
 def odd_rows(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObject) -> list[str]:
     """Say which of the first rows that landed are in several columns unlike the others."""
     names = [quoted(column.name) for column in exported.columns][:_COLUMNS]
-    landed = f"read_parquet({literal(str(parquet))}, file_row_number = true)"
-    con.execute(
-        "create or replace temp table landed as "
-        f"select file_row_number + 1 as place, {', '.join(names)} from {landed} "
+    rows = con.execute(
+        f"select file_row_number + 1, {', '.join(names)} "
+        f"from read_parquet({literal(str(parquet))}, file_row_number = true) "
         f"where {ASIDE_MARK} is null limit {_ROWS}"
-    )
-    facts = ", ".join(
-        f"count({name}), count(try_cast({name} as double)), mode(strlen({name})), "
-        f"count_if(not regexp_matches({name}, '[0-9]')), count(distinct {name})"
-        for name in names
-    )
-    row = con.execute(f"select count(*), {facts} from landed").fetchone()
-    assert row is not None  # an aggregate has a row
-    rows, *found = row
-    if rows < _FEW_ROWS:
+    ).fetchall()
+    if len(rows) < _FEW_ROWS:
         return []
-    profiles = [tuple(found[at : at + 5]) for at in range(0, len(found), 5)]
-    alike = ", ".join(
-        f"count_if(strlen({name}) = {profile[2] or 0})"
-        for name, profile in zip(names, profiles, strict=True)
-    )
-    lengths = con.execute(f"select {alike} from landed").fetchone()
-    assert lengths is not None  # an aggregate has a row
-    columns = list(zip(names, profiles, lengths, strict=True))
-    odd: dict[int, None] = {}
+    places, *columns = zip(*rows, strict=True)
+    texts = [Counter(cells) for cells in columns]
+    odd: set[int] = set()
     for most, part, forms in _LEVELS:
-        conditions = [
-            both for column in columns if (both := _oddities(*column, rows=rows, most=most))
-        ]
-        if len(conditions) < _FEW_COLUMNS:
+        found = [_oddities(counts, most) for counts in texts]
+        told = sum(oddities is not None for oddities in found)
+        if told < _FEW_COLUMNS:
             continue
-        cells = " + ".join(f"({empty} or {other})::int" for empty, other in conditions)
+        empty, others = Counter[int](), Counter[int]()
+        for cells, oddities in zip(columns, found, strict=True):
+            if oddities:  # else all cells are alike
+                for place, cell in zip(places, cells, strict=True):
+                    if cell in oddities:
+                        (empty if cell is None else others)[place] += 1
+        least = max(_FEW_CELLS, part * told)
         # rows that are mostly empty where others are not are records that are not known in full
-        others = " + ".join(f"{other}::int" for _, other in conditions)
-        told = con.execute(
-            f"select place from landed where {others} >= {forms} "
-            f"and 3 * ({others}) >= {cells} "
-            f"and {cells} >= {max(_FEW_CELLS, part * len(conditions))} order by place"
-        )
-        odd |= dict.fromkeys(place for (place,) in told.fetchall())
+        odd |= {
+            place
+            for place, count in others.items()
+            if count >= forms and least <= count + empty[place] <= _GAPS * count
+        }
     if not odd:
         return []
     which = f"row {min(odd)} is" if len(odd) == 1 else f"{len(odd)} rows (first: {min(odd)}) are"
     return [f"{which} unlike all others in several columns: shifted, or of another table?"]
 
 
-def _oddities(
-    name: str, profile: Sequence[int], alike: int, *, rows: int, most: float
-) -> tuple[str, str] | None:
-    """Write the conditions under which a cell is empty, or of another form, and hardly one is.
+def _oddities(counts: Mapping[str | None, int], most: float) -> set[str | None] | None:
+    """Return the cells of a column that are empty or of another form, where hardly one is.
 
-    None where nothing can be said of the column. `profile` counts filled cells and numbers, has the
-    most frequent length and counts cells without digits and different texts; `alike` are those of
-    that length.
+    None where nothing can be said of the column.
     """
-    filled, numbers, length, without_digits, different = profile
-    others = []
+    rows = sum(counts.values())
+    texts = {text: count for text, count in counts.items() if text is not None}
+    filled = sum(texts.values())
+    is_known = False
+    odd: set[str | None] = set()
+    if filled >= min(most * rows, rows - _FEW_ODD):
+        is_known = True
+        odd |= {text for text in counts if text is None}
+    if filled < _FEW_ROWS:
+        return odd if is_known else None
     usual = min(most * filled, filled - _FEW_ODD)
-    if filled >= _FEW_ROWS:
-        if numbers >= usual:
-            others.append(f"try_cast({name} as double) is null and {name} is not null")
-        elif without_digits >= usual:
-            others.append(f"coalesce(regexp_matches({name}, '[0-9]'), false)")
-        if alike >= usual and different >= _MANY_TEXTS:
-            others.append(f"coalesce(strlen({name}) <> {length}, false)")
-    empty = f"{name} is null" if filled >= min(most * rows, rows - _FEW_ODD) else "false"
-    if not others and empty == "false":
-        return None
-    return empty, f"({' or '.join(others) or 'false'})"
+    lengths = Counter[int]()
+    for text, count in texts.items():
+        lengths[len(text)] += count
+    others = [
+        {text for text in texts if not _NUMBER.fullmatch(text)},
+        {text for text in texts if _DIGIT.search(text)},
+    ]
+    if len(texts) >= _MANY_TEXTS:
+        length = lengths.most_common(1)[0][0]
+        others.append({text for text in texts if len(text) != length})
+    for strange in others:
+        if filled - sum(texts[text] for text in strange) >= usual:
+            is_known = True
+            odd |= strange
+    return odd if is_known else None
 
 
 def far_dates(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObject) -> list[str]:

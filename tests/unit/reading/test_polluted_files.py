@@ -756,8 +756,9 @@ def test_nameless_columns_between_all_others_are_no_part_of_the_delimiter(
 def test_names_behind_a_space_that_does_not_break_say_nothing_of_the_quote(shop: Shop) -> None:
     """Names that begin alike were once taken for a delimiter that was cut short."""
     header = [HEADER[0], *(f'"\u00a0{name}"' for name in HEADER[1:])]
-    record, landed = land(shop, text([header, *LINES[1:]]))
-    assert (landed, record.quote) == (ROWS, '"')
+    rows = [[cell.replace(",", "").replace('"', "") for cell in row] for row in ROWS]
+    record, landed = land(shop, text([header, *rows]))
+    assert (landed, record.quote) == (rows, '"')
 
 
 @pytest.mark.parametrize("sign", ["$", "%", "^", "~", "|"])
