@@ -43,8 +43,8 @@ UNGROUPED = "-?[0-9]{1,18}([.]([0-9]{1,2}|[0-9]{4,30}))?"
 SCIENTIFIC = "[+-]?[0-9]([.,][0-9]+)?[eE][+][0-9]+"
 # What programs write with all its digits. With a plus and more than nine it is what Excel shows.
 EXPONENT = "[+-]?[0-9]{1,18}(?:[.,][0-9]{1,30})?[eE](?:[+]?0?[0-9]|1[0-8]|-[0-9]{1,2})"
-# What Excel shows of a number of four digits and more in a narrow column.
-ROUNDED = "[+-]?[0-9][.,][0-9]{1,2}E[+]0[3-9]"
+# What a spreadsheet shows of a number in a narrow column, or in its format for scientists.
+ROUNDED = "[+-]?[0-9][.,][0-9]{1,2}E[+]0[0-9]"
 
 # The months in English, German, French, Spanish, Portuguese, Italian and Dutch, in full and as they
 # are abbreviated. No spelling is another month elsewhere, so the language need not be known.
