@@ -98,6 +98,7 @@ _STAGED = "staged.parquet"
 _SAMPLE_ROWS = 5000
 
 _FEW_NULLS = 3  # cells or columns, below which a spelling of "nothing" may be a text
+_SHORT_NAME = 3  # letters: Na, Nan, Nat and Nil are people
 _COLUMNS = 100  # that are looked at together; a thousand take more memory than there is
 _MEASURED_ROWS = 500
 _LONG_RECORD = 2_000_000  # bytes, up to which DuckDB reads a record if it is not told
@@ -582,7 +583,8 @@ def _nothing_in_texts(
     names: dict[str, list[str]] = {}
     for name, spelt in zip(texts, found, strict=True):
         for text, count in (spelt or {}).items():
-            if count >= _FEW_NULLS or typed[text] >= _FEW_NULLS:
+            may_be_a_name = text.isalpha() and text.istitle() and len(text) <= _SHORT_NAME
+            if typed[text] >= _FEW_NULLS or (count >= _FEW_NULLS and not may_be_a_name):
                 names.setdefault(text, []).append(name)
     nothing = [t for t in sorted(names) if max(typed[t], len(names[t])) >= _FEW_NULLS]
     cells = {

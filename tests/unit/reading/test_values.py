@@ -407,6 +407,16 @@ def test_what_is_nothing_in_several_texts_is_so_in_all(shop: Shop, text: str) ->
     assert f"cells of a hold {text}, which may stand for nothing" in str(records[0].message)
 
 
+@pytest.mark.parametrize("name", ["Na", "Nan", "Nat", "Nil"])
+def test_short_names_of_people_are_no_way_to_say_nothing(shop: Shop, name: str) -> None:
+    columns = [{"name": "order_id"}, {"name": "first_name"}]
+    changes: dict[str, Any] = {"columns": columns, "watermark": None}
+    shop.put("orders.csv", "order_id,first_name\n" + "".join(f"{i},{name}\n" for i in range(4)))
+    records = shop.land(**changes)
+    assert shop.rows(records, "first_name", **changes) == [(name,)] * 4
+    assert records[0].message is None
+
+
 @pytest.mark.parametrize("text", ["None", "N/A", "NaN", " null "])
 def test_nothing_among_booleans(shop: Shop, text: str) -> None:
     assert column(shop, "boolean", ["True", text, "False"])[1] == ["true", None, "false"]
