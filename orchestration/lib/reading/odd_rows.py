@@ -8,8 +8,9 @@ a row unusable (`sorting`).
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
@@ -32,6 +33,18 @@ _NUMBER, _DIGIT = re.compile("[+-]?[0-9]+(?:[.][0-9]+)?"), re.compile("[0-9]")
 _EARLIEST, _LATEST = "1901", "2200"  # years, beyond which a date stands for none
 
 
+class _Forms(NamedTuple):
+    """What of a column is needed to say which of its cells are odd.
+
+    `strange` has the cells that are no number, those with a digit, and those of another length than
+    most, each with how many cells of the column hold one of them.
+    """
+
+    rows: int
+    filled: int
+    strange: tuple[tuple[set[str], int], ...]
+
+
 def odd_rows(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObject) -> list[str]:
     """Say which of the first rows that landed are in several columns unlike the others."""
     names = [quoted(column.name) for column in exported.columns][:_COLUMNS]
@@ -43,10 +56,10 @@ def odd_rows(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObje
     if len(rows) < _FEW_ROWS:
         return []
     places, *columns = zip(*rows, strict=True)
-    texts = [Counter(cells) for cells in columns]
+    forms_of_columns = [_forms_of(cells) for cells in columns]
     odd: set[int] = set()
     for most, part, forms in _LEVELS:
-        found = [_oddities(counts, most) for counts in texts]
+        found = [_oddities(of_column, most) for of_column in forms_of_columns]
         told = sum(oddities is not None for oddities in found)
         if told < _FEW_COLUMNS:
             continue
@@ -69,37 +82,39 @@ def odd_rows(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObje
     return [f"{which} unlike all others in several columns: shifted, or of another table?"]
 
 
-def _oddities(counts: Mapping[str | None, int], most: float) -> set[str | None] | None:
-    """Return the cells of a column that are empty or of another form, where hardly one is.
-
-    None where nothing can be said of the column.
-    """
-    rows = sum(counts.values())
+def _forms_of(cells: Sequence[str | None]) -> _Forms:
+    counts = Counter(cells)
     texts = {text: count for text, count in counts.items() if text is not None}
     filled = sum(texts.values())
-    is_known = False
-    odd: set[str | None] = set()
-    if filled >= min(most * rows, rows - _FEW_ODD):
-        is_known = True
-        odd |= {text for text in counts if text is None}
     if filled < _FEW_ROWS:
-        return odd if is_known else None
-    usual = min(most * filled, filled - _FEW_ODD)
-    lengths = Counter[int]()
-    for text, count in texts.items():
-        lengths[len(text)] += count
-    others = [
+        return _Forms(len(cells), filled, ())
+    strange = [
         {text for text in texts if not _NUMBER.fullmatch(text)},
         {text for text in texts if _DIGIT.search(text)},
     ]
     if len(texts) >= _MANY_TEXTS:
+        lengths = Counter[int]()
+        for text, count in texts.items():
+            lengths[len(text)] += count
         length = lengths.most_common(1)[0][0]
-        others.append({text for text in texts if len(text) != length})
-    for strange in others:
-        if filled - sum(texts[text] for text in strange) >= usual:
-            is_known = True
-            odd |= strange
-    return odd if is_known else None
+        strange.append({text for text in texts if len(text) != length})
+    return _Forms(
+        len(cells), filled, tuple((some, sum(map(texts.__getitem__, some))) for some in strange)
+    )
+
+
+def _oddities(forms: _Forms, most: float) -> set[str | None] | None:
+    """Return the cells of a column that are empty or of another form, where hardly one is.
+
+    None where nothing can be said of the column.
+    """
+    is_filled = forms.filled >= min(most * forms.rows, forms.rows - _FEW_ODD)
+    usual = min(most * forms.filled, forms.filled - _FEW_ODD)
+    others = [some for some, count in forms.strange if forms.filled - count >= usual]
+    if not is_filled and not others:
+        return None
+    empty: set[str | None] = {None} if is_filled and forms.filled < forms.rows else set()
+    return empty.union(*others)
 
 
 def far_dates(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObject) -> list[str]:
