@@ -400,14 +400,17 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
             delimiters.sort(key=lambda d: d != "\t")
         how = "the dialect under which most columns of the contract are named"
     quotes = list(_quotes(sample)) if exported.quote is None else [exported.quote]
+    # Quotes that some line leaves open: of several lines a record may have more cells than of one.
+    left_open = {q for q in quotes if q and any(line.count(q) % 2 for line in sample)}
     candidates: list[_Candidate] = []
     for delimiter in delimiters:
+        most_cells = max(line.count(delimiter) for line in sample) + 1
         for quote in quotes:
             for escape in _escapes(sample, quote, exported):
                 # What names fewer columns than another can neither be the best nor a rival.
                 least = max((c.matches for c in candidates), default=0)
                 dialect = Dialect(delimiter, quote, escape)
-                if quote == delimiter:
+                if quote == delimiter or (most_cells < least and quote not in left_open):
                     continue
                 if candidate := _looked_at(sample, dialect, exported, least):
                     candidates.append(candidate)
