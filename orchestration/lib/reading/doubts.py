@@ -43,6 +43,7 @@ _STRANGE = "[^ -~]|[&<%#]|[Ee][+]|_x00|[0-9]{15}0|[0-9][,.][0-9]{3}|^[ '`~^|%$!]
 
 _PLAIN = "trim(cell, ' ' || chr(9))"
 _BEYOND_ASCII = "strlen(cell) <> length(cell)"  # which most texts need not be looked at for
+_CONTROLS = "hold control characters, which stay"
 # What is said of columns of which some cells fulfil a condition.
 _SIGNS = {
     "hold HTML (&amp;), which stays as it is": (
@@ -76,7 +77,7 @@ _SIGNS = {
         f"strlen(cell) > 2 and left(cell, 1) = right(cell, 1) "
         f"and {is_one_of('left(cell, 1)', _QUOTES)}"
     ),
-    "hold control characters, which stay": (f"regexp_matches(cell, {literal(_CONTROL)})"),
+    _CONTROLS: f"regexp_matches(cell, {literal(_CONTROL)})",
 }
 # The same where all cells of a column fulfil it.
 _ROUNDED = "end with zeros behind their fifteenth digit, beyond which a spreadsheet keeps none"
@@ -164,6 +165,8 @@ def _conditions(column: Column, *, is_first: bool) -> Iterator[tuple[str, str]]:
             f"max(length(cell)) in {_LENGTHS} and min(length(cell)) < max(length(cell)) "
             f"and count_if(length(cell) in {_LENGTHS}) >= {_FEW}",
         )
+    elif column.type == "identifier":
+        yield _CONTROLS, f"bool_or({_SIGNS[_CONTROLS]})"
     for said, condition in _SIGNS_OF_ALL.items():
         if said == _GROUPED and column.type == "integer":
             continue  # which are read as what they say

@@ -27,7 +27,7 @@ from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encodin
 from orchestration.lib.reading.header_rows import zones_in_names
 from orchestration.lib.reading.json_text import decide_json
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
-from orchestration.lib.reading.odd_rows import cut_off, far_dates, odd_rows
+from orchestration.lib.reading.odd_rows import SAMPLE_ROWS, cut_off, far_dates, odd_rows
 from orchestration.lib.reading.padding import without_padding
 from orchestration.lib.reading.plain import (
     Block,
@@ -92,10 +92,6 @@ _FORMATS: Mapping[str, FileFormat] = {
 # Names within the work folder of one file.
 CLEAN, ASIDE = "clean.parquet", "aside.parquet"
 _STAGED = "staged.parquet"
-
-# Rows from which the reading of a column is decided at first. All other rows are checked against
-# the decision; where one does not fit it is decided again from all rows.
-_SAMPLE_ROWS = 5000
 
 _FEW_NULLS = 3  # cells or columns, below which a spelling of "nothing" may be a text
 _SHORT_NAME = 3  # letters: Na, Nan, Nat and Nil are people
@@ -460,7 +456,7 @@ def _sort(
     named = export_time(record.file_name)
     con.execute(
         f"create or replace temp table sample as select * from {relation.source} "
-        f"limit {_SAMPLE_ROWS}"
+        f"limit {SAMPLE_ROWS}"
     )
     _limit_memory(con, relation)
     record = _noting(record, doubts(con, relation, exported, record.delimiter))
@@ -533,7 +529,7 @@ def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int, list[
         rows = copy_rows(con, relation, readings, exported, job.work / CLEAN)
         require_one_header(con)
         if doubtful := bad_columns(con) & sampled:
-            bad = bad_cells(doubtful, _SAMPLE_ROWS)
+            bad = bad_cells(doubtful, SAMPLE_ROWS)
             told = shapes_of(con, bad.source, bad.cells, exported)
             told = {name: [*shapes[name], *told.get(name, [])] for name in shapes}
             after = decide(exported, told)

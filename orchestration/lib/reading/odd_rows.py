@@ -17,7 +17,10 @@ import duckdb
 from orchestration.lib.contracts import ASIDE_MARK, ExportObject
 from orchestration.lib.reading.sql import literal, quoted
 
-_ROWS = 5000  # that are looked at
+# Rows of the table `sample`, from which the reading of a column is decided at first. All other rows
+# are checked against the decision; where one does not fit it is decided again from all rows.
+SAMPLE_ROWS = 5000
+_ROWS = 2000  # that are looked at
 _COLUMNS = 50  # that are looked at: a row that is odd is so in many
 _FEW_ROWS = 20  # below which all may be alike by chance
 # The share of cells that are alike in a column, that of such columns in which a row is odd, and the
@@ -30,7 +33,7 @@ _GAPS = 3  # odd cells for one of another form, at most: the others are empty
 _MANY_TEXTS = 10  # of a column that are equally long: fewer are so by chance
 _FEW_ODD = 4  # cells that may be odd in a column, however few rows
 _NUMBER, _DIGIT = re.compile("[+-]?[0-9]+(?:[.][0-9]+)?"), re.compile("[0-9]")
-_EARLIEST, _LATEST = "1901", "2200"  # years, beyond which a date stands for none
+_EARLIEST, _LATEST = "1900-01-02", "2200"  # before and from which on a date stands for none
 
 
 class _Forms(NamedTuple):
@@ -169,7 +172,7 @@ def cut_off(con: duckdb.DuckDBPyConnection, last: str, column: str) -> list[str]
             select {column} as cell, row_number() over () as place, count(*) over () as n
             from sample
         )
-        where place < n or n = {_ROWS}
+        where place < n or n = {SAMPLE_ROWS}
         """,
         {"last": last},
     ).fetchone()

@@ -569,6 +569,14 @@ def test_what_a_text_may_be_instead_is_told(shop: Shop, cell: str, said: str) ->
     assert str(record.message).startswith(f"cells of comments {said}")
 
 
+def test_control_characters_of_identifiers_are_told(shop: Shop) -> None:
+    columns = [{"name": "productid", "type": "identifier"}, *CONTRACT["columns"]]
+    columns = [c for i, c in enumerate(columns) if i == 0 or c["name"] != "productid"]
+    rows = [[*row[:2], "MG\u0007-1" if i == 4 else row[2], *row[3:]] for i, row in enumerate(ROWS)]
+    record, _ = land(shop, text([cells(row) for row in [HEADER, *rows]]), columns=columns)
+    assert "cells of productid hold control characters" in str(record.message)
+
+
 @pytest.mark.parametrize(
     "cell",
     ["Müller & Söhne", "<p>Müller &amp; Söhne</p>", "a < b", "https://x.example/?q=caf%C3%A9",
@@ -731,6 +739,9 @@ def test_dates_that_stand_for_none_are_told(shop: Shop) -> None:
     assert shop.rows(records, "until, born", **changes)[0] == ("9999-12-31", "1900-01-01")
     said = "dates far from ours, which may stand for none, stay: "
     assert f"{said}until (9999-12-31), born (1900-01-01)" in str(record.message)
+    shop.put("orders.csv", "since,until,born\n2026-01-31,2026-02-01,1900-07-14\n")
+    (record,) = shop.land(**changes)
+    assert record.message is None
 
 
 def test_a_blank_behind_every_cell_of_a_column_is_removed_though_its_name_has_none(
