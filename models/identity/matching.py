@@ -712,8 +712,11 @@ def _score(
     told = con.execute(
         f"select record_number_l as vector, {evidence} as evidence from {scored.physical_name}"
     ).df()
-    likely["evidence"] = likely["vector"].map(told.set_index("vector")["evidence"])
-    likely["evidence"] += [f", one home {bits:+.1f}" if bits else "" for bits in likely["home"]]
+    homes_told = [f", one home {bits:+.1f}" if bits else "" for bits in likely["home"]]
+    # The type has to be said: of no pairs pandas makes a column of numbers.
+    likely["evidence"] = likely["vector"].map(told.set_index("vector")["evidence"]) + pd.Series(
+        homes_told, index=likely.index, dtype="str"
+    )
     return likely[list(_NO_PAIRS.columns)]
 
 

@@ -73,8 +73,8 @@ def _print_size(customers: int, layers: Sequence[str], work: Path) -> None:
     kept, new = work / "kept", work / "new"
     _costs(arriving, kept, layers)  # the project is parsed now
     # Files that are there stay as they lie: a run need not hash them again.
-    for new in everything.rglob(f"*_{AS_OF}.csv"):
-        shutil.copy2(new, arriving / new.relative_to(everything))
+    for arrived in everything.rglob(f"*_{AS_OF}.csv"):
+        shutil.copy2(arrived, arriving / arrived.relative_to(everything))
     day, full = _costs(arriving, kept, layers), _costs(everything, new, layers)
     different = _different_staged(kept, new) if layers else _different_published(kept, new)
     if different:

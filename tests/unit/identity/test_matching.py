@@ -515,6 +515,13 @@ def test_too_few_records_and_nothing_stated_give_a_status_and_no_pair(
     assert bare.pairs.empty
 
 
+def test_a_model_may_find_nobody_alike(register: pd.DataFrame) -> None:
+    """Incident to prevent: of no pairs at all the evidence was a column of numbers, and no text."""
+    found = match(as_records(register), dataclasses.replace(OPTIONS, review_threshold=1.1))
+    assert found.statuses["person"] == "trained"
+    assert found.pairs.empty and not found.parameters.empty
+
+
 def test_organisations_have_a_model_of_their_own(register: pd.DataFrame) -> None:
     names = (register["family_name"] + " " + register["street"].str.split().str[1]).to_numpy()
     firms = as_records(
