@@ -709,13 +709,17 @@ def _score(
     least = np.where(pairs["is_balanced"], RARE_NAMES, VERY_RARE_NAMES)
     pairs.loc[(pairs["guard"] == "names_only") & (pairs["match_weight"] >= least), "guard"] = None
     likely = pairs[pairs["match_probability"] >= threshold].reset_index(drop=True)
-    told = con.execute(
-        f"select record_number_l as vector, {evidence} as evidence from {scored.physical_name}"
-    ).df()
-    homes_told = [f", one home {bits:+.1f}" if bits else "" for bits in likely["home"]]
+    told = dict(
+        con.execute(f"select record_number_l, {evidence} from {scored.physical_name}").fetchall()
+    )
     # The type has to be said: of no pairs pandas makes a column of numbers.
-    likely["evidence"] = likely["vector"].map(told.set_index("vector")["evidence"]) + pd.Series(
-        homes_told, index=likely.index, dtype="str"
+    likely["evidence"] = pd.Series(
+        [
+            told[vector] + (f", one home {bits:+.1f}" if bits else "")
+            for vector, bits in zip(likely["vector"], likely["home"], strict=True)
+        ],
+        index=likely.index,
+        dtype="str",
     )
     return likely[list(_NO_PAIRS.columns)]
 
