@@ -11,11 +11,11 @@ import duckdb
 
 from orchestration.lib.contracts import Column, ExportObject
 from orchestration.lib.reading.delimited import TELLING_WIDTH
+from orchestration.lib.reading.shapes import COLUMNS_AT_ONCE
 from orchestration.lib.reading.sorting import RARE, Relation, is_comment
 from orchestration.lib.reading.spellings import INVISIBLE, SCIENTIFIC
 from orchestration.lib.reading.sql import is_one_of, literal
 
-_COLUMNS = 100  # that are looked at together; a thousand take more memory than there is
 _LENGTHS = (255, 256, 500, 512, 1000, 1024, 2000, 2048, 4000, 4096, 32_767)  # usual limits
 _FEW = 3  # cells, below which all may look alike by chance
 
@@ -132,8 +132,8 @@ def _strange(
         for column in exported.columns
         if relation.cells.get(column.name) and column.type in ("text", "identifier", "integer")
     ]
-    for start in range(0, len(columns), _COLUMNS):
-        some, strange = columns[start : start + _COLUMNS], literal(_STRANGE)
+    for start in range(0, len(columns), COLUMNS_AT_ONCE):
+        some, strange = columns[start : start + COLUMNS_AT_ONCE], literal(_STRANGE)
         texts = ", ".join(f"{relation.cells[c.name]} as t{at}" for at, c in enumerate(some))
         signs = ", ".join(
             f"bool_or(strlen(t{at}) >= {min(_LENGTHS)} or regexp_matches(t{at}, {strange}))"

@@ -7,12 +7,10 @@ files come from and where the result is kept (`landing`), any of the decisions t
 import dataclasses
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,7 +25,7 @@ from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encodin
 from orchestration.lib.reading.header_rows import zones_in_names
 from orchestration.lib.reading.json_text import decide_json
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
-from orchestration.lib.reading.odd_rows import SAMPLE_ROWS, cut_off, far_dates, odd_rows
+from orchestration.lib.reading.odd_rows import cut_off, far_dates, odd_rows
 from orchestration.lib.reading.padding import without_padding
 from orchestration.lib.reading.plain import (
     Block,
@@ -64,7 +62,6 @@ from orchestration.lib.reading.sorting import (
     write_aside,
 )
 from orchestration.lib.reading.sources import Source, export_time, unpacked
-from orchestration.lib.reading.spellings import NULL_SPELLINGS
 from orchestration.lib.reading.sql import is_one_of, literal, quoted, text_list
 from orchestration.lib.reading.staging import (
     MARKED,
@@ -72,6 +69,7 @@ from orchestration.lib.reading.staging import (
     stage_json,
     stage_sheet,
 )
+from orchestration.lib.reading.text_nulls import read_text_nulls
 
 _FORMATS: Mapping[str, FileFormat] = {
     ".csv": "csv",
@@ -93,9 +91,9 @@ _FORMATS: Mapping[str, FileFormat] = {
 CLEAN, ASIDE = "clean.parquet", "aside.parquet"
 _STAGED = "staged.parquet"
 
-_FEW_NULLS = 3  # cells or columns, below which a spelling of "nothing" may be a text
-_SHORT_NAME = 3  # letters: Na, Nan, Nat and Nil are people
-_COLUMNS = 100  # that are looked at together; a thousand take more memory than there is
+# Rows from which the reading of a column is decided at first. All other rows are checked against
+# the decision; where one does not fit it is decided again from all rows.
+_SAMPLE_ROWS = 5000
 _MEASURED_ROWS = 500
 _LONG_RECORD = 2_000_000  # bytes, up to which DuckDB reads a record if it is not told
 
@@ -456,7 +454,7 @@ def _sort(
     named = export_time(record.file_name)
     con.execute(
         f"create or replace temp table sample as select * from {relation.source} "
-        f"limit {SAMPLE_ROWS}"
+        f"limit {_SAMPLE_ROWS}"
     )
     _limit_memory(con, relation)
     record = _noting(record, doubts(con, relation, exported, record.delimiter))
@@ -474,7 +472,7 @@ def _sort(
         record = _noting(record, odd_rows(con, target, exported))
     record = _noting(record, far_dates(con, target, exported))
     if relation.last_cell is not None:
-        record = _noting(record, cut_off(con, relation.last_cell, relation.texts[-1]))
+        record = _noting(record, cut_off(con, relation.last_cell, relation.texts[-1], rows))
     latest = latest_watermark(con, target, exported)
     record = _timed(_noting_values(record, readings), named, latest)
     if empty:
@@ -507,7 +505,7 @@ def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int, list[
     con, exported = job.con, job.exported
     shapes = shapes_of(con, "sample", relation.cells, exported)
     readings = decide(exported, shapes)
-    relation, warnings = _nothing_in_texts(con, relation, readings)
+    relation, warnings = read_text_nulls(con, relation, readings)
     if not exported.key:  # with one, a row may be nothing but an id
         relation = dataclasses.replace(relation, usual=usual_cells(con, relation))
     elif may_be_commented(con, relation, exported):
@@ -529,7 +527,7 @@ def _copy_as_decided(job: Job, relation: Relation) -> tuple[Readings, int, list[
         rows = copy_rows(con, relation, readings, exported, job.work / CLEAN)
         require_one_header(con)
         if doubtful := bad_columns(con) & sampled:
-            bad = bad_cells(doubtful, SAMPLE_ROWS)
+            bad = bad_cells(doubtful, _SAMPLE_ROWS)
             told = shapes_of(con, bad.source, bad.cells, exported)
             told = {name: [*shapes[name], *told.get(name, [])] for name in shapes}
             after = decide(exported, told)
@@ -546,55 +544,6 @@ def _changes_nothing(
         and (name not in doubtful or are_all_bad(con, readings[name]))
         for name in readings
     )
-
-
-def _nothing_in_texts(
-    con: duckdb.DuckDBPyConnection, relation: Relation, readings: Readings
-) -> tuple[Relation, list[str]]:
-    """Read as nothing what stands for it in a file, also in its texts.
-
-    Who writes `null` where a date is missing does so where a name is. In texts alone it has to
-    stand in several columns; in one of them it is told.
-    """
-    texts = {
-        name: cell
-        for name, cell in relation.cells.items()
-        if cell and readings[name].column.type in ("text", "identifier")
-    }
-    if not texts:
-        return relation, []
-    spellings, longest = text_list(sorted(NULL_SPELLINGS)), max(map(len, NULL_SPELLINGS))
-    found: list[dict[str, int] | None] = []
-    for start in range(0, len(texts), _COLUMNS):
-        counts = ", ".join(
-            f"histogram({cell}) filter "
-            f"(length({cell}) <= {longest} and list_contains({spellings}, lower({cell})))"
-            for cell in islice(texts.values(), start, start + _COLUMNS)
-        )
-        found += con.execute(f"select {counts} from sample").fetchone() or ()
-    typed: Counter[str] = Counter()
-    for reading in readings.values():
-        if reading.column.type != "boolean":  # whose spellings are known in lower case only
-            typed.update(dict(reading.nulls))
-    names: dict[str, list[str]] = {}
-    for name, spelt in zip(texts, found, strict=True):
-        for text, count in (spelt or {}).items():
-            may_be_a_name = text.isalpha() and text.istitle() and len(text) <= _SHORT_NAME
-            if typed[text] >= _FEW_NULLS or (count >= _FEW_NULLS and not may_be_a_name):
-                names.setdefault(text, []).append(name)
-    nothing = [t for t in sorted(names) if max(typed[t], len(names[t])) >= _FEW_NULLS]
-    cells = {
-        name: f"(case when not {is_one_of(cell, nothing)} then {cell} end)"
-        for name, cell in texts.items()
-        if nothing
-    }
-    warnings = [
-        f"{text} in {', '.join(names[text])} was read as nothing, as in other columns of the file"
-        if text in nothing
-        else f"cells of {', '.join(names[text])} hold {text}, which may stand for nothing"
-        for text in sorted(names)
-    ]
-    return dataclasses.replace(relation, cells={**relation.cells, **cells}), warnings
 
 
 def _repeated_columns(

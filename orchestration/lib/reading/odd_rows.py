@@ -17,9 +17,6 @@ import duckdb
 from orchestration.lib.contracts import ASIDE_MARK, ExportObject
 from orchestration.lib.reading.sql import literal, quoted
 
-# Rows of the table `sample`, from which the reading of a column is decided at first. All other rows
-# are checked against the decision; where one does not fit it is decided again from all rows.
-SAMPLE_ROWS = 5000
 _ROWS = 2000  # that are looked at
 _COLUMNS = 50  # that are looked at: a row that is odd is so in many
 _FEW_ROWS = 20  # below which all may be alike by chance
@@ -148,12 +145,12 @@ def _far(least: str | None, greatest: str | None) -> Iterator[str]:
         yield greatest[:10]
 
 
-def cut_off(con: duckdb.DuckDBPyConnection, last: str, column: str) -> list[str]:
+def cut_off(con: duckdb.DuckDBPyConnection, last: str, column: str, rows: int) -> list[str]:
     """Say whether the last cell of a file without a line end looks cut off.
 
     It is shorter than every other of its column, or has fewer decimals, or is the beginning of
-    others and never stands alone. `column` is its text in the table `sample`, of which all but this
-    row are others.
+    others and never stands alone. `column` is its text in the table `sample`, which holds the first
+    of the file's `rows`: all of them but the last are others.
     """
 
     def decimals(cell: str) -> str:
@@ -169,10 +166,9 @@ def cut_off(con: duckdb.DuckDBPyConnection, last: str, column: str) -> list[str]
             count(distinct cell) * 2 < count(cell) and count_if(cell = $last) = 0
             and count_if(starts_with(cell, $last)) > 0
         from (
-            select {column} as cell, row_number() over () as place, count(*) over () as n
-            from sample
+            select {column} as cell, row_number() over () as place from sample
         )
-        where place < n or n = {SAMPLE_ROWS}
+        where place < {rows}
         """,
         {"last": last},
     ).fetchone()

@@ -13,7 +13,7 @@ from orchestration.lib.contracts import Column, ExportObject
 from orchestration.lib.reading.spellings import BLANKS, NARROW, WIDE
 from orchestration.lib.reading.sql import literal
 
-_COLUMNS = 100  # that are looked at together; a thousand take more memory than there is
+COLUMNS_AT_ONCE = 100  # that are looked at together; a thousand take more memory than there is
 _SHAPES = 2000  # of one column; what has more is not of its type, and its rows are set aside
 
 
@@ -50,8 +50,8 @@ def shapes_of(
             continue
         found[column.name] = []
         selects.append(_shapes_sql(column, cell, source))
-    for start in range(0, len(selects), _COLUMNS):
-        query = " union all ".join(selects[start : start + _COLUMNS])
+    for start in range(0, len(selects), COLUMNS_AT_ONCE):
+        query = " union all ".join(selects[start : start + COLUMNS_AT_ONCE])
         for name, *values in con.execute(query).fetchall():
             found[name].append(Shape(*values))
     return found
