@@ -111,8 +111,8 @@
 {%- endmacro %}
 
 
-{# What the records of a CTE state, a row per record and identifier; external ids more than once. #}
-{% macro stated_identifiers(records) -%}
+{# What the records of a CTE say they are called elsewhere, as often as they say it. #}
+{% macro stated_external_ids(records) -%}
     select
         record_number,
         record_fingerprint,
@@ -127,6 +127,12 @@
         where external_ids is not null
     ) as listed
     where trim(external_id) != ''
+{%- endmacro %}
+
+
+{# What the records of a CTE state, a row per record and identifier; external ids more than once. #}
+{% macro stated_identifiers(records) -%}
+    {{ stated_external_ids(records) }}
     {%- for kind, column in [
         ('national_id', 'national_id'),
         ('loyalty_number', 'loyalty_number'),
@@ -158,16 +164,28 @@
         select * from records
     )
     {%- else -%}
-    kept as (
+    kept as not materialized (
         select * from {{ this }}
     ),
 
-    -- New, stated otherwise, or under another number; whoever states nothing is among them every time.
+    -- New, stated otherwise, or under another number. Whoever states nothing is not kept, and touched
+    -- only if another record points at it.
     touched_records as (
         select * from records
-        where (record_number, record_fingerprint) not in (
-            select (kept.record_number, kept.record_fingerprint) from kept
-        )
+        where
+            (record_number, record_fingerprint) not in (
+                select (kept.record_number, kept.record_fingerprint) from kept
+            )
+            and (
+                coalesce(
+                    external_ids, national_id, loyalty_number, email_normalised, phone_e164,
+                    web_domain, organisation_name
+                ) is not null
+                or source_system || ':' || source_record_id in (
+                    select pointed_at.identifier_value
+                    from ({{ stated_external_ids('records') }}) as pointed_at
+                )
+            )
     ),
 
     touched_values as (
@@ -194,19 +212,23 @@
     candidates as (
         select * from records
         where
-            record_number in (select touched_records.record_number from touched_records)
-            or record_number in (
+            record_number in (
+                select touched_records.record_number from touched_records
+                union
                 select kept.record_number
                 from kept
                 inner join touched_values
                     on
                         kept.identifier_kind = touched_values.identifier_kind
                         and kept.identifier_value = touched_values.identifier_value
-            )
-            or source_system || ':' || source_record_id in (
-                select touched_values.identifier_value
-                from touched_values
-                where touched_values.identifier_kind = 'external_id'
+                union
+                select pointed_at.record_number
+                from records as pointed_at
+                inner join touched_values
+                    on
+                        touched_values.identifier_kind = 'external_id'
+                        and pointed_at.source_system || ':' || pointed_at.source_record_id
+                        = touched_values.identifier_value
             )
     )
     {%- endif -%}

@@ -7,7 +7,8 @@
 
 with
 
-records as (
+-- Read several times, for few columns each: cheaper than one copy of all.
+records as not materialized (
     select * from {{ ref('int_identity__records') }}
 ),
 

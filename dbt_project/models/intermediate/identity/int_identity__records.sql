@@ -27,6 +27,18 @@ customers as not materialized (
     from {{ ref('int_customers__customers_unioned') }}
 ),
 
+-- Before they are ordered: DuckDB would carry all that the fingerprint is made of through the sort.
+fingerprints as materialized (
+    select
+        record_fingerprint,
+        source_system,
+        customer_id,
+        is_organisation,
+        parent_organisation_id,
+        first_exported_at
+    from customers
+),
+
 mail_providers as (
     select * from {{ ref('mail_providers') }}
 ),
@@ -43,7 +55,7 @@ numbered as (
         row_number() over (
             order by first_exported_at, source_system, customer_id
         ) as record_number
-    from customers
+    from fingerprints
 ),
 
 places as (
@@ -62,7 +74,15 @@ places as (
 unspelt as (
     select * from customers
     {%- if has_kept_rows() %}
-        where record_fingerprint not in (select kept.record_fingerprint from {{ this }} as kept)
+        where
+            record_fingerprint in (
+                select fingerprints.record_fingerprint
+                from fingerprints
+                where
+                    fingerprints.record_fingerprint not in (
+                        select kept.record_fingerprint from {{ this }} as kept
+                    )
+            )
     {%- endif %}
 ),
 
@@ -199,14 +219,19 @@ today as (
         -- Spelt by an earlier build, in another place since. Most stay where and as they are.
         select
             {% for column in spelt %}
-                kept.{{ column }},
+                {{ column }},
             {% endfor %}
-            kept.record_fingerprint
-        from {{ this }} as kept
-        inner join places on kept.record_fingerprint = places.record_fingerprint
+            record_fingerprint
+        from {{ this }}
         where
-            kept.record_number != places.record_number
-            or kept.parent_record_number is distinct from places.parent_record_number
+            record_fingerprint in (
+                select kept.record_fingerprint
+                from {{ this }} as kept
+                inner join places on kept.record_fingerprint = places.record_fingerprint
+                where
+                    kept.record_number != places.record_number
+                    or kept.parent_record_number is distinct from places.parent_record_number
+            )
     {%- endif %}
 )
 
