@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from samples import write_exports
 from tests.running import SHARED_DATA, TEST_DATA, crm_warehouse
 
 AS_OF = date(2026, 11, 1)
@@ -40,11 +39,13 @@ def made_once(
 
 @pytest.fixture(scope="session")
 def sample_exports(made_once: Callable[[str, Fill], Path]) -> Path:
-    """Exports of a made-up company of 600 customers; copy the folder, do not change it."""
-    return made_once(
-        "landing",
-        lambda out: write_exports(out, customers=600, seed=7, as_of=AS_OF, report=lambda _: None),
-    )
+    """What `make run` makes for an empty landing folder; copy the folder, do not change it."""
+
+    def fill(landing: Path) -> None:
+        made = crm_warehouse("sample", "--out", landing)
+        assert made.exit_code == 0, made.stderr
+
+    return made_once("landing", fill)
 
 
 @pytest.fixture(scope="session")

@@ -218,6 +218,7 @@ def case_row(case: Case, cases: Iterable[Case], contacts: list[Row], customer: s
     row, resolved = case.row, case.resolved_at
     opened, answered = row["opened_at"], row["first_response_at"]
     response = (minutes(opened, answered), open_minutes(opened, answered)) if answered else None
+    waiting, waiting_open = waited(case)
     found: Row = {
         "customer_key": customer,
         "opened_at": opened,
@@ -242,11 +243,10 @@ def case_row(case: Case, cases: Iterable[Case], contacts: list[Row], customer: s
         if response
         else "running",
         "resolution_outcome": "running",
-        **dict.fromkeys(
-            f"{time}_{clock}_minutes"
-            for time in ("resolution", "waiting")
-            for clock in ("calendar", "business")
-        ),
+        "resolution_calendar_minutes": None,
+        "resolution_business_minutes": None,
+        "waiting_calendar_minutes": waiting,
+        "waiting_business_minutes": waiting_open,
         "is_promise_kept": None,
         "is_first_contact_resolved": None,
         "count_next_responses": len(case.waits),
@@ -256,12 +256,9 @@ def case_row(case: Case, cases: Iterable[Case], contacts: list[Row], customer: s
     if resolved is None:
         return found
     calendar, business = minutes(opened, resolved), open_minutes(opened, resolved)
-    waiting, waiting_open = waited(case)
     found |= {
         "resolution_calendar_minutes": calendar,
         "resolution_business_minutes": business,
-        "waiting_calendar_minutes": waiting,
-        "waiting_business_minutes": waiting_open,
         "resolution_outcome": judged(
             row["priority"], "resolution", calendar - waiting, business - waiting_open
         ),

@@ -50,7 +50,10 @@ def candidates(
     cases["at"] = pd.to_datetime(cases["opened_at"])
     events = read(folder, "case_events")
     back = set(events.query("from_value == 'solved' and to_value == 'open'")["case_id"])
-    told = set(events.query("event_type == 'feedback'")["case_id"])
+    solved_at = events.query("to_value == 'solved'").groupby("case_id")["occurred_at"].max()
+    is_answer = (events["event_type"] == "reply") & (events["actor_type"] == "agent")
+    is_answer &= events["occurred_at"] >= events["case_id"].map(solved_at)
+    told = set(events[is_answer | (events["event_type"] == "feedback")]["case_id"])
     first = cases.sort_values(["at", "case_id"]).groupby("customer").first()
 
     rows = []
