@@ -67,7 +67,7 @@ ASIDE_MARK = "_aside"
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Raised whenever the reader would write a different Parquet file from the same export.
-READER_VERSION = 12
+READER_VERSION = 13
 
 
 class ContractError(ValueError):

@@ -29,6 +29,7 @@ _REMEDIES = {
     "wrong_cell_count": "a delimiter or a line break inside a cell is not quoted",
     "torn_row": "a line beside the row has one cell: quote line breaks, or drop that line",
     "malformed_quote": "a quote is opened and not closed, or not doubled inside a quoted cell",
+    "cut_off": "the file ends within the row: export it again under the same name",
     "malformed_json": "the line is no JSON object",
     "undecodable": "bytes that are no text, or zero bytes: export it again, as UTF-8",
     "duplicate_column": "one column occurs twice with different values: rename or drop one",

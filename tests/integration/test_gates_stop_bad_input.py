@@ -134,8 +134,8 @@ BAD_DELIVERIES = [
         cut_off,
         RAW,
         (
-            r"file_name = 'orders_2026-11-02.csv'.*'line 10: the last record has 3 of 16 cells and "
-            r"no line end'.*the file is truncated: export it again",
+            r"file_name = 'orders_2026-11-02.csv'.* line_number = 10, .*reason = 'cut_off', "
+            r"message = 'the last record has 3 of 16 cells and no line end'",
             SEND_AGAIN,
         ),
     ),

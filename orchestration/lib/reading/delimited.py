@@ -28,6 +28,7 @@ _FEW_SWALLOWED = 2  # lines of a cell, of which one may look like a row by chanc
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _AFTER_QUOTE = "text follows a closing quote: quotes inside a quoted cell must be doubled"
 _STRAY_QUOTE = "a quote is opened on this line and not closed where its cell ends"
+OPEN_QUOTE = "the last record ends inside a quoted cell"
 _ODD_QUOTES = "quotes stand inside unquoted cells: a delimiter or a quote is missing"
 LONE_QUOTE = "a quote stands inside an unquoted cell and was taken as text"
 
@@ -66,8 +67,9 @@ def parse_records(
     A stray quote opens a cell that swallows the following records. Where `width`, the cells of a
     record, is known, and most of the swallowed lines are records of that width by themselves, only
     the line with the quote is malformed, and reading goes on behind it; all of them, and several,
-    where the whole happens to have that width as well. Raises RefusedError when
-    the text ends inside a quoted cell and nothing says that the quote is a stray one.
+    where the whole happens to have that width as well. Where the text ends inside a quoted cell
+    that holds no record of that width, its last record is cut off (OPEN_QUOTE). Raises RefusedError
+    when a quote is left open otherwise and nothing says that it is a stray one.
     """
     source = (_Line(number, text) for number, text in enumerate(lines, first_line))
     again: deque[_Line] = deque()
@@ -83,6 +85,7 @@ def parse_records(
             continue
         read = [line]
         cells, problem = _cells(read, again, source, dialect)
+        alone = 0
         swallows = width is not None and _swallows(read, width, dialect)
         if (
             len(read) > 1
@@ -94,7 +97,10 @@ def parse_records(
                 again.extendleft(reversed(read[1:]))
                 yield TextRecord(line.number, None, line.text, _STRAY_QUOTE)
                 continue
-        if problem is _STRAY_QUOTE and (len(read) > 1 or not line.text.endswith(("\n", "\r"))):
+        is_alone = len(read) == 1 and line.text.endswith(("\n", "\r"))
+        if problem is OPEN_QUOTE and (is_alone or width is None or alone):
+            problem = _STRAY_QUOTE
+        if problem is _STRAY_QUOTE and not is_alone:
             raise RefusedError(
                 f"line {line.number}: the quote opened on this line is not closed before the file "
                 f"ends or within {LONGEST_CELL:,} characters",
@@ -155,7 +161,7 @@ def _cells(
             if not line.startswith(dialect.quote, position):  # the cell goes on in the next line
                 following = again.popleft() if again else next(source, None)
                 if following is None:
-                    return None, _STRAY_QUOTE
+                    return None, OPEN_QUOTE
                 read.append(following)
                 if length > LONGEST_CELL:
                     return None, _STRAY_QUOTE

@@ -560,6 +560,14 @@ def _require_rows_that_fit(found: _Candidate, exported: ExportObject, header_row
     if len(misfits) >= _FEW_MISFITS and 2 * len(misfits) > len(rows):
         widths = Counter(len(r.cells or []) for r in misfits)
         width = widths.most_common(1)[0][0]
+        if found.header is not None and width and widths[width] == len(rows):
+            # A name lost or added anywhere: which cell is under which name is anybody's guess.
+            line = found.records[found.header].line_number
+            raise RefusedError(
+                f"line {line}: the header names {found.width} columns, but each of the first "
+                f"{len(rows)} rows has {width} cells",
+                "name every column of the rows in that line, and no other, or export it again",
+            )
         others = f"have {width} cells" if width else "are malformed"
         raise RefusedError(
             f"line {misfits[0].line_number}: {len(misfits)} of the first {len(rows)} rows "

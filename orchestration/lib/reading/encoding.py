@@ -10,7 +10,7 @@ what the text says.
 import codecs
 import mmap
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
@@ -23,6 +23,7 @@ Confidence = Literal["certain", "declared", "likely"]
 # Stands before the bytes that could not be decoded, as <FF>. A code point that is not a character:
 # no text has it.
 MARK = "\ufdd0"
+UNDECODABLE = "bytes of the row are not text in the encoding of the file"  # what is said of them
 
 # Longest first: the mark of UTF-32 begins with that of UTF-16.
 _BYTE_ORDER_MARKS = (
@@ -172,6 +173,8 @@ def decide_encoding(path: Path, exported: ExportObject) -> Encoding:
         if valid == 0 and seen.has_switches:
             return _by_switches(path) or _plain_utf8(path)
         return _noting_loss(_PLAIN_UTF8, seen)
+    if valid and bad == seen.cut:
+        return _damaged_utf8(path, "the last character is not whole")
     if valid >= _VALID_PER_BAD * bad:
         return _damaged_utf8(path, f"{bad:,} bytes are not, {valid:,} sequences beyond ASCII are")
     return _noting_mixture(_by_likelihood(path, exported), valid)
@@ -221,6 +224,11 @@ def as_utf8(path: Path, encoding: Encoding, target: Path) -> tuple[Path, bool]:
     return target, marked
 
 
+def without_marks(text: str) -> str:
+    """Return a text with marked bytes, or zero bytes, as people are shown them: `<FF>`."""
+    return text.replace(MARK, "").replace("\0", "<00>")
+
+
 def _mark(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error
@@ -243,13 +251,14 @@ def _decoded(source: BinaryIO, name: str) -> Iterator[str]:
 class _Bytes(NamedTuple):
     """What a look at all bytes gave.
 
-    Valid sequences of UTF-8 beyond ASCII, bytes that are not UTF-8, whether anything occurs
-    with which text in ASCII switches between alphabets, letters that were encoded twice, and signs
-    of letters that were lost.
+    Valid sequences of UTF-8 beyond ASCII, bytes that are not UTF-8, those of them at the end that
+    begin a sequence, whether anything occurs with which text in ASCII switches between alphabets,
+    letters that were encoded twice, and signs of letters that were lost.
     """
 
     valid: int
     bad: int
+    cut: int
     has_switches: bool
     twice: int
     lost: int
@@ -279,7 +288,8 @@ def _look_at_bytes(path: Path) -> _Bytes:
             # Each mark stands before four characters of its own.
             valid += (len(text.encode()) - len(text) - 2 * marks + 1) // 2
             if not chunk or (bad > _CONCLUSIVE and valid < _VALID_PER_BAD * bad):
-                return _Bytes(valid, bad, has_switches, twice, lost)
+                cut = 0 if chunk else marks  # the bytes that were pending
+                return _Bytes(valid, bad, cut, has_switches, twice, lost)
 
 
 def _by_zero_bytes(head: bytes) -> str | None:
@@ -353,10 +363,10 @@ def _by_likelihood(path: Path, exported: ExportObject) -> Encoding:
     lines, count = _lines_beyond_ascii(path)
     beyond = sum(len(re.findall(rb"[\x80-\xff]", line)) for line in lines[:_FEW])
     names = (*_SINGLE_BYTE, *_DOUBLE_BYTE) if beyond >= _FEW else ("cp1252",)
-    ranked = sorted(
-        ((_likelihood(lines, name) - _HANDICAP.get(name, 0), name) for name in names),
-        key=lambda item: -item[0],  # stable: the likelier first
-    )
+    ranked = _ranked(lines, names)
+    if ranked[0][0] < _PLAUSIBLE and len(lines) > 1:  # the last may be cut within a character
+        *lines, _ = lines
+        ranked = _ranked(lines, names)
     score, best = ranked[0]
     if best == "cp1252" and _decodes(lines, "cp1252") is None:
         best = "latin-1"
@@ -383,6 +393,12 @@ def _by_likelihood(path: Path, exported: ExportObject) -> Encoding:
         warning=f"the encoding is not declared; {best} is the likeliest for {count:,} lines beyond "
         f"ASCII{also}: declare `encoding:` to be sure",
     )
+
+
+def _ranked(lines: list[bytes], names: Iterable[str]) -> list[tuple[float, str]]:
+    """Return how likely code pages are, the likeliest first; of equal ones the first."""
+    found = [(_likelihood(lines, name) - _HANDICAP.get(name, 0), name) for name in names]
+    return sorted(found, key=lambda item: -item[0])
 
 
 def _second_opinion(lines: list[bytes]) -> str | None:

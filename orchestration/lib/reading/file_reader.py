@@ -36,6 +36,7 @@ from orchestration.lib.reading.plain import (
     mend,
 )
 from orchestration.lib.reading.records import (
+    CUT_OFF,
     NO_EXPORT_TIME,
     FileRecord,
     RefusedError,
@@ -468,6 +469,8 @@ def _sort(
         None if lines_of is None else lambda wanted: lines_of(wanted, rows),
         job.work / ASIDE,
     )
+    if aside and (said := _cut_off(con, job.work / ASIDE, record, exported)):
+        record = _noting(record, [said], cut_off=True)
     if relation.texts:  # else nothing can have moved
         record = _noting(record, odd_rows(con, target, exported))
     record = _noting(record, far_dates(con, target, exported))
@@ -482,6 +485,30 @@ def _sort(
         rows_in_file=rows - empty,
         rows_loaded=rows - empty - aside,
         rows_quarantined=aside,
+    )
+
+
+def _cut_off(
+    con: duckdb.DuckDBPyConnection, aside: Path, record: FileRecord, exported: ExportObject
+) -> str | None:
+    """Say that a file was cut off in its last row, if it is among those set aside.
+
+    Raises RefusedError for a full export: the records behind that row would count as deleted.
+    """
+    found = con.execute(
+        f"select concat_ws(' ', 'line', line_number) || ': ' || message "
+        f"from read_parquet({literal(str(aside))}) where reason = {literal(CUT_OFF)}"
+    ).fetchone()
+    if found is None:
+        return None
+    if exported.is_full(record.file_name):
+        raise RefusedError(
+            f"{found[0]}: the file was cut off, and the records that it lacks would count as "
+            "deleted",
+            "the file is truncated: export it again",
+        )
+    return f"{found[0]}: the file was cut off, what stood behind is missing: export it again" + (
+        "" if exported.key else " under the same name, or these rows count twice"
     )
 
 

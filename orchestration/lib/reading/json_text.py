@@ -8,19 +8,26 @@ Python reads all JSON, because DuckDB does not keep the text of numbers ("1.10" 
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from orchestration.lib.contracts import ExportObject
+from orchestration.lib.reading.encoding import MARK, UNDECODABLE, without_marks
 from orchestration.lib.reading.layout import count_matches
-from orchestration.lib.reading.records import RefusedError
+from orchestration.lib.reading.records import CUT_OFF, RefusedError
 
 # An object longer than this is taken for a malformed one: it bounds memory.
 LONGEST_RECORD = 64_000_000
 _CHUNK = 1 << 18
 _SPACE = " \t\r\n\x1e"  # with what stands before each value of a JSON text sequence
+
+# What a text may end with where a value or an escape was begun.
+_CUT_TOKEN = re.compile(
+    r"-|t|tr|tru|f|fa|fal|fals|n|nu|nul|[0-9.eE+-]+|\\\\?|\\?u[0-9a-fA-F]{0,3}|\ufdd0<.*"
+)
 
 # A step into every element of a list, beside the keys of objects; how many steps are looked at.
 _EACH = None
@@ -28,12 +35,24 @@ _DEPTH = 6
 
 
 class JsonRecord(NamedTuple):
-    """One object; `value` is None where the text is not one, and `problem` says why."""
+    """One object; `value` is None where the text is not one, and `reason` and `problem` say why."""
 
     line_number: int
     value: dict[str, Any] | None
     raw: str
     problem: str | None = None
+    reason: str = "malformed_json"
+
+
+class _CutOffError(RefusedError):
+    """A text that ends too early."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(
+            f"line {line}: the file ends too early ({problem})",
+            "the file is truncated: export it again",
+        )
+        self.problem = f"the file ends too early ({problem})"
 
 
 @dataclass(frozen=True)
@@ -74,6 +93,8 @@ def decide_json(path: Path, exported: ExportObject, *, by_line: bool) -> JsonLay
         try:
             _look(text, exported, (), places)
             by_line = by_line and text.line == line
+        except _CutOffError:  # behind the first records, or reading them says so
+            pass
         except RefusedError:  # which reading the records says better
             places = []
         # Single objects in an object may be records by their ids.
@@ -110,23 +131,35 @@ def json_records(path: Path, layout: JsonLayout) -> Iterator[JsonRecord]:
     """Read the records of a UTF-8 file.
 
     A malformed line is one malformed record; elsewhere nothing after a malformed value can be
-    trusted, so the file is refused, as is one that ends too early.
+    trusted, so the file is refused. What is left where a text ends too early is a last record that
+    is cut off, unless it would be the only one.
     """
     with path.open(encoding="utf-8-sig", newline="\n") as file:
         if layout.by_line:
             yield from _lines(file)
             return
-        text = _Text(file)
-        while text.peek():
-            if not layout.steps:
-                line = text.line
-                value, raw = text.value()
-                _require_a_record(line, value)
-                yield _record(line, value, raw)
-            else:
-                yield from _records_at(text, layout.steps)
-            if text.peek() == ",":  # between objects without a list around them
-                text.take(",")
+        text, count = _Text(file), 0
+        try:
+            for count, record in enumerate(_records(text, layout), 1):  # noqa: B007 (used below)
+                yield record
+        except _CutOffError as error:
+            if not count:
+                raise
+            rest = without_marks(text.rest())
+            yield JsonRecord(text.line, None, rest, error.problem, CUT_OFF)
+
+
+def _records(text: "_Text", layout: JsonLayout) -> Iterator[JsonRecord]:
+    while text.peek():
+        if not layout.steps:
+            line = text.line
+            value, raw = text.value()
+            _require_a_record(line, value)
+            yield _record(line, value, raw)
+        else:
+            yield from _records_at(text, layout.steps)
+        if text.peek() == ",":  # between objects without a list around them
+            text.take(",")
 
 
 def text_of(value: Any) -> str | None:
@@ -181,6 +214,8 @@ def _record(line_number: int, value: Any, raw: str) -> JsonRecord:
         return JsonRecord(line_number, None, raw, "expected an object in braces")
     if isinstance(value, _Contradiction):
         return JsonRecord(line_number, None, raw, "a key occurs twice with different values")
+    if MARK in raw:
+        return JsonRecord(line_number, None, without_marks(raw), UNDECODABLE, "undecodable")
     if "\\u" in raw:
         try:
             compact(value).encode()
@@ -197,12 +232,13 @@ def _lines(file: IO[str]) -> Iterator[JsonRecord]:
         try:
             value = _DECODER.decode(raw)
         except ValueError as error:
-            if not line.endswith("\n"):
-                raise RefusedError(
-                    f"line {number}: the last line is not complete JSON: {error}",
-                    "the file is truncated: export it again",
-                ) from error
-            yield JsonRecord(number, None, raw, str(error))
+            if line.endswith("\n") or not _is_cut(error):
+                yield JsonRecord(number, None, raw, str(error))
+            elif number == 1:
+                raise _CutOffError(number, str(error)) from error
+            else:
+                problem = f"the last line is not complete JSON: {error}"
+                yield JsonRecord(number, None, without_marks(raw), problem, CUT_OFF)
         else:
             _require_a_record(number, value)
             yield _record(number, value, raw)
@@ -267,6 +303,8 @@ class _Text:
             try:
                 value, end = _DECODER.raw_decode(self._buffer, self._position)
             except ValueError as error:
+                if self._ended and _is_cut(error):
+                    raise _CutOffError(self.line, str(error)) from error
                 if self._ended or len(self._buffer) - self._position > LONGEST_RECORD:
                     raise self.refusal(str(error)) from error
                 self._read()
@@ -279,18 +317,14 @@ class _Text:
             self._position = end
             return value, raw
 
-    def expect_end(self) -> None:
-        """Refuse a text that goes on."""
-        if self.peek():
-            raise self.refusal("expected the end of the file")
+    def rest(self) -> str:
+        """Return the text from here on that was read."""
+        return self._buffer[self._position :]
 
     def refusal(self, problem: str) -> RefusedError:
         """Make the error that refuses the file at this place."""
         if self._ended and self._position >= len(self._buffer):
-            return RefusedError(
-                f"line {self.line}: the file ends too early ({problem})",
-                "the file is truncated: export it again",
-            )
+            return _CutOffError(self.line, problem)
         return RefusedError(f"line {self.line}: malformed JSON: {problem}", "export the file again")
 
     def _read(self) -> None:
@@ -299,6 +333,15 @@ class _Text:
         self._ended = not chunk
         self._buffer = self._buffer[self._position :] + chunk
         self._position = 0
+
+
+def _is_cut(error: ValueError) -> bool:
+    """Tell whether what is wrong with a text is that it ends, and nothing before."""
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    left = error.doc[error.pos :]
+    is_open = error.msg.startswith("Unterminated string")
+    return is_open or not left.strip(_SPACE) or bool(_CUT_TOKEN.fullmatch(left))
 
 
 def _look(

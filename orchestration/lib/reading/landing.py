@@ -85,7 +85,8 @@ def land_system(
     whichever came first. Nothing is read again unless it or its object's contract is new.
 
     Other content under the name of a published file that left landing replaces it: of a full export
-    the earlier content counts no more, of a delta it counts behind all others of its time.
+    and of a file that was cut off the earlier content counts no more, of a delta it counts behind
+    all others of its time.
 
     Raises ContractError when two objects claim one file.
     """
@@ -302,14 +303,15 @@ def _not_replaced(
     """Yield those of the published files that left landing which still count.
 
     `names` are the objects and names in landing with their hashes. A full export stands for all
-    there is, so other content under its name does; a delta is added to those before it.
+    there is, so other content under its name does; a delta is added to those before it, unless the
+    one before was cut off.
     """
     held = {(file.object, file.file_name, file.sha256) for file in published}
     for record in gone:
         place = (str(record.object), record.file_name)
         if place not in names:
             yield record
-        elif not contract.object(place[0]).is_full(record.file_name):
+        elif not (contract.object(place[0]).is_full(record.file_name) or record.is_cut_off):
             is_new = (*place, names[place]) not in held
             yield dataclasses.replace(record, times_replaced=record.times_replaced + is_new)
 
@@ -324,13 +326,16 @@ def _replacing(
     place = (str(record.object), record.file_name)
     if record.status != "loaded" or names.get(place) != record.sha256:
         return record
-    rows = [r.rows_in_file for r in gone if (r.object, r.file_name) == place]
-    if not rows:
+    before = [r for r in gone if (r.object, r.file_name) == place]
+    if not before:
         return record
     exported = contract.object(place[0])
-    message = f"replaces published content of the same name, {sum(rows):,} rows: "
+    rows = sum(r.rows_in_file for r in before)
+    message = f"replaces published content of the same name, {rows:,} rows: "
     if exported.is_full(record.file_name):
         message += "a full export, so they count no more"
+    elif all(r.is_cut_off for r in before):
+        message += "it was cut off, so they count no more"
     elif exported.key:
         message += "a delta, so they count where no later file has their record"
     else:

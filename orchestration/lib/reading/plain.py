@@ -24,15 +24,16 @@ import numpy.typing as npt
 from orchestration.lib.reading.delimited import (
     LONE_QUOTE,
     LONGEST_CELL,
+    OPEN_QUOTE,
     Dialect,
     TextRecord,
     line_count,
     parse_records,
 )
 from orchestration.lib.reading.dialect import FOOTER, TextLayout
-from orchestration.lib.reading.encoding import MARK
+from orchestration.lib.reading.encoding import MARK, UNDECODABLE, without_marks
 from orchestration.lib.reading.json_text import compact
-from orchestration.lib.reading.records import RefusedError
+from orchestration.lib.reading.records import CUT_OFF, RefusedError
 from orchestration.lib.reading.spellings import GROUP_TOTAL, PAGE, TEXT_NULLS, TOTAL
 
 _BLOCK = 1 << 18  # bytes that are looked at together
@@ -43,6 +44,8 @@ _NOTE = re.compile(
 # Of the blocks one may have wrong counts, or nearly all rows are looked at anew: where there are
 # many, cells too many and cells missing in one block may make up for each other.
 _RARE = 20
+# Bytes at the very end that begin a character.
+_CUT_CHARACTER = re.compile(rf"(?:{MARK}<[0-9A-F]{{2}}>){{1,3}}\Z")
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 RowNumbers = npt.NDArray[np.int64]
@@ -479,8 +482,6 @@ def mend(
 
     Blocks without anything doubtful are copied, unless `everything` is to be written anew; of those
     in `blocks` with a number of rows it is believed, and DuckDB objects if it is wrong.
-
-    Raises RefusedError when the last record is cut off.
     """
     mended = Mended(layout, path, path.with_suffix(".malformed"))
     line_end = b"\r\n" if layout.line_end == "CRLF" else b"\n"
@@ -665,21 +666,22 @@ def _written(mended: Mended, row: _Row, aside: io.TextIOBase) -> bytes:
 
 def _problem(record: TextRecord, layout: TextLayout) -> tuple[str, str, str] | None:
     """Say why a record cannot be a row: reason, message, text."""
+    if record.problem is OPEN_QUOTE:
+        return CUT_OFF, OPEN_QUOTE, without_marks(record.raw)
+    if _CUT_CHARACTER.search(record.raw):
+        return CUT_OFF, "the last record ends inside a character", without_marks(record.raw)
     if record.cells is None:
         return "malformed_quote", str(record.problem), record.raw
-    if MARK in record.raw or "\0" in record.raw:
-        raw = record.raw.replace(MARK, "").replace("\0", "<00>")
-        if MARK in record.raw:
-            return "undecodable", "bytes of the row are not text in the encoding of the file", raw
-        return "undecodable", "zero bytes (NUL) in the row: it was damaged on its way", raw
     count = len(record.cells) or 1
+    if count < layout.width and not record.raw.endswith(("\n", "\r")):
+        said = f"the last record has {count} of {layout.width} cells and no line end"
+        return CUT_OFF, said, without_marks(record.raw)
+    if MARK in record.raw or "\0" in record.raw:
+        raw = without_marks(record.raw)
+        if MARK in record.raw:
+            return "undecodable", UNDECODABLE, raw
+        return "undecodable", "zero bytes (NUL) in the row: it was damaged on its way", raw
     if count == layout.width:
         message = layout.not_rows.get(record.line_number)
         return ("repeated_header", message, compact(record.cells)) if message else None
-    if count < layout.width and not record.raw.endswith(("\n", "\r")):
-        raise RefusedError(
-            f"line {record.line_number}: the last record has {count} of {layout.width} cells and "
-            "no line end",
-            "the file is truncated: export it again",
-        )
     return "wrong_cell_count", f"{count} cells instead of {layout.width}", compact(record.cells)

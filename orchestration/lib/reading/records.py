@@ -15,6 +15,9 @@ from typing import Literal
 Status = Literal["loaded", "refused", "unrecognised"]
 TimeSource = Literal["file_name", "watermark", "none"]
 
+# The reason of a last row whose file was cut off.
+CUT_OFF = "cut_off"
+
 # Stands for "unknown" in `exported_at`: sorts before every real export.
 NO_EXPORT_TIME = datetime(1970, 1, 1)
 
@@ -86,6 +89,14 @@ class FileRecord:
         """Tell whether some rows of the landed file were set aside or left out, and are marked."""
         return self.rows_quarantined > 0 or "rows_without_text" in self.decisions
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Tell whether the file was cut off in its last row, so that what stood behind is missing.
+
+        Other content under its name is the whole of it.
+        """
+        return CUT_OFF in json.loads(self.decisions)
+
     def known_by(self, as_of: date | None) -> bool:
         """Tell whether the file had been exported by the end of that day.
 
@@ -102,10 +113,10 @@ class QuarantinedRow:
 
     `row_number` counts records from 1 without the header; `line_number` is the line of the file on
     which the record starts, None where a format has no lines. `reason` is one of wrong_cell_count,
-    torn_row, malformed_quote, malformed_json, undecodable, duplicate_column, repeated_header,
-    not_a_record, empty_cell, bad_type, digits_lost, duplicate_key. `raw_row` is the row as a JSON
-    array of cells, or its text where it could not be parsed; `key_values` is its key as a JSON
-    array, None where the row does not say it.
+    torn_row, cut_off, malformed_quote, malformed_json, undecodable, duplicate_column,
+    repeated_header, not_a_record, empty_cell, bad_type, digits_lost, duplicate_key. `raw_row` is
+    the row as a JSON array of cells, or its text where it could not be parsed; `key_values` is its
+    key as a JSON array, None where the row does not say it.
     """
 
     system: str

@@ -107,7 +107,7 @@ def _json_rows(
     for number, record in enumerate(json_records(path, place), 1):
         if record.value is None:
             yield _Row(
-                number, record.line_number, "malformed_json", record.problem, record.raw, nothing
+                number, record.line_number, record.reason, record.problem, record.raw, nothing
             )
             continue
         keys = tuple(record.value)

@@ -325,7 +325,7 @@ def test_a_delimiter_behind_every_row_is_a_habit(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (written().replace("Order Note", "Order Note,more"), "rows have 3 cells, but 4 were"),
+        (written().replace("Order Note", "Order Note,more"), "line 1: the header names 4 columns"),
         (
             written(
                 quote="", change=lambda x: [",".join(f"“{c}”" for c in y.split(",")) for y in x]

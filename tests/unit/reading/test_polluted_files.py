@@ -104,7 +104,6 @@ POLLUTED = {
     "no header": text(LINES[1:]),
     "one of two tables has more columns": text(LINES + [[*line, ""] for line in LINES]),
     "one byte at the beginning of every line": text(LINES).encode().replace(b"\n", b"\n\xfe"),
-    "a quote at the end": text(LINES) + '"  ',
     "numbered rows under a header without the number": text(
         [LINES[0], *([str(number), *line] for number, line in enumerate(LINES[1:]))]
     ),
