@@ -8,22 +8,20 @@ and place together (`comparisons`).
 import duckdb
 import pandas as pd
 
-# Ways in which two names mean one firm, the surest first. Of 7,986 names of firms listed in the
-# United States 0, 0, 2 and 0 pairs of two firms are alike in these ways.
+from models.identity.misprints import LETTERS, MISPRINT, write_misprints
+
+# Ways in which two names mean one firm, the surest first. How many pairs of two firms are alike in
+# these ways is counted in decision 0069.
 OTHER_ORDER = "the same words in another order"
 OTHER_SPACES = "the same letters, parted otherwise"
-MISPRINT = "one letter of a rare word differs"
 SHORTENED = "words written short"
 # Ways that only a person can judge.
-ONE_LETTER = "one letter differs"
+PERHAPS_SHORTENED = "a word written short, or another word"
 LONGER = "one name begins the other"
 INITIALS = "the initials of the other"
 SURE = (OTHER_ORDER, OTHER_SPACES, MISPRINT, SHORTENED)
+_ASKED = (LETTERS, PERHAPS_SHORTENED, LONGER, INITIALS)
 
-# A misprint makes a word of five letters or more that is found in no other name, and seldom in the
-# first letter. Names of one word are coined: Semtech, Stemtech; Corvel, Corvex.
-_LEAST_MISPRINTED = 5
-_LEAST_MISPRINTED_ALONE = 8
 _LEAST_SHORTENED = 3
 _ROMAN = "^[ivx]+$"
 _NUMERAL = f"{_ROMAN}|[0-9]"  # Fund II and Fund III, Gigcapital7 and Gigcapital8
@@ -46,14 +44,13 @@ def alike_names(names: pd.DataFrame) -> pd.DataFrame:
             from given_names;
             create table words as
             select name, is_asked, position, words[position] as word,
-                   len(words) as count_words,
-                   -- The name without this word.
-                   list_concat(words[:position - 1], [''], words[position + 1:]) as others
-            from (select *, unnest(range(1, len(words) + 1)) as position from names);
-            create table frequencies as
-            select word, count(distinct name) as count_names from words group by word
+                   array_to_string(
+                       list_concat(words[:position - 1], [''], words[position + 1:]), ' '
+                   ) as others
+            from (select *, unnest(range(1, len(words) + 1)) as position from names)
             """
         )
+        write_misprints(con)
         return con.execute(
             f"""
             with keyed as (
@@ -73,41 +70,30 @@ def alike_names(names: pd.DataFrame) -> pd.DataFrame:
                 where one.name < other.name and (one.is_asked or other.is_asked)
                   and (likeness != '{SHORTENED}' or {_shortened("one.name", "other.name")})
             ),
-            -- Two words are one letter apart when they meet after one letter is left out.
-            spellings as (
-                select words.name, is_asked, word, others, count_words, count_names,
-                       unnest(list_distinct(list_transform(
-                           range(0, length(word) + 1),
-                           lambda spot: word[:spot] || word[spot + 2:]
-                       ))) as spelling
-                from words inner join frequencies using (word)
-                where length(word) >= {_LEAST_MISPRINTED}
-                  and not regexp_matches(word, '{_ROMAN}')
-                  and (is_asked or others in (select others from words where is_asked))
+            -- Raiffeisenbank Bern and Raiffeisenbank Bernhardzell
+            shortened_of_a_series as materialized (
+                select name_a, name_b, others, word
+                from same_key inner join words on name_a = words.name
+                where likeness = '{SHORTENED}' and others in (from series)
             ),
-            misprints as (
-                select distinct -- they may meet in several ways
-                    one.name as name_a, other.name as name_b,
-                    case
-                        when left(one.word, 1) = left(other.word, 1)
-                            and least(one.count_names, other.count_names) = 1
-                            and (one.count_words > 1 or least(length(one.word), length(other.word))
-                                >= {_LEAST_MISPRINTED_ALONE})
-                            then '{MISPRINT}'
-                        else '{ONE_LETTER}'
-                    end as likeness
-                from spellings as one
-                inner join spellings as other using (others, spelling)
-                where one.name < other.name and (one.is_asked or other.is_asked)
-                  and damerau_levenshtein(one.word, other.word) = 1
-                  and not (regexp_matches(one.word, '[0-9]')
-                           and regexp_matches(other.word, '[0-9]'))
+            of_a_series as (
+                select name_a, name_b
+                from shortened_of_a_series as one
+                inner join words as other on name_b = other.name and one.others = other.others
+                where {_singular("one.word")} != {_singular("other.word")}
             ),
+            -- Of the names that begin it, the longest: Acme Paris Nord may be Acme Paris.
             longer as (
-                select name as long_name, is_asked,
-                       array_to_string(words[:count_first], ' ') as first_words
-                from (select *, unnest(range(1, len(words))) as count_first from names)
-                where not regexp_matches(words[count_first + 1], '{_NUMERAL}')
+                select long_name, name, is_asked
+                from (
+                    select name as long_name, is_asked as is_long_asked,
+                           array_to_string(words[:count_first], ' ') as name, count_first
+                    from (select *, unnest(range(1, len(words))) as count_first from names)
+                    where not regexp_matches(words[count_first + 1], '{_NUMERAL}')
+                )
+                inner join names using (name)
+                where is_asked or is_long_asked
+                qualify row_number() over (partition by long_name order by count_first desc) = 1
             ),
             initials as (
                 select name as long_name, is_asked,
@@ -118,17 +104,17 @@ def alike_names(names: pd.DataFrame) -> pd.DataFrame:
                 from names where len(telling) > 2
             ),
             askable as (
-                select name as name_a, long_name as name_b, '{LONGER}' as likeness
-                from names inner join longer on name = first_words
-                where names.is_asked or longer.is_asked
+                select name as name_a, long_name as name_b, '{LONGER}' as likeness from longer
                 union all
                 select name, long_name, '{INITIALS}'
                 from names inner join initials on name = short_name
                 where names.is_asked or initials.is_asked
             ),
             found as (
-                from same_key
-                union all from misprints
+                select name_a, name_b,
+                       if(of_a_series.name_a is null, likeness, '{PERHAPS_SHORTENED}') as likeness
+                from same_key left join of_a_series using (name_a, name_b)
+                union all from misprinted
                 union all
                 select least(name_a, name_b), greatest(name_a, name_b), likeness from askable
             )
@@ -137,7 +123,7 @@ def alike_names(names: pd.DataFrame) -> pd.DataFrame:
             -- A pair that is alike in two ways is so in the surer one.
             qualify row_number() over (
                 partition by name_a, name_b
-                order by list_position({[*SURE, ONE_LETTER, LONGER, INITIALS]}, likeness)
+                order by list_position({[*SURE, *_ASKED]}, likeness)
             ) = 1
             order by name_a, name_b
             """

@@ -15,10 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from models.identity.clusters import connected
 from models.identity.comparisons import SAYS_MORE
 from models.identity.firm_names import SURE, alike_names
 
 ONLY_OF_NAME = "only_of_name"
+TOLD_APART = "the same name, told apart"
 _NAME = "given_name || ' ' || family_name"
 
 Flags = npt.NDArray[np.bool_]
@@ -155,7 +157,7 @@ def find_alike_firms(
         if not names["is_asked"].any():
             return _NO_FIRMS
         con.register("alike", alike_names(names))
-        return con.execute(
+        met = con.execute(
             f"""
             with bearers as (
                 select name, cluster, says_more, min(record_number) as record_number
@@ -166,61 +168,58 @@ def find_alike_firms(
                 union all
                 select name_b, name_a, likeness from alike
                 union all -- told apart although the name is the same: an alternative, no tie
-                select distinct name, name, null from bearers
-            ),
-            met as (
-                select one.cluster, other.cluster as other_cluster, likeness,
-                       one.record_number, other.record_number as other_record_number,
-                       likeness in {SURE} as is_sure
-                from bearers as one
-                inner join ways using (name)
-                inner join bearers as other on ways.other_name = other.name
-                where not one.says_more and one.cluster != other.cluster
-            ),
-            alike_surely as (
-                select distinct least(cluster, other_cluster) as one, -- two names may be alike
-                       greatest(cluster, other_cluster) as other
-                from met where is_sure
-            ),
-            -- Who is alike to another candidate, too, is no alternative: two misprints of one name.
-            repeated as (
-                select distinct one.cluster, one.other_cluster -- by however many
-                from met as one
-                inner join met as other using (cluster)
-                inner join alike_surely
-                    on other.other_cluster = alike_surely.one
-                    and one.other_cluster = alike_surely.other
-                where one.is_sure and other.is_sure
-            ),
-            counted as (
-                select met.*, count_alike
-                from met
-                inner join (
-                    -- Who may be it for sure leaves those out who may be it perhaps.
-                    select cluster,
-                           count(distinct other_cluster) filter (
-                               where coalesce(is_sure, true) and repeated.cluster is null
-                           ) as count_sure,
-                           case when count_sure > 0 then count_sure
-                                else count(distinct other_cluster) end as count_alike
-                    from met left join repeated using (cluster, other_cluster)
-                    group by cluster
-                ) using (cluster)
-                where is_sure or count_sure = 0 and not is_sure
+                select distinct name, name, '{TOLD_APART}' from bearers
             )
-            select least(record_number, other_record_number) as record_number_a,
-                   greatest(record_number, other_record_number) as record_number_b,
-                   likeness, is_sure, count_alike
-            from counted
-            where likeness is not null
-            -- Seen from both sides, or by two names of one firm, the surest counts.
-            qualify row_number() over (
-                partition by least(cluster, other_cluster), greatest(cluster, other_cluster)
-                order by is_sure desc, count_alike, record_number_a, record_number_b, likeness
-            ) = 1
-            order by record_number_a, record_number_b
+            select one.cluster, other.cluster as other_cluster, other.says_more, likeness,
+                   likeness in {SURE} as is_sure,
+                   least(one.record_number, other.record_number) as record_number_a,
+                   greatest(one.record_number, other.record_number) as record_number_b
+            from bearers as one
+            inner join ways using (name)
+            inner join bearers as other on ways.other_name = other.name
+            where not one.says_more and one.cluster != other.cluster
+            order by all
             """
         ).df()
+    met["count_alike"] = _count_alternatives(met, senior.size + 1)
+    has_sure = met["cluster"].isin(met.loc[met["is_sure"], "cluster"])
+    told = met[(met["likeness"] != TOLD_APART) & (met["is_sure"] | ~has_sure)]
+    pair = np.sort(told[["cluster", "other_cluster"]].to_numpy(np.int64), axis=1)
+    # Seen from both sides, or by two names of one firm, the surest counts.
+    return (
+        told.assign(first=pair[:, 0], second=pair[:, 1])
+        .sort_values(
+            ["is_sure", "count_alike", "record_number_a", "record_number_b", "likeness"],
+            ascending=[False, True, True, True, True],
+        )
+        .drop_duplicates(["first", "second"])
+        .sort_values(["record_number_a", "record_number_b"], ignore_index=True)[
+            list(_NO_FIRMS.columns)
+        ]
+    )
+
+
+def _count_alternatives(met: pd.DataFrame, size: int) -> npt.NDArray[np.int64]:
+    """Return, for every row, how many firms its `cluster`, nothing but a name, may be.
+
+    Spellings of one name are no alternatives to each other: clusters that are nothing but names and
+    surely alike are one group, which goes to the only firm that says more, where there is one only.
+    """
+    one, other = (met[c].to_numpy(np.int64) for c in ("cluster", "other_cluster"))
+    says_more, is_sure = (met[c].to_numpy(np.bool_) for c in ("says_more", "is_sure"))
+    is_apart = (met["likeness"] == TOLD_APART).to_numpy(np.bool_)
+    is_spelling = is_sure & ~says_more
+    group = connected(size, one[is_spelling], other[is_spelling])
+    in_group = pd.DataFrame({"group": group[one], "other": np.where(says_more, other, -1)})
+    may_be = in_group[says_more & (is_sure | is_apart)].drop_duplicates()
+    firms = np.bincount(may_be["group"], minlength=size)
+    # Two that somebody holds apart, although both are nothing but the name.
+    apart = np.unique(group[one[is_apart & ~says_more & (group[one] == group[other])]])
+    counts = np.maximum(firms, 1)
+    counts[apart] += 1
+    perhaps = in_group.assign(cluster=one, other=np.where(says_more, other, size + group[other]))
+    count_perhaps = perhaps.groupby("cluster")["other"].transform("nunique").to_numpy(np.int64)
+    return np.where(is_sure, counts[group[one]], count_perhaps)
 
 
 def _says_more(

@@ -65,6 +65,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
 
     from models.identity.clusters import JOINED, Links, cluster_records
     from models.identity.comparisons import TWO_PEOPLE
+    from models.identity.firm_names import SURE
     from models.identity.names_alone import (
         ONLY_OF_NAME,
         count_bearers,
@@ -84,7 +85,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
             a=pairs["record_number_a"].to_numpy(np.int64) - 1,
             b=pairs["record_number_b"].to_numpy(np.int64) - 1,
             strength=pairs["strength"].to_numpy(np.float64),
-            is_likeness=pairs["is_likeness"].to_numpy(np.bool_),
+            is_likeness=pairs["is_limited"].to_numpy(np.bool_),
         )
         clusters = cluster_records(
             count,
@@ -140,7 +141,10 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     by_name = likeness[likeness["link_rule"] == ONLY_OF_NAME]
     if not by_name.empty:
         # After all other links, which say who the customers are that may bear the name.
-        last = _links_by_likeness(by_name).assign(strength=0.0)
+        # Spellings are held against the name, not against each other: there may be any number.
+        last = _links_by_likeness(by_name).assign(
+            strength=0.0, is_limited=~by_name["evidence"].isin(SURE).to_numpy()
+        )
         links = pd.concat([links, last], ignore_index=True)
         senior, refused = clusters_of(links, two_people)
     vetoed = links.assign(guard=refused).loc[
@@ -241,7 +245,8 @@ def _sure_links(con: duckdb.DuckDBPyConnection) -> "pd.DataFrame":
     """Return what identifiers that no guard refused, and people, say belongs together."""
     return con.execute(
         f"""
-        select record_number_a, record_number_b, max(strength) as strength, false as is_likeness
+        select record_number_a, record_number_b, max(strength) as strength, false as is_likeness,
+               false as is_limited
         from (
             select record_number_a, record_number_b, link_score as strength
             from intermediate.int_identity__rule_links where guard is null
@@ -323,7 +328,7 @@ def _unique_ids(
 
 def _links_by_likeness(pairs: "pd.DataFrame") -> "pd.DataFrame":
     return pairs[["record_number_a", "record_number_b"]].assign(
-        strength=pairs["match_probability"], is_likeness=True
+        strength=pairs["match_probability"], is_likeness=True, is_limited=True
     )
 
 

@@ -150,3 +150,20 @@ def test_initials_are_a_question() -> None:
 
 def test_records_of_one_firm_are_one_firm() -> None:
     assert alike(["ford motor", "ford motor", "motor ford"], senior=[1, 1, 3]) == [(1, 3, True, 1)]
+
+
+def test_all_spellings_of_a_name_go_to_the_only_firm_that_says_more() -> None:
+    right, *wrong = (
+        "shell internationale research",
+        "shell intenationale research",
+        "shell internationale reserach",
+        "shell internationalle research",
+    )
+    count = len(wrong)
+    assert all(is_sure and among == 1 for *_, is_sure, among in alike([right, *wrong]))
+    to_firm = alike([right, *wrong], {1: {"city": "hague"}})
+    assert {(b, among) for a, b, _, among in to_firm if a == 1} == {
+        (number, 1) for number in range(2, count + 2)
+    }
+    two_firms = alike([right, right, *wrong], {1: {"city": "hague"}, 2: {"city": "rijswijk"}})
+    assert {among for *_, among in two_firms} == {2}
