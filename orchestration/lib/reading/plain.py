@@ -84,7 +84,7 @@ class TextFacts:
 
     `has_wrong_widths` tells that some rows have too many cells or too few, to which DuckDB would
     object only when it comes to them. `blocks` are those of the text where few have such rows. No
-    record is longer than `longest` bytes.
+    record is longer than `longest` bytes; a row has `row_bytes` on average, 0 where none is known.
     """
 
     may_be_misread: bool
@@ -96,6 +96,7 @@ class TextFacts:
     has_wrong_widths: bool = False
     blocks: Sequence[Block] = ()
     longest: int = 0
+    row_bytes: float = 0
 
 
 def look_at_text(layout: TextLayout) -> TextFacts:
@@ -117,7 +118,7 @@ def look_at_text(layout: TextLayout) -> TextFacts:
     may_be_misread = not is_simple
     empty_lines = apostrophes = escaped_apostrophes = 0
     has_wrong_widths = False
-    longest = 0
+    longest = counted_bytes = counted_rows = 0
     blocks: list[Block] = []
     with layout.path.open("rb") as file:
         # every look is at a block that is still in the cache of the processor
@@ -141,6 +142,7 @@ def look_at_text(layout: TextLayout) -> TextFacts:
             if may_be_misread:
                 continue
             is_last = end == size
+            rows: int | None = None
             may_be_misread = b"\0" in block or _holds(block, codecs.BOM_UTF8)
             if dialect.escape != dialect.quote and is_last:
                 may_be_misread = may_be_misread or block.endswith(dialect.escape.encode())
@@ -150,14 +152,17 @@ def look_at_text(layout: TextLayout) -> TextFacts:
                 records = _records_of(block.rstrip(b"\r\n") if is_last else block, layout)
                 may_be_misread = may_be_misread or bool((records.delimiters >= layout.width).any())
                 empty_lines += records.empty_lines if layout.width > 1 else 0
-                filled = len(records.delimiters) - records.empty_lines
-                is_right = int(records.delimiters.sum()) == filled * (layout.width - 1)
+                rows = len(records.delimiters) - records.empty_lines
+                is_right = int(records.delimiters.sum()) == rows * (layout.width - 1)
                 has_wrong_widths = has_wrong_widths or not is_right
                 blocks.append(Block(end - len(block), len(block), None))
             else:
                 rows = _rows_by_count(block, layout)
                 has_wrong_widths = has_wrong_widths or rows is None
                 blocks.append(Block(end - len(block), len(block), rows))
+            if rows:
+                counted_bytes += len(block)
+                counted_rows += rows
     nulls = tuple(text for text in TEXT_NULLS if text in occurring - in_quotes)
     escaped: Literal["none", "some", "all"] = "some" if escaped_apostrophes else "none"
     if escaped_apostrophes and escaped_apostrophes == apostrophes:
@@ -173,6 +178,7 @@ def look_at_text(layout: TextLayout) -> TextFacts:
         has_wrong_widths,
         _behind_header(blocks, layout) if blocks and is_rare and not may_be_misread else (),
         longest,
+        counted_bytes / counted_rows if counted_rows else 0,
     )
 
 

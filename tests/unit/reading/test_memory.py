@@ -64,8 +64,8 @@ def test_long_texts_are_written_in_small_row_groups() -> None:
     with duckdb.connect() as con:
         con.execute("set threads = 2")
 
-        def limits(letters: float) -> tuple[int, str]:
-            sorting.limit_memory(con, letters, 12)
+        def limits(letters: float, batch_rows: int = 0) -> tuple[int, str]:
+            sorting.limit_memory(con, letters, 12, batch_rows)
             settings = "getvariable('group_rows'), current_setting('memory_limit')"
             found: list[tuple[int, str]] = con.execute(f"select {settings}").fetchall()
             return found[0]
@@ -73,6 +73,23 @@ def test_long_texts_are_written_in_small_row_groups() -> None:
         assert limits(118) == (61_440, "402.4 MiB")
         assert limits(23_000) == (4096, "545.5 MiB")
         assert limits(10_000_000) == (2048, "1.8 GiB")
+        assert limits(118, batch_rows=67_796) == (67_796, "406.2 MiB")
+        assert limits(20, batch_rows=400_000)[0] == 61_440
+
+
+def test_rows_are_written_in_the_batches_in_which_they_are_read(shop: Shop) -> None:
+    text = "".join(f"{i:06},1,{'long ' * 30}\n" for i in range(200_000))
+    shop.put("orders.csv", f"order_id,amount,note\n{text}")
+    (record,) = shop.land()
+    with duckdb.connect() as con:
+        *groups, _ = con.execute(
+            "select any_value(row_group_num_rows) from "
+            f"parquet_metadata('{shop.raw / str(record.parquet_path)}') "
+            "group by row_group_id order by row_group_id"
+        ).fetchall()
+    batch = 8_000_000 / len(text) * 200_000
+    # a row group that is filled from several batches ends where DuckDB ends what it works on
+    assert [rows for (rows,) in groups] == [pytest.approx(batch, abs=2)] * 3
 
 
 def test_rows_that_are_longer_than_the_first_are_written_all_the_same(
