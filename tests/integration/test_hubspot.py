@@ -14,10 +14,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.running import TEST_DATA, crm_warehouse, published, rows
+from expectations.suites import load_suite
+from expectations.validate import validate
+from tests.running import PROJECT_ROOT, TEST_DATA, crm_warehouse, published, rows
 from tests.staging_layer import stage
 
 HUBSPOT = TEST_DATA / "hubspot"
+DEALS_SUITE = PROJECT_ROOT / "expectations/staging/hubspot/stg_hubspot__opportunities.yml"
 Row = dict[str, str]
 
 
@@ -186,3 +189,6 @@ def test_tables_of_a_connector_are_read(shared_data: Path, tmp_path: Path) -> No
         assert rows(
             con, "select count(*) from staging.stg_hubspot__cases where status = 'closed'"
         ) == [(len(closed),)]
+    # Stages are numbers here, and no flag says what was won: revenue of nothing is told.
+    (result,) = validate(database, [load_suite(DEALS_SUITE)])
+    assert "some_deal_is_known_to_be_won" in {failure.name for failure in result.warning.failures}

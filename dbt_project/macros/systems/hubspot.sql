@@ -12,22 +12,25 @@
 
 {#
     A time in a column that the contract does not list, which the reader therefore left as it was: in
-    UTC, from the portal's own zone and notation (2024-03-15 14:30, or 3/15/2024 2:30 PM). The zone is
-    that of the contract; `is_day_first` tells the second notation from 15/3/2024. What cannot be read
-    is NULL, and the gate stops.
+    UTC, from the portal's own zone and notation (2024-03-15 14:30, or 3/15/2024 2:30 PM), or that of a
+    spreadsheet which saved the file again (15.03.2024 14:30, or 45366.6042 days since 1899-12-30). The
+    zone is that of the contract; `is_day_first` tells the second notation from 15/3/2024. What cannot
+    be read is NULL, and the gate stops.
 #}
 {% macro hubspot_time(value, object, is_day_first) -%}
     {%- set contract = source_contract('hubspot', object) -%}
     {%- set local -%}
         case
             when {{ is_day_first }}
-                then try_strptime(
-                    {{ value }}, ['%d/%m/%Y %I:%M %p', '%d/%m/%Y %H:%M', '%d/%m/%Y']
-                )
+                then {{ _read_time(value, '%d/%m/%Y') }}
             when {{ value }} like '%/%'
-                then try_strptime(
-                    {{ value }}, ['%m/%d/%Y %I:%M %p', '%m/%d/%Y %H:%M', '%m/%d/%Y']
-                )
+                then {{ _read_time(value, '%m/%d/%Y') }}
+            when regexp_matches({{ value }}, '^[0-9]{1,2}[.][0-9]{1,2}[.]')
+                then {{ _read_time(value, '%d.%m.%Y') }}
+            when regexp_full_match({{ value }}, '[0-9]{5}([.,][0-9]+)?')
+                then
+                    timestamp '1899-12-30'
+                    + to_seconds(round(cast(replace({{ value }}, ',', '.') as double) * 86400))
             else try_cast({{ value }} as timestamp)
         end
     {%- endset -%}
@@ -36,6 +39,40 @@
     {%- else -%}
     {{ local }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{# A time that begins with a day in the given form, on a clock of 12 or of 24 hours. #}
+{% macro _read_time(value, day) -%}
+    try_strptime(
+        {{ value }},
+        [
+            {%- for clock in [' %I:%M %p', ' %I:%M:%S %p', ' %H:%M', ' %H:%M:%S', ''] -%}
+            '{{ day ~ clock }}'{{ ', ' if not loop.last }}
+            {%- endfor -%}
+        ]
+    )
+{%- endmacro %}
+
+
+{#
+    Whether the label of a deal stage says that it was won, or that it came to an end: HubSpot names
+    the default stages in the language of the portal.
+#}
+{% macro hubspot_stage_is_won(stage) -%}
+    regexp_matches(
+        lower({{ stage }}),
+        '(^|[^[:alpha:]])(won|gewonnen|gagnée?|ganad[ao]|ganh[ao]|vint[ao])([^[:alpha:]]|$)'
+        || '|赢单|已成交|受注|成約'
+    )
+{%- endmacro %}
+
+{% macro hubspot_stage_is_closed(stage) -%}
+    {{ hubspot_stage_is_won(stage) }}
+    or regexp_matches(
+        lower({{ stage }}),
+        '(^|[^[:alpha:]])(lost|verloren|perdue?|perdid[ao]|pers[ao])([^[:alpha:]]|$)|^closed|丢单|失注'
+    )
 {%- endmacro %}
 
 
@@ -50,7 +87,7 @@
     {%- else -%}
     {{ value }} like '%/%'
     and coalesce(
-        bool_or(try_cast(split_part({{ value }}, '/', 1) as integer) > 12)
+        bool_or({{ value }} like '%/%' and try_cast(split_part({{ value }}, '/', 1) as integer) > 12)
             over (partition by _content_hash),
         false
     )

@@ -311,6 +311,8 @@ def _noting_swapped(reading: Reading, numeric: Sequence[Shape], values: Sequence
 
 def _noting_era(reading: Reading, values: Sequence[Shape]) -> Reading:
     """Warn of years that are far from ours: those of another calendar look like any other."""
+    if any(spelling in COUNTS for spelling in reading.spellings):
+        return reading  # 45123.2525 is no year 2525
     years = [int(y) for s in values for y in re.findall("(?<![0-9])[0-9]{4}(?![0-9])", s.example)]
     eras = {name for year in years for name, span in _ERAS.items() if year in span}
     if not years or len(eras) != 1 or any(all(y not in s for s in _ERAS.values()) for y in years):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 # Whole cells that say "nothing here" in a column where they cannot be a value.
 NULL_SPELLINGS = frozenset(
     {"null", "(null)", "<null>", "\\n", "n/a", "#n/a", "na", "nan", "nat", "none", "nil"}
-    | {"(blank)", "(no value)", "-", "--", "–", "—", "?"}
+    | {"n.a.", "undefined", "(blank)", "(no value)", "-", "--", "–", "—", "?"}
 )
 # Those that no text means otherwise, in the spelling that programs write.
 TEXT_NULLS = ("\\N", "#N/A", "NULL")

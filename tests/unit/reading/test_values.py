@@ -51,6 +51,7 @@ def column(
         (["1.234", "0.125", "50"], ["1.234", "0.125", "50"]),
         (["1.234", "12.5", "50"], ["1.234", "12.5", "50"]),
         (["NaN", "N/A", "-", "None", "?", "\\N", " ", "1"], [*[None] * 7, "1"]),
+        (["n.a.", "undefined", "1"], [None, None, "1"]),
         (["#DIV/0!", "inf", "1"], ["?", "?", "1"]),
         (["MUG-1", "MUG-2"], ["?", "?"]),
         (["CHF-1", "CHF 2"], ["-1", "2"]),
@@ -86,6 +87,7 @@ def test_days_before_months_behind_the_year_are_set_aside(shop: Shop, sign: str,
         (["24/12/2561", "09/08/2560"], "Buddhist"),
         (["1402/05/17", "1401/01/20"], "Persian or Islamic"),
         (["2018-08-09", "9999-12-31"], None),
+        (["45265.2525", "45266.2519"], None),
     ],
 )
 def test_years_of_another_calendar_are_told(

@@ -36,7 +36,7 @@ newest_deals as (
                 merged := merged_deal_ids,
                 is_won := coalesce(
                     cast(is_closed_won as boolean),
-                    regexp_matches(lower(deal_stage), '(^|[^a-z])(closed ?)?won([^a-z]|$)')
+                    {{ hubspot_stage_is_won('deal_stage') }}
                 ),
                 is_deleted := _is_deleted
             ),

@@ -31,12 +31,12 @@ typed as (
         -- The label where the export lacks the flag.
         coalesce(
             cast(is_closed_won as boolean),
-            regexp_matches(lower(deal_stage), '(^|[^a-z])(closed ?)?won([^a-z]|$)'),
+            {{ hubspot_stage_is_won('deal_stage') }},
             false
         ) as is_won,
         coalesce(
             cast(is_closed as boolean),
-            regexp_matches(lower(deal_stage), '(^|[^a-z])(closed ?)?(won|lost)([^a-z]|$)|^closed'),
+            {{ hubspot_stage_is_closed('deal_stage') }},
             false
         ) as is_closed,
         cast(last_modified_date as timestamp) as updated_at,

@@ -125,5 +125,5 @@ union all
 select
     'survey_responses' as entity,
     'score' as measure,
-    cast(count(*) filter (where starts_with(score, 'good')) as decimal(28, 4)) as value
+    cast(count(*) filter (where starts_with(lower(score), 'good')) as decimal(28, 4)) as value
 from scores

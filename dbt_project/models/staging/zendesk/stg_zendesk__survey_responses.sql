@@ -72,8 +72,8 @@ judged as (
     select
         *,
         case
-            when score like 'good%' then 1
-            when score like 'bad%' then 0
+            when lower(score) like 'good%' then 1
+            when lower(score) like 'bad%' then 0
         end as is_good
     from ratings
 )
