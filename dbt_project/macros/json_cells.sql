@@ -1,3 +1,9 @@
+{# What a cell of JSON holds under a path, as text; NULL when it holds anything else than JSON. #}
+{% macro json_text(column, path) -%}
+    json_extract_string(try_cast({{ column }} as json), '{{ path }}')
+{%- endmacro %}
+
+
 {# A cell that holds a JSON list as a list of its elements; NULL when it holds anything else. #}
 {% macro json_list(column) -%}
     try_cast(try_cast({{ column }} as json) as json[])

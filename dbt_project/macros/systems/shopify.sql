@@ -135,8 +135,15 @@
             group by name, _content_hash
         ),
 
+        -- Apps write PAID where the admin page exports paid.
         headers as (
-            select * from {{ current_records('shopify', 'orders') }}
+            select * replace (
+                replace(lower(trim(financial_status)), ' ', '_') as financial_status,
+                replace(lower(trim(fulfillment_status)), ' ', '_') as fulfillment_status,
+                lower(trim(source)) as source,
+                upper(trim(currency)) as currency
+            )
+            from {{ current_records('shopify', 'orders') }}
             semi join first_rows using (name, _content_hash, _row_number)
         ),
 

@@ -91,6 +91,7 @@ _FORMATS: Mapping[str, FileFormat] = {
 # Names within the work folder of one file.
 CLEAN, ASIDE = "clean.parquet", "aside.parquet"
 _STAGED = "staged.parquet"
+_EXACT = 2**53  # below which floating point numbers hold all whole ones
 
 # Rows from which the reading of a column is decided at first. All other rows are checked against
 # the decision; where one does not fit it is decided again from all rows.
@@ -418,11 +419,19 @@ def _read_parquet(job: Job, content: Path, record: FileRecord) -> FileRecord:
     columns = match_columns(headers, exported)
     require_columns(headers, columns, exported)
     nulls = ["", *exported.null_values]
+    identifiers = {
+        position
+        for name, position in columns.matched.items()
+        if exported.column(name).type == "identifier"
+    }
 
     def cell(position: int) -> str:
         name, kind = quoted(headers[position]), types[headers[position]]
         nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP"))
         text = f"to_json({name})::varchar" if nested else f"{name}::varchar"
+        if position in identifiers and kind == "DOUBLE":  # taken for a number as some were missing
+            is_whole = f"{name} = trunc({name}) and abs({name}) < {_EXACT}"
+            text = f"if({is_whole}, {name}::bigint::varchar, {text})"
         return f"(case when {is_one_of(text, nulls)} then null else {text} end)"
 
     cells = {name: cell(position) for name, position in columns.matched.items()}

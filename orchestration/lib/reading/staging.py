@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from orchestration.lib.contracts import ExportObject
+from orchestration.lib.contracts import Column, ExportObject
 from orchestration.lib.reading.encoding import MARK
 from orchestration.lib.reading.json_text import JsonLayout, compact, json_records, text_of
 from orchestration.lib.reading.layout import Layout, match_columns
@@ -101,8 +101,7 @@ def _json_rows(
     path: Path, exported: ExportObject, place: JsonLayout, occurring: Layout
 ) -> Iterator[_Row]:
     nulls = {"", *exported.null_values}
-    names = [column.name for column in exported.columns]
-    nothing = [None] * (len(names) + 1)
+    nothing = [None] * (len(exported.columns) + 1)
     layouts: dict[tuple[str, ...], Layout | RefusedError] = {}
     for number, record in enumerate(json_records(path, place), 1):
         if record.value is None:
@@ -129,13 +128,22 @@ def _json_rows(
             yield _Row(number, record.line_number, "duplicate_column", problem, record.raw, nothing)
             continue
         texts = [
-            text_of(values[layout.matched[name]]) if name in layout.matched else None
-            for name in names
+            _cell(column, values[layout.matched[column.name]])
+            if column.name in layout.matched
+            else None
+            for column in exported.columns
         ]
         others = {name: values[position] for name, position in layout.unknown.items()}
         cells = [None if text in nulls else text for text in texts]
         metadata = compact(others) if others else None
         yield _Row(number, record.line_number, None, None, record.raw, [*cells, metadata])
+
+
+def _cell(column: Column, value: Any) -> str | None:
+    """Bring a value to text; an identifier that a program took for a number loses its `.0`."""
+    text = text_of(value)
+    is_number = column.type == "identifier" and text is not None and isinstance(value, float)
+    return text.removesuffix(".0") if is_number and text else text
 
 
 def _contradiction(layout: Layout, values: Sequence[Any]) -> str | None:

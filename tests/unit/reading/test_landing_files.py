@@ -157,6 +157,30 @@ def test_nested_json_becomes_text_and_numbers_keep_theirs(shop: Shop) -> None:
     ]
 
 
+def test_identifiers_that_a_program_took_for_numbers_lose_their_fraction(shop: Shop) -> None:
+    """Where some are missing pandas makes floating point numbers of them: 361940001127.0."""
+    columns = [{"name": "order_id"}, {"name": "agent_id", "type": "identifier"}, {"name": "note"}]
+    changes = {"columns": columns, "watermark": None}
+    shop.put(
+        "orders.ndjson",
+        '{"order_id": "1", "agent_id": 361940001127.0, "note": 1.0}\n'
+        '{"order_id": "2", "agent_id": "1.0", "note": null}\n'
+        '{"order_id": "3", "agent_id": null, "note": null}\n',
+    )
+    with duckdb.connect() as con:
+        con.execute(
+            "copy (select * from (values ('4', 361940001127::double, 1.0), ('5', 1.5, null)) "
+            f"as t(order_id, agent_id, note)) to '{shop.put('orders_2.parquet', b'')}'"
+        )
+    assert sorted(shop.rows(shop.land(**changes), "order_id, agent_id, note", **changes)) == [
+        ("1", "361940001127", "1.0"),
+        ("2", "1.0", None),
+        ("3", None, None),
+        ("4", "361940001127", "1.0"),
+        ("5", "1.5", None),
+    ]
+
+
 def test_each_member_of_a_zip_is_a_file_of_its_own(shop: Shop) -> None:
     path = shop.put("export_2026-03-04.zip", b"")
     with zipfile.ZipFile(path, "w") as archive:

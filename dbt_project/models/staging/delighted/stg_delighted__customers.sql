@@ -30,11 +30,11 @@ select
     persons.person_name as full_name,
     persons.person_email as email,
     persons.person_phone as phone,
-    {{ external_id("coalesce(
-        json_extract_string(persons.person_properties, '$.external_id'),
-        json_extract_string(persons.person_properties, '$.customer_id'),
-        json_extract_string(persons.person_properties, '$.\"Customer ID\"')
-    )") }} as external_ids,
+    {{ external_id('coalesce(' ~ [
+        json_text('persons.person_properties', '$.external_id'),
+        json_text('persons.person_properties', '$.customer_id'),
+        json_text('persons.person_properties', '$."Customer ID"'),
+    ] | join(', ') ~ ')') }} as external_ids,
     first_exports.created_at,
     first_exports.first_exported_at,
     cast(null as varchar) as source_metadata,

@@ -36,20 +36,20 @@ select
     'overall' as dimension,
     person_id as customer_id,
     coalesce(
-        json_extract_string(person_properties, '$.order_id'),
-        json_extract_string(person_properties, '$."Order ID"')
+        {{ json_text('person_properties', '$.order_id') }},
+        {{ json_text('person_properties', '$."Order ID"') }}
     ) as order_id,
     coalesce(
-        json_extract_string(person_properties, '$.case_id'),
-        json_extract_string(person_properties, '$.ticket_id'),
-        json_extract_string(person_properties, '$."Ticket ID"')
+        {{ json_text('person_properties', '$.case_id') }},
+        {{ json_text('person_properties', '$.ticket_id') }},
+        {{ json_text('person_properties', '$."Ticket ID"') }}
     ) as case_id,
     entity_type as survey_type,
     cast(score as decimal(18, 4)) as score,
     cast(scale_min as decimal(18, 4)) as scale_min,
     cast(scale_max as decimal(18, 4)) as scale_max,
     nullif(trim(comment), '') as comment,
-    lower(json_extract_string(person_properties, '$."Delighted Source"')) as channel,
+    lower({{ json_text('person_properties', '$."Delighted Source"') }}) as channel,
     -- When somebody was asked is not exported; what was not answered has no other time.
     case when score is null then cast(created_at as timestamp) end as invited_at,
     case when score is not null then cast(created_at as timestamp) end as responded_at,

@@ -81,15 +81,15 @@ measured as (
         tickets.id as ticket_id,
         try_cast(
             coalesce(
-                json_extract_string(metrics.reply_time_in_minutes, '$.calendar'),
-                json_extract_string(tickets.metric_set, '$.reply_time_in_minutes.calendar')
+                {{ json_text('metrics.reply_time_in_minutes', '$.calendar') }},
+                {{ json_text('tickets.metric_set', '$.reply_time_in_minutes.calendar') }}
             ) as bigint
         ) as reply_minutes,
         coalesce(
-            metrics.solved_at, json_extract_string(tickets.metric_set, '$.solved_at')
+            metrics.solved_at, {{ json_text('tickets.metric_set', '$.solved_at') }}
         ) as solved_at,
         coalesce(
-            metrics.reopens, json_extract_string(tickets.metric_set, '$.reopens')
+            metrics.reopens, {{ json_text('tickets.metric_set', '$.reopens') }}
         ) as reopens
     from tickets
     left join metrics on tickets.id = metrics.ticket_id

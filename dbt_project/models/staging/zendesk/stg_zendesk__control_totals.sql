@@ -103,10 +103,10 @@ scores as (
     left join tickets on ratings.ticket_id = tickets.id
     where coalesce(tickets.status, '') <> 'deleted'
     union all
-    select json_extract_string(satisfaction_rating, '$.score') as score
+    select {{ json_text('satisfaction_rating', '$.score') }} as score
     from live_tickets
     where
-        json_extract_string(satisfaction_rating, '$.score') <> 'unoffered'
+        {{ json_text('satisfaction_rating', '$.score') }} <> 'unoffered'
         and id not in (select ratings.ticket_id from ratings)
 )
 

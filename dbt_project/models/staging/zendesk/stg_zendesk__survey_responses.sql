@@ -46,24 +46,24 @@ ratings as (
     -- rated says "unoffered": nobody was asked.
     select
         coalesce(
-            json_extract_string(satisfaction_rating, '$.id'), 'ticket-' || id
+            {{ json_text('satisfaction_rating', '$.id') }}, 'ticket-' || id
         ) as response_id,
         id as ticket_id,
         requester_id,
-        json_extract_string(satisfaction_rating, '$.score') as score,
-        json_extract_string(satisfaction_rating, '$.comment') as comment,
+        {{ json_text('satisfaction_rating', '$.score') }} as score,
+        {{ json_text('satisfaction_rating', '$.comment') }} as comment,
         coalesce(
-            json_extract_string(satisfaction_rating, '$.created_at'), updated_at, created_at
+            {{ json_text('satisfaction_rating', '$.created_at') }}, updated_at, created_at
         ) as created_at,
         coalesce(
-            json_extract_string(satisfaction_rating, '$.updated_at'), updated_at, created_at
+            {{ json_text('satisfaction_rating', '$.updated_at') }}, updated_at, created_at
         ) as updated_at,
         source_metadata,
         _file_name,
         _row_number
     from tickets
     where
-        json_extract_string(satisfaction_rating, '$.score') != 'unoffered'
+        {{ json_text('satisfaction_rating', '$.score') }} != 'unoffered'
         and id not in (select exported.ticket_id from exported)
 ),
 
