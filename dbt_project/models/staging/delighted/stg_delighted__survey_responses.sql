@@ -3,10 +3,11 @@ with
 responses as (
     select
         *,
-        lower(replace(survey_type, '-', '_')) as type_name,
+        lower(replace(trim(survey_type), '-', '_')) as type_name,
         -- "ces" is asked on five steps or on seven, as the account is set: an answer above five
         -- proves seven.
-        max(cast(score as decimal(18, 4))) over (partition by lower(survey_type)) as highest_score
+        max(cast(score as decimal(18, 4))) over (partition by lower(trim(survey_type)))
+            as highest_score
     from {{ delighted_responses() }}
 ),
 

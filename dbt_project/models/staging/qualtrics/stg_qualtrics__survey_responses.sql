@@ -139,7 +139,8 @@ select
     numbered.scale_max,
     comments.comment,
     case
-        when responses.distribution_channel in ('email', 'sms') then responses.distribution_channel
+        when lower(trim(responses.distribution_channel)) in ('email', 'sms')
+            then lower(trim(responses.distribution_channel))
         when responses.distribution_channel is null then null
         else 'web'
     end as channel,
