@@ -21,14 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from models.identity.candidates import CANDIDATE, find_candidates, find_changes
 from models.identity.comparisons import (
     BEYOND_NAMES,
     ORGANISATION,
     PERSON,
-    STREET_WORDS,
     Attribute,
     Grain,
     Level,
@@ -112,23 +110,15 @@ def no_matches(status: str) -> Matches:
 def match_records(con: duckdb.DuckDBPyConnection, records: str, options: Options) -> Matches:
     """Return every pair of records that is likely enough one customer to be looked at.
 
-    `records` names a table with a row per record: record_number, cluster (records that rules have
-    joined share it; their pairs are not scored), is_organisation, given_name, family_name,
-    name_forms (list), organisation_name, birth_date (ISO text), email, email_domain (also of
-    mailboxes that many share), web_domain (of organisations), phone, street, city, postal_code,
-    national_id; empty is NULL. Pairs below `options.review_threshold` are left out.
+    `records` names a table as of `records.write_records`. Records of one `cluster` are not scored;
+    pairs below `options.review_threshold` are left out.
     People and organisations are compared apart, each with a model of its own. Data that teach no
     model give no pairs and a status that says why; that is no error.
 
     The database keeps how pairs agree (`kept_pairs`): what an earlier build left there saves
     comparing, and changes nothing.
     """
-    streets = con.execute(
-        f"select record_number, street from {records} where street is not null"
-    ).to_arrow_table()
-    con.register("streets", streets.set_column(1, "street", _spell_streets(streets["street"])))
     found = {g.name: _match_grain(con, records, g, options) for g in (PERSON, ORGANISATION)}
-    con.unregister("streets")
     return Matches(
         pairs=pd.concat([m.pairs for m in found.values()], ignore_index=True).sort_values(
             ["record_number_a", "record_number_b"], ignore_index=True
@@ -136,15 +126,6 @@ def match_records(con: duckdb.DuckDBPyConnection, records: str, options: Options
         parameters=pd.concat([m.parameters for m in found.values()], ignore_index=True),
         statuses={name: m.statuses[name] for name, m in found.items()},
     )
-
-
-def _spell_streets(streets: pa.ChunkedArray) -> pa.Array:
-    """Return streets, none NULL, in one spelling; every word that occurs is looked up once."""
-    texts = streets.combine_chunks()
-    lists = pc.split_pattern(texts, " ")
-    words = lists.flatten().dictionary_encode()
-    spelt = pa.array([STREET_WORDS.get(w, w) for w in words.dictionary.to_pylist()], pa.string())
-    return pc.binary_join(pa.ListArray.from_arrays(lists.offsets, spelt.take(words.indices)), " ")
 
 
 @contextmanager
@@ -161,6 +142,7 @@ def _scratch(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
     try:
         yield home
     finally:
+        con.execute("drop view if exists temp.records")
         con.execute(f'use "{home}"')
         con.execute("detach scratch")
         con.execute("set preserve_insertion_order = true")
@@ -171,7 +153,7 @@ def _match_grain(
     con: duckdb.DuckDBPyConnection, all_records: str, grain: Grain, options: Options
 ) -> Matches:
     with _scratch(con) as home:
-        _write_records(con, all_records, grain)
+        _select_records(con, all_records, grain)
         count = _scalar(con, "select count(*) from records")
         if count < options.minimum_records:
             return no_matches(f"too_few_records ({count})")
@@ -212,66 +194,43 @@ def _match_grain(
         compare_pairs(con, attributes, kept)
         remember(con, kept, contents, too_large)
         parameters, prior = _train(con, grain, attributes, filled, kept, lessons, count)
-        write_likely_vectors(con, attributes, parameters, prior, LEAST_PROBABILITY, kept.candidates)
+        counts = count_patterns(con, f"from {kept.candidates}")
+        write_likely_vectors(
+            con, attributes, parameters, prior, LEAST_PROBABILITY, kept.candidates, counts
+        )
         write_guarded_pairs(con, grain, kept)
-        homes = weigh_homes(count_patterns(con, f"from {kept.candidates}"), attributes, parameters)
+        homes = weigh_homes(counts, attributes, parameters)
         pairs = _score(con, grain, attributes, parameters, prior, homes, options.review_threshold)
         return Matches(pairs, _as_table(grain, attributes, parameters), {grain.name: "trained"})
 
 
-def _write_records(con: duckdb.DuckDBPyConnection, all_records: str, grain: Grain) -> None:
-    """Write those of a grain to the table `records`, with what only looking at all of them tells.
-
-    Guests leave a mailbox and no name: ruth.lee is Ruth Lee where both are known names.
-    """
-    con.execute(f"create or replace temp view stated as from {all_records} where {grain.condition}")
-    con.execute(
-        """
-        create table guests as
-        select record_number, split_part(mailbox, ' ', 1) as given_name,
-               split_part(mailbox, ' ', 2) as family_name
-        from (
-            select record_number,
-                   regexp_replace(
-                       rtrim(split_part(email, '@', 1), '0123456789'), '[._-]', ' '
-                   ) as mailbox
-            from stated
-            where given_name is null and family_name is null
-        )
-        where regexp_full_match(mailbox, '[a-z]+ [a-z]+')
-          and split_part(mailbox, ' ', 1) in (select given_name from stated)
-          and split_part(mailbox, ' ', 2) in (select family_name from stated)
-        """
-    )
+def _select_records(con: duckdb.DuckDBPyConnection, all_records: str, grain: Grain) -> None:
+    """Make the view `records` of those of a grain, and the table `mail_providers`."""
     con.execute(
         f"""
         create table mail_providers as
         select email_domain
-        from stated
-        where email_domain is not null
+        from {all_records}
+        where {grain.condition} and email_domain is not null
         group by email_domain
-        having count(*) > {LARGEST_FIRM} * (select count(email_domain) from stated)
+        having count(*) > {LARGEST_FIRM} * (
+            select count(email_domain) from {all_records} where {grain.condition}
+        )
         """
     )
+    # A variable: a join in the view would be made anew by all that reads it.
+    con.execute("set variable mail_providers = (select list(email_domain) from mail_providers)")
     con.execute(
-        """
-        create table records as
-        select stated.* replace (
-                   coalesce(stated.given_name, guests.given_name) as given_name,
-                   coalesce(stated.family_name, guests.family_name) as family_name,
-                   coalesce(stated.name_forms, [guests.given_name]) as name_forms,
-                   streets.street as street
-               ),
-               split_part(email, '@', 1) as email_name,
-               string_split(organisation_name, ' ') as name_words,
-               case when email_domain not in (from mail_providers) then email_domain end
-                   as work_domain
-        from stated
-        left join guests using (record_number)
-        left join streets using (record_number)
+        f"""
+        create or replace temp view records as
+        select *,
+               case when not coalesce(
+                   list_contains(getvariable('mail_providers'), email_domain), false
+               ) then email_domain end as work_domain
+        from {all_records}
+        where {grain.condition}
         """
     )
-    con.execute("drop view temp.stated")
 
 
 def _write_turned(con: duckdb.DuckDBPyConnection, before: pa.Table, now: pa.Table) -> None:

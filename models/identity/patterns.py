@@ -205,8 +205,11 @@ def write_likely_vectors(
     prior: float,
     least_probability: float,
     candidates: str,
+    counts: Mapping[int, int],
 ) -> None:
     """Write the candidates that have a chance, and what Splink scores of them.
+
+    `candidates` names the table of pairs, `counts` says how many of them show each pattern.
 
     `likely_pairs`: record_number_a, record_number_b, pattern, vector. `likely_vectors`: the ways in
     which such pairs agree, each once under its number; equally frequent values are one.
@@ -233,15 +236,15 @@ def write_likely_vectors(
     ]
     # Most patterns are hopeless whatever the values, and there are few of them.
     hopeful = []
-    for pattern in count_patterns(con, f"from {candidates}"):
+    for pattern in counts:
         fixed = sum(each[level_of(pattern, at)] for at, each in enumerate(weights))
-        counts = [int(level_of(pattern, at) == number) for at, number, _ in rarities]
+        agrees = [int(level_of(pattern, at) == number) for at, number, _ in rarities]
         rarest = (
             -n * log2(level.least_frequency)
-            for n, (*_, level) in zip(counts, rarities, strict=True)
+            for n, (*_, level) in zip(agrees, rarities, strict=True)
         )
         if fixed + sum(rarest) >= bound:
-            hopeful.append((pattern, fixed, *counts))
+            hopeful.append((pattern, fixed, *agrees))
     columns = [level.frequency_of for *_, level in rarities]
     names = ["pattern", "fixed", *(f"counts_{column}" for column in columns)]
     types = [pa.int32(), pa.float64(), *(pa.int8() for _ in columns)]
@@ -267,35 +270,48 @@ def write_likely_vectors(
             f"select {column}, count(*) / sum(count(*)) over () as share from records "
             f"where {column} is not null group by {column}"
         )
+    ways = ["pattern", *(f"share_of_{c}" for c in columns)]
+    # By record first: there are several pairs to each, and texts are dear to join.
+    shares = "".join(f", shares_of_{c}.share as share_of_{c}" for c in columns)
+    joins = " ".join(f"left join shares_of_{c} using ({c})" for c in columns)
+    con.execute(
+        f"""
+        create or replace table shares as
+        select record_number {shares}
+        from (from records where record_number in (select record_number_a from hopeful_pairs))
+        {joins}
+        """
+    )
     # Frequencies weigh where both records state the same value: that of one is that of the other.
-    shares = "".join(
+    weighed = "".join(
         f", case when counts_{level.frequency_of} != 0 then "
-        f"greatest(coalesce(shares_of_{level.frequency_of}.share, 1), {level.least_frequency}) "
+        f"greatest(coalesce(shares.share_of_{level.frequency_of}, 1), {level.least_frequency}) "
         f"end as share_of_{level.frequency_of}"
         for *_, level in rarities
     )
-    joins = " ".join(f"left join shares_of_{c} on l.{c} = shares_of_{c}.{c}" for c in columns)
-    rarity = "".join(f" - counts_{c} * log2(coalesce(share_of_{c}, 1))" for c in columns)
+    rarity = "".join(f" - counts_{c} * log2(coalesce(rare.share_of_{c}, 1))" for c in columns)
     con.execute(
         f"""
         create or replace table weighed_pairs as
-        select record_number_a, record_number_b, pattern {shares}
-        from hopeful_pairs
-        inner join hopeful using (pattern)
-        inner join records as l on record_number_a = l.record_number
-        {joins}
+        select record_number_a, record_number_b, {", ".join(ways)}
+        from (
+            select hopeful_pairs.*, fixed {"".join(f", counts_{c}" for c in columns)} {weighed}
+            from hopeful_pairs
+            inner join hopeful using (pattern)
+            inner join shares on record_number_a = shares.record_number
+        ) as rare
         where fixed{rarity} >= {bound}
         """
     )
-    ways = ", ".join(["pattern", *(f"share_of_{c}" for c in columns)])
+    way = ", ".join(ways)
     con.execute(
         f"""
         create or replace table ways as
-        select row_number() over (order by {ways}) as vector, {ways}
-        from (select distinct {ways} from weighed_pairs) -- many pairs agree in one way
+        select row_number() over (order by {way}) as vector, {way}
+        from (select distinct {way} from weighed_pairs) -- many pairs agree in one way
         """
     )
-    same = " and ".join(f"pairs.{c} is not distinct from ways.{c}" for c in ways.split(", "))
+    same = " and ".join(f"pairs.{c} is not distinct from ways.{c}" for c in ways)
     con.execute(
         f"""
         create or replace table likely_pairs as

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ANSWER_STRENGTH = 2.0  # A person's word comes before every rule and score, which are at most 1.
 
 RECORDS = "trusted_records"  # temporary, for as long as the step takes
+STATED = "stated_records"  # a view of them, without names that mailboxes suggest
 _RECORDS = """
     with distrusted as (
         select record_number, bool_or(identifier_kind = 'email') as email,
@@ -115,7 +116,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     links = pd.concat([sure, _links_by_likeness(likely)], ignore_index=True)
     senior, refused = clusters_of(links, two_people)
     names_only = likeness[likeness["guard"] == "names_only"]
-    bearers = count_bearers(con, RECORDS, senior, names_only)
+    bearers = count_bearers(con, STATED, senior, names_only)
     tied = names_only.index[bearers == 1]
     likeness.loc[tied, "guard"] = None
     likeness.loc[tied, "link_rule"] = ONLY_OF_NAME
@@ -130,11 +131,11 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
     likeness.loc[names_only.index[asked], "guard"] = None
     likeness.loc[names_only.index[asked], "match_probability"] = one_of_several[asked]
     if settings.enabled:
-        likeness = _with_names_alone(likeness, find_alike_firms(con, RECORDS, senior), company)
+        likeness = _with_names_alone(likeness, find_alike_firms(con, STATED, senior), company)
     if matches.statuses["person"] == "trained":
         told = likeness.loc[likeness["link_rule"] == ONLY_OF_NAME]
         told_of = senior[told[["record_number_a", "record_number_b"]].to_numpy(np.int64) - 1]
-        alone = find_only_bearers(con, RECORDS, senior)
+        alone = find_only_bearers(con, STATED, senior)
         of_alone = senior[alone[["record_number_a", "record_number_b"]].to_numpy(np.int64) - 1]
         is_told = np.isin(of_alone, told_of).all(axis=1)
         likeness = _with_names_alone(likeness, alone.iloc[np.flatnonzero(~is_told)], company)
@@ -337,15 +338,24 @@ def _write_records(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company
     import numpy as np
     import pandas as pd
 
+    from models.identity.records import write_records
+
     con.register(
         "senior",
         pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
     )
-    con.execute(
-        f"create or replace temp table {RECORDS} as "
-        + _RECORDS.format(phone_limit=company.identity.phone.limit)
-    )
+    write_records(con, _RECORDS.format(phone_limit=company.identity.phone.limit), RECORDS)
     con.unregister("senior")
+    con.execute(
+        f"""
+        create or replace temp view {STATED} as
+        select * replace (
+            case when not is_guest then given_name end as given_name,
+            case when not is_guest then family_name end as family_name
+        )
+        from {RECORDS}
+        """
+    )
 
 
 def _likeness(con: duckdb.DuckDBPyConnection, company: Company) -> "Matches":

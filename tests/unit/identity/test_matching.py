@@ -15,6 +15,7 @@ from models.identity.kept_pairs import Kept
 from models.identity.matching import LEAST_PROBABILITY, Matches, Options, match_records
 from models.identity.names import name_forms
 from models.identity.patterns import write_likely_vectors
+from models.identity.records import write_records
 
 OPTIONS = Options(review_threshold=0.5, minimum_records=200, pairs_per_record=3.0, seed=1)
 TEXTS = (
@@ -117,7 +118,10 @@ def match(
     """Match in a database of an earlier build, or in one that keeps nothing."""
     con = con or duckdb.connect()
     con.register("given_records", records)
-    return match_records(con, "given_records", options)
+    write_records(con, "from given_records", "told_records")
+    found = match_records(con, "told_records", options)
+    con.execute("drop table temp.told_records")
+    return found
 
 
 def kept_by(con: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[Any, ...]]]:
