@@ -45,14 +45,19 @@ def replace_records(database: Path, customers: pd.DataFrame) -> None:
 
 
 def build_rules(database: Path) -> None:
-    """Build what identifiers say."""
+    """Build what identifiers and people say."""
     _build(
-        database, "int_identity__records", "int_identity__identifiers", "int_identity__rule_links"
+        database,
+        *("int_identity__records", "int_identity__identifiers", "int_identity__rule_links"),
+        "int_identity__answers",
     )
 
 
 def write_answers(database: Path, answers: Sequence[Answer]) -> None:
-    """Replace the answers of people; columns as in the template `identity_answers`."""
+    """Replace the answers of people; columns as in the template `identity_answers`.
+
+    They count when the rules are built anew.
+    """
     with duckdb.connect(str(database)) as con:
         columns = ("source_system_a", "record_id_a", "source_system_b", "record_id_b", "answer")
         _write(
@@ -64,7 +69,6 @@ def write_answers(database: Path, answers: Sequence[Answer]) -> None:
 
 def resolve(database: Path, company: Company) -> dict[str, Any]:
     """Find likeness and clusters, build links and keys; return the step's metadata."""
-    _build(database, "int_identity__answers")
     with duckdb.connect(str(database)) as con:
         found = resolve_customers(con, company)
         con.execute("create schema if not exists matching")

@@ -196,6 +196,7 @@ def test_people_have_the_last_word_and_may_take_it_back(resolved: Path, tmp_path
     answers = [(joined, "different"), (apart, "same"), (firm, "different")]
     answers.append((by_name, "different"))
     write_answers(database, [answer(pair, said) for pair, said in answers])
+    build_rules(database)
     resolve(database, COMPANY)
     answered = keys(database)
     for one, other in (joined, firm, by_name):
@@ -203,6 +204,7 @@ def test_people_have_the_last_word_and_may_take_it_back(resolved: Path, tmp_path
     assert answered[f"canonical:{apart[0]}"] == answered[f"canonical:{apart[1]}"]
 
     write_answers(database, [answer(joined, "withdrawn")])
+    build_rules(database)
     resolve(database, COMPANY)
     for again, once in zip(state(database), state(resolved), strict=True):
         pd.testing.assert_frame_equal(again, once, check_exact=True)
@@ -233,6 +235,7 @@ def test_answers_on_kept_tables_say_what_they_say_in_a_new_start(
         for again, once in zip(state(kept), state(new), strict=True):
             pd.testing.assert_frame_equal(again, once, check_exact=True)
     write_answers(new, [])
+    build_rules(new)
     resolve(new, COMPANY)
     for again, once in zip(state(kept), state(new), strict=True):
         pd.testing.assert_frame_equal(again, once, check_exact=True)

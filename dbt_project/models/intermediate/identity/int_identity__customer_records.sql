@@ -1,6 +1,17 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='kept_rows',
+    unique_key='keyed_fingerprint',
+    merge_update_columns=[
+        'link_rule', 'link_score', 'count_links', 'count_refused_links', 'is_reviewed'
+    ],
+    on_schema_change='fail',
+) }}
+
 with
 
-records as (
+-- Read several times, for few columns each: cheaper than one copy of all.
+records as not materialized (
     select * from {{ ref('int_identity__records') }}
 ),
 
@@ -43,6 +54,48 @@ ties as (
         count(answer) as count_answers
     from touched
     group by record_number
+),
+
+keyed as (
+    select
+        records.record_number,
+        clusters.senior_record_number,
+        -- All that decides besides the links.
+        {{ fingerprint([
+            'records.record_number', 'records.record_fingerprint', 'senior.record_fingerprint'
+        ]) }} as keyed_fingerprint
+    from records
+    inner join clusters on records.record_number = clusters.record_number
+    inner join records as senior on clusters.senior_record_number = senior.record_number
+),
+
+today as (
+    select
+        keyed.*,
+        -- A record without a link is a customer of its own, for certain as far as anybody knows.
+        coalesce(ties.surest_link.link_rule, 'single_record') as link_rule,
+        coalesce(ties.surest_link.link_score, 1) as link_score,
+        coalesce(ties.count_links, 0) as count_links,
+        coalesce(ties.count_refused_links, 0) as count_refused_links,
+        coalesce(ties.count_answers, 0) > 0 as is_reviewed
+    from keyed
+    left join ties on keyed.record_number = ties.record_number
+),
+
+-- Scores move every day, whose record is whose hardly ever.
+changed as (
+    select today.*
+    from today
+    {%- if has_kept_rows() %}
+        left join {{ this }} as kept on today.keyed_fingerprint = kept.keyed_fingerprint
+        where
+            kept.keyed_fingerprint is null
+            or today.link_rule != kept.link_rule
+            or today.link_score != kept.link_score
+            or today.count_links != kept.count_links
+            or today.count_refused_links != kept.count_refused_links
+            or today.is_reviewed != kept.is_reviewed
+    {%- endif %}
 )
 
 select
@@ -52,17 +105,37 @@ select
     {{ surrogate_key([
         'senior.source_system', 'senior.source_object', 'senior.source_record_id'
     ]) }} as customer_key,
-    records.record_number,
+    changed.record_number,
     records.is_organisation,
     records.email_normalised,
     records.phone_e164,
-    -- A record without a link is a customer of its own, for certain as far as anybody knows.
-    coalesce(ties.surest_link.link_rule, 'single_record') as link_rule,
-    coalesce(ties.surest_link.link_score, 1) as link_score,
-    coalesce(ties.count_links, 0) as count_links,
-    coalesce(ties.count_refused_links, 0) as count_refused_links,
-    coalesce(ties.count_answers, 0) > 0 as is_reviewed
-from records
-inner join clusters on records.record_number = clusters.record_number
-inner join records as senior on clusters.senior_record_number = senior.record_number
-left join ties on records.record_number = ties.record_number
+    changed.link_rule,
+    changed.link_score,
+    changed.count_links,
+    changed.count_refused_links,
+    changed.is_reviewed,
+    changed.keyed_fingerprint
+from changed
+inner join records on changed.record_number = records.record_number
+inner join records as senior on changed.senior_record_number = senior.record_number
+{%- if has_kept_rows() %}
+    union all
+    -- Gone, stated otherwise now, or another customer's.
+    select
+        null as source_system,
+        null as source_object,
+        null as source_record_id,
+        null as customer_key,
+        null as record_number,
+        null as is_organisation,
+        null as email_normalised,
+        null as phone_e164,
+        null as link_rule,
+        null as link_score,
+        null as count_links,
+        null as count_refused_links,
+        null as is_reviewed,
+        kept.keyed_fingerprint
+    from {{ this }} as kept
+    where kept.keyed_fingerprint not in (select keyed.keyed_fingerprint from keyed)
+{%- endif %}
