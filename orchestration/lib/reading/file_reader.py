@@ -43,7 +43,7 @@ from orchestration.lib.reading.records import (
     TimeSource,
 )
 from orchestration.lib.reading.shapes import shapes_of
-from orchestration.lib.reading.sheets import decide_sheet
+from orchestration.lib.reading.sheets import SheetLayout, with_sheet
 from orchestration.lib.reading.sorting import (
     MOST_MEMORY,
     NO_METADATA,
@@ -155,7 +155,7 @@ def read_file(
     if file_format == "parquet":
         return _read_parquet(job, content, record)
     if file_format == "xlsx":
-        return _read_sheet(job, content, record)
+        return with_sheet(content, exported, partial(_read_sheet, job, record))
     encoding = decide_encoding(content, exported)
     text, damaged = as_utf8(content, encoding, work / "utf8")
     record = dataclasses.replace(
@@ -370,21 +370,22 @@ def _read_json(job: Job, text: Path, record: FileRecord) -> FileRecord:
     return record
 
 
-def _read_sheet(job: Job, content: Path, record: FileRecord) -> FileRecord:
+def _read_sheet(job: Job, record: FileRecord, sheet: SheetLayout) -> FileRecord:
     exported = job.exported
-    sheet = decide_sheet(content, exported)
     columns = match_columns(sheet.headers, exported)
     require_columns(sheet.headers, columns, exported, sheet.header_row)
     job = _in_timezone(job, sheet.timezone)
+    width, records = len(sheet.headers), sheet.records()
+    staged = stage_sheet(job.con, records, width, job.work / _STAGED)
     record = dataclasses.replace(
         _with_columns(record, columns, exported),
         header_line=sheet.header_row - sheet.header_rows + 1,
         preamble_lines=sheet.header_row - sheet.header_rows,
-        footer_lines=sheet.footer_rows,
+        footer_lines=records.footer_rows,
     )
     warnings = [*sheet.warnings, *zones_in_names(sheet.headers, job.exported)]
-    if sheet.footer_rows:
-        warnings.append(f"{sheet.footer_rows} rows behind the last record were left out")
+    if records.footer_rows:
+        warnings.append(f"{records.footer_rows} rows behind the last record were left out")
     record = _noting(
         record,
         warnings,
@@ -392,8 +393,6 @@ def _read_sheet(job: Job, content: Path, record: FileRecord) -> FileRecord:
         other_sheets=list(sheet.other_sheets),
         headers=_headers(sheet.headers, columns),
     )
-    width = len(sheet.headers)
-    staged = stage_sheet(job.con, sheet.records(), width, job.work / _STAGED)
     nulls = text_list([*exported.null_values, "#N/A"])
 
     def cell(position: int) -> str:

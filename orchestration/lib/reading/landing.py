@@ -34,7 +34,7 @@ from orchestration.lib.reading.records import (
     read_sidecar,
     write_sidecar,
 )
-from orchestration.lib.reading.sheets import decide_sheet
+from orchestration.lib.reading.sheets import with_sheet
 from orchestration.lib.reading.siblings import (
     Taken,
     following,
@@ -237,8 +237,8 @@ def locate_line(
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         if record.format == "xlsx":
-            rows = decide_sheet(unpacked(source, work / "content"), exported).records()
-            lines = (line for line, _ in rows)
+            content = unpacked(source, work / "content")
+            lines = iter(with_sheet(content, exported, lambda s: [n for n, _ in s.records()]))
         else:
             text = utf8_text(source, exported, work)
             if record.format in ("json", "ndjson"):

@@ -7,12 +7,12 @@ what the text means.
 import datetime as dt
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from orchestration.lib.contracts import ExportObject
 from orchestration.lib.reading.dialect import FOOTER, PREAMBLE
@@ -23,9 +23,12 @@ from orchestration.lib.reading.header_rows import (
 )
 from orchestration.lib.reading.layout import matches_by_row
 from orchestration.lib.reading.records import RefusedError
+from orchestration.lib.reading.sheet_pieces import large_sheets, unreadable
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
+
+_Result = TypeVar("_Result")
 
 _CHUNK = 1 << 20
 # Cells of a workbook as its XML has them. #N/A says that there is nothing.
@@ -35,53 +38,145 @@ _NO_RESULT = re.compile(
 )
 
 
+class _Table(Protocol):
+    """The cells of a sheet, of which a row at a time becomes objects of Python."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    def rows(self) -> Iterator[tuple[int, list[Any]]]:
+        """Yield all rows, with their numbers from 1."""
+
+    def merged(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+        """Return the first and the last cell of merged ones, counted from 0."""
+
+
+@dataclass(frozen=True)
+class _WholeSheet:
+    """A sheet that is in memory."""
+
+    sheet: "CalamineSheet"
+
+    @property
+    def name(self) -> str:
+        return str(self.sheet.name)
+
+    def rows(self) -> Iterator[tuple[int, list[Any]]]:
+        # the library leaves out the columns before the first cell, but not the rows above it
+        left = [""] * self.sheet.start[1] if self.sheet.start else []
+        for number, cells in enumerate(self.sheet.iter_rows(), 1):
+            yield number, [*left, *cells]
+
+    def merged(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+        return self.sheet.merged_cell_ranges or []
+
+
 @dataclass(frozen=True)
 class SheetLayout:
     """Where the records of a workbook are. Rows are counted from 1, as the program shows them.
 
-    `header_row` is the last of the `header_rows`, `last_row` that before the `footer_rows`;
-    `timezone` is what the header says of the times. `table` holds the cells, of which a row at a
-    time becomes objects of Python: all of them take three times as much memory.
+    `header_row` is the last of the `header_rows`; `timezone` is what the header says of the times.
     """
 
     sheet: str
     headers: tuple[str, ...]
     header_row: int
     header_rows: int
-    last_row: int
-    footer_rows: int
     other_sheets: tuple[str, ...]
     warnings: tuple[str, ...]
     timezone: str | None
-    table: "CalamineSheet"
+    table: "_Table"
+    footer: Sequence[str]
 
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield the records with their rows; rows without any text are left out."""
-        for number, row in _numbered(self.table, self.header_row, self.last_row):
-            cells = [text_of_cell(value) for value in row[: len(self.headers)]]
-            cells += [""] * (len(self.headers) - len(cells))
-            if any(cells):
-                yield number, cells
+    def records(self) -> "SheetRecords":
+        """Read the records, in one pass."""
+        return SheetRecords(self)
 
 
-def decide_sheet(path: Path, exported: ExportObject) -> SheetLayout:
-    """Find the first sheet that holds the columns of the contract, and its header.
+class SheetRecords:
+    """The records of a sheet with their rows; rows without any text are left out.
+
+    `footer_rows` counts the rows of totals and notes behind them, once all were read.
+    """
+
+    def __init__(self, layout: SheetLayout) -> None:
+        self._layout = layout
+        self.footer_rows = 0
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield row and cells.
+
+        Raises WiderRowsError where a row has more cells than the header, which the first rows of a
+        large sheet do not tell.
+        """
+        layout = self._layout
+        width, footer, last = len(layout.headers), 0, 0
+        held: list[tuple[int, list[str]]] = []  # a footer, if no record stands behind it
+        for last, row in _numbered(layout.table, layout.header_row):
+            cells = [*map(text_of_cell, row)]
+            filled = [*filter(None, cells)]
+            if not filled:
+                continue
+            if any(cells[width:]):
+                raise WiderRowsError(len(row))
+            cells = [*cells[:width], *[""] * (width - len(cells))]
+            first = filled[0]
+            is_footer = bool(FOOTER.match(first)) and 2 * len(filled) <= width
+            if is_footer or any(fnmatchcase(first.lower(), p.lower()) for p in layout.footer):
+                footer = footer or last
+                held.append((last, cells))
+                continue
+            yield from held
+            held.clear()
+            footer = 0
+            yield last, cells
+        self.footer_rows = last - footer + 1 if footer else 0
+
+
+class WiderRowsError(Exception):
+    """Rows of a sheet have more cells than was known when its header was looked at."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.width = width
+
+
+def with_sheet(
+    path: Path, exported: ExportObject, use: Callable[[SheetLayout], _Result]
+) -> _Result:
+    """Return what is made of the layout of a workbook, whose width later rows may correct.
 
     Raises RefusedError when the file is no workbook or no sheet has a header that is known.
     """
-    best: tuple[int, int, CalamineSheet | None] = (0, 0, None)
+    width = 0
+    while True:
+        try:
+            return use(decide_sheet(path, exported, width))
+        except WiderRowsError as wider:
+            width = wider.width
+
+
+def decide_sheet(path: Path, exported: ExportObject, width: int = 0) -> SheetLayout:
+    """Find the first sheet that holds the columns of the contract, and its header.
+
+    Rows of large sheets have at least `width` cells.
+
+    Raises RefusedError when the file is no workbook or no sheet has a header that is known.
+    """
+    best: tuple[int, int, _Table | None] = (0, 0, None)
     alike: list[str] = []  # sheets with as many of the columns
     workbook = _workbook(path)
     names = workbook.sheet_names
-    for table in _tables(workbook):
-        rows = ([*map(text_of_cell, row)] for row in _first_rows(table))
+    for sheet in _tables(workbook, path, width):
+        rows = ([*map(text_of_cell, row)] for row in _first_rows(sheet))
         matches = matches_by_row(rows, exported)
         position = max(range(len(matches)), key=lambda at: matches[at], default=0)
         most = matches[position] if matches else 0
         if most > best[0]:
-            best, alike = (most, position, table), []
-        elif most == best[0] > 0 and table.end and table.end[0] > position:
-            alike.append(table.name)
+            best, alike = (most, position, sheet), []
+        elif most == best[0] > 0 and any(True for _ in _numbered(sheet, position + 1)):
+            alike.append(sheet.name)
     _, position, table = best
     if table is None:
         raise RefusedError(
@@ -95,15 +190,12 @@ def decide_sheet(path: Path, exported: ExportObject) -> SheetLayout:
     header_row = position + count
     while headers and not headers[-1] and _is_empty(table, header_row, len(headers) - 1):
         headers.pop()
-    last_row, footer_rows = _ends(table, header_row, headers, exported)
     unread = f"{' and '.join(alike)} with the same columns as {table.name} were not read"
     return SheetLayout(
         sheet=table.name,
         headers=tuple(headers),
         header_row=header_row,
         header_rows=count,
-        last_row=last_row,
-        footer_rows=footer_rows,
         other_sheets=tuple(name for name in names if name != table.name),
         warnings=(
             *missing_header_rows(count, header_row + 1, exported),
@@ -112,13 +204,14 @@ def decide_sheet(path: Path, exported: ExportObject) -> SheetLayout:
         ),
         timezone=timezone_beneath(headers, labels[: count - 1], exported),
         table=table,
+        footer=exported.footer,
     )
 
 
 def sniff_sheet(path: Path) -> list[str]:
     """Return what is likely the header of a workbook: its first row with most texts."""
     found: list[str] = []
-    for table in _tables(_workbook(path)):
+    for table in _tables(_workbook(path), path):
         for row in _first_rows(table):
             texts = [value for value in row if isinstance(value, str) and value.strip()]
             if len(texts) > len([text for text in found if text]):
@@ -133,49 +226,40 @@ def _workbook(path: Path) -> "CalamineWorkbook":
     try:
         return CalamineWorkbook.from_path(str(path))
     except (CalamineError, OSError, ValueError) as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
 
 
-def _tables(workbook: "CalamineWorkbook") -> Iterator["CalamineSheet"]:
+def _tables(workbook: "CalamineWorkbook", path: Path, width: int = 0) -> Iterator[_Table]:
     """Read one sheet after the other, those that are hidden last."""
     from python_calamine import CalamineError, SheetVisibleEnum
 
-    sheets = workbook.sheets_metadata
+    sheets, large = workbook.sheets_metadata, large_sheets(path, width)
     for sheet in sorted(sheets, key=lambda sheet: sheet.visible != SheetVisibleEnum.Visible):
         try:
-            yield workbook.get_sheet_by_name(sheet.name)
+            yield large.get(sheet.name) or _WholeSheet(workbook.get_sheet_by_name(sheet.name))
         except (CalamineError, OSError, ValueError) as error:
-            raise _unreadable(error) from error
+            raise unreadable(error) from error
 
 
-def _unreadable(error: Exception) -> RefusedError:
-    return RefusedError(
-        f"the workbook cannot be opened: {error}",
-        "it is damaged or protected by a password: save it again, or as CSV",
-    )
-
-
-def _first_rows(table: "CalamineSheet") -> list[list[Any]]:
+def _first_rows(table: _Table) -> list[list[Any]]:
     """Return the rows among which a header may be."""
     return [row for _, row in _numbered(table, 0, PREAMBLE)]
 
 
 def _numbered(
-    table: "CalamineSheet", behind: int, last: int | None = None
+    table: _Table, behind: int, last: int | None = None
 ) -> Iterator[tuple[int, list[Any]]]:
     """Yield the rows behind one and up to another, with their numbers from 1."""
-    # which leaves out the columns before the first cell, but not the rows above it
-    left = [""] * table.start[1] if table.start else []
     # Cells that are merged from row to row hold what the first of them holds.
     merged: dict[int, list[int]] = {}
-    for (first, column), (end, right) in table.merged_cell_ranges or ():
+    for (first, column), (end, right) in table.merged():
         for row in range(first + 1, end + 1) if column == right else ():
             merged.setdefault(row, []).append(column)
     above: list[Any] = []
-    for number, cells in islice(enumerate(table.iter_rows(), 1), last):
-        cells = [*left, *cells]
+    for number, cells in islice(table.rows(), last):
         for column in merged.get(number - 1, ()):
             if column < len(above):
+                cells += [""] * (column + 1 - len(cells))
                 cells[column] = above[column]
         above = cells
         if number > behind:
@@ -213,6 +297,8 @@ def text_of_cell(value: Any) -> str:
     A spreadsheet keeps fifteen digits of a number. What has more is written in scientific notation,
     so that an identifier which has lost digits is seen to have lost them.
     """
+    if isinstance(value, str):  # most cells
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -228,23 +314,7 @@ def text_of_cell(value: Any) -> str:
     return str(value) if value is not None else ""
 
 
-def _is_empty(table: "CalamineSheet", header_row: int, position: int) -> bool:
+def _is_empty(table: _Table, header_row: int, position: int) -> bool:
     """Tell whether a column has no cell below its header."""
     rows = (row for _, row in _numbered(table, header_row))
     return not any(text_of_cell(row[position]) for row in rows if position < len(row))
-
-
-def _ends(
-    table: "CalamineSheet", header_row: int, headers: Sequence[str], exported: ExportObject
-) -> tuple[int, int]:
-    """Find the last row, and count those behind it that are totals and notes or empty."""
-    last, footer = header_row, None
-    for last, row in _numbered(table, header_row):
-        filled = [value for value in row if value not in ("", None)]
-        if not filled:
-            continue
-        first = text_of_cell(filled[0])
-        is_footer = bool(FOOTER.match(first)) and 2 * len(filled) <= len(headers)
-        is_footer = is_footer or any(fnmatchcase(first.lower(), p.lower()) for p in exported.footer)
-        footer = (footer or last) if is_footer else None
-    return (footer - 1, last - footer + 1) if footer else (last, 0)

@@ -3,12 +3,16 @@
 import datetime as dt
 import io
 import json
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openpyxl import Workbook
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
+from orchestration.lib.reading import sheet_pieces, sheets
 from tests.unit.reading.conftest import Shop, only
 
 
@@ -22,6 +26,19 @@ def workbook(*sheets: tuple[str, list[list[Any]]]) -> bytes:
     content = io.BytesIO()
     book.save(content)
     return content.getvalue()
+
+
+@pytest.fixture(autouse=True, params=["whole", "in pieces of one row"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read every sheet as a small one, and as a large one."""
+    if request.param != "whole":
+        in_pieces(monkeypatch)
+
+
+def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = sheet_pieces.LargeSheet._rows
+    monkeypatch.setattr(sheet_pieces, "LARGE", 0)
+    monkeypatch.setattr(sheet_pieces.LargeSheet, "_rows", lambda self, _: rows(self, 1))
 
 
 HEADER = ["Order ID", "amount", "remark", "quantity", "is_paid", "updated_at", "colour"]
@@ -142,3 +159,53 @@ def test_cells_whose_values_a_workbook_lacks_are_told(
     records = shop.land()
     assert shop.rows(records, "note") == [("x",), (None,), ("x",)]
     assert only(records).message == (said and f"{said}, and were read as empty")
+
+
+def test_a_sheet_in_pieces_has_the_cells_of_the_whole_sheet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dates, durations, shares, errors, merged cells, gaps, columns before the first cell."""
+    book = Workbook()
+    book.epoch = CALENDAR_MAC_1904
+    sheet = book.worksheets[0]
+    day = dt.datetime(2026, 1, 5, 10, 30)
+    values = [day, day.date(), day.time(), dt.timedelta(hours=30), 0.125, 12345.678, 1e15, True]
+    values += ["#REF!", "#N/A", "a <row r='7'> & b", "two\nlines", "  ", "张伟", "'007", "=1+1", -1]
+    for number in range(4, 40):
+        for column, value in enumerate(values, 3):
+            if (number + column) % 5 and number not in (9, 10, 11):
+                sheet.cell(number, column, value)
+        sheet.cell(number, 7).number_format = ["0.00%", "0.00E+00", "[h]:mm", "General"][number % 4]
+    sheet.merge_cells("C20:C25")
+    sheet.merge_cells("D30:E33")
+    path = tmp_path / "orders.xlsx"
+    book.save(path)
+    whole = sheets._WholeSheet(sheets._workbook(path).get_sheet_by_index(0))
+    expected = [cells for _, cells in sheets._numbered(whole, 0)]
+    in_pieces(monkeypatch)
+    ((_, pieces),) = sheet_pieces.large_sheets(path).items()
+    assert len(list(pieces._pieces())) > 30
+    found = [cells for _, cells in sheets._numbered(pieces, 0)]
+    width = max(map(len, expected))
+    assert [[*cells, *[""] * (width - len(cells))] for cells in found] == expected
+    assert len(expected) == 39
+
+
+def test_a_sheet_whose_rows_may_not_be_rows_is_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "orders.xlsx"
+    path.write_bytes(workbook(("Data", [HEADER, ["1", 2]])))
+    commented = tmp_path / "commented.xlsx"
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(commented, "w") as target:
+        for name in source.namelist():
+            text = source.read(name).replace(b"</sheetData>", b"<!-- <row r='9'> --></sheetData>")
+            target.writestr(name, text)
+    assert sheet_pieces.large_sheets(commented) == {}
+
+
+def test_a_cell_behind_all_others_far_below_is_not_lost(shop: Shop) -> None:
+    rows = [["order_id", "amount"], ["A-1", 1], ["A-2", 2], ["A-3", 3, None, "seen late"]]
+    shop.put("orders.xlsx", workbook(("Data", rows)))
+    records = shop.land()
+    found = shop.rows(records, "order_id, source_metadata")
+    assert [row[0] for row in found] == ["A-1", "A-2", "A-3"]
+    assert "seen late" in found[2][1]
