@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 LARGE, PIECE = 48_000_000, 16_000_000
 _CHUNK = 1 << 20
 
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError)
+_NOT_NEEDED = (
+    "xl/worksheets/",
+    *("docProps/", "customXml/", "xl/theme/", "xl/media/", "xl/drawings/", "xl/charts/"),
+    *("xl/pivotCache/", "xl/pivotTables/", "xl/embeddings/", "xl/printerSettings/"),
+)
 _BOOK, _RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 _TAG = re.compile(r"<(?:\w+:)?(?:sheet|Relationship)\s[^>]*>")
 _ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
@@ -81,7 +87,10 @@ class LargeSheet:
 
         with TemporaryDirectory() as folder:
             base, piece = Path(folder) / "base.xlsx", Path(folder) / "piece.xlsx"
-            self._copy_all_else(base)
+            try:
+                self._copy_all_else(base)
+            except _BROKEN as error:
+                raise unreadable(error) from error
             for rows in self._rows(max(PIECE, base.stat().st_size)):
                 shutil.copyfile(base, piece)
                 with zipfile.ZipFile(piece, "a") as archive:
@@ -94,10 +103,10 @@ class LargeSheet:
                 del sheet  # before the next one is there
 
     def _copy_all_else(self, base: Path) -> None:
-        """Write the workbook without its sheets."""
+        """Write the workbook without its sheets, and without what no cell needs."""
         with zipfile.ZipFile(self.path) as archive, zipfile.ZipFile(base, "w") as out:
             for info in archive.infolist():
-                if info.is_dir() or info.filename.startswith("xl/worksheets/"):
+                if info.is_dir() or info.filename.startswith(_NOT_NEEDED):
                     continue
                 with archive.open(info) as source, out.open(info.filename, "w") as target:
                     shutil.copyfileobj(source, target, _CHUNK)
@@ -127,7 +136,7 @@ def large_sheets(path: Path, width: int = 0) -> dict[str, LargeSheet]:
         return {}
     try:
         return {name: replace(sheet, width=width) for name, sheet in _large_sheets(path).items()}
-    except (zipfile.BadZipFile, zlib.error, EOFError):  # which reading the whole says better
+    except _BROKEN:  # which reading the whole says better
         return {}
 
 

@@ -209,3 +209,17 @@ def test_a_cell_behind_all_others_far_below_is_not_lost(shop: Shop) -> None:
     found = shop.rows(records, "order_id, source_metadata")
     assert [row[0] for row in found] == ["A-1", "A-2", "A-3"]
     assert "seen late" in found[2][1]
+
+
+@pytest.mark.parametrize(
+    ("member", "status"), [("xl/styles.xml", "refused"), ("xl/theme/theme1.xml", "loaded")]
+)
+def test_a_damaged_large_workbook_is_refused_if_cells_need_what_is_damaged(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, member: str, status: str
+) -> None:
+    in_pieces(monkeypatch)
+    content = workbook(("Data", [HEADER, ["A-1", 1]]))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        checksum = archive.getinfo(member).CRC.to_bytes(4, "little")
+    shop.put("orders.xlsx", content.replace(checksum, bytes(4)))
+    assert only(shop.land(columns=COLUMNS)).status == status
