@@ -42,11 +42,15 @@ def padding_of(
         blanks = set(BLANKS)
         empty = (at for at, cells in enumerate(columns) if all(map(blanks.issuperset, cells)))
         found |= dict.fromkeys(empty, INVISIBLE)
-    for at, cells in enumerate(columns):
-        filled = [cell for cell in cells if cell]
-        is_number = len(filled) >= _FEW and all(re.fullmatch("[0-9]+[.]0", c) for c in filled)
-        if at in identifiers and is_number:
-            found[at] = _FRACTION
+    numbers = {
+        at: len(filled)
+        for at, cells in enumerate(columns)
+        if at in identifiers
+        and (filled := [cell for cell in cells if cell])
+        and all(re.fullmatch("[0-9]+[.]0", cell) for cell in filled)
+    }
+    if any(count >= _FEW for count in numbers.values()):  # then others of few cells are so as well
+        found |= dict.fromkeys(numbers, _FRACTION)
     return {at: sign for at, sign in found.items() if sign}
 
 

@@ -103,6 +103,10 @@ def test_identifiers_lose_the_fraction_that_all_of_them_have(shop: Shop) -> None
     assert cells == ["17850", None, "13047", "12583"]
     assert record.message == "the fraction .0 behind every cell of v was removed"
     assert column(shop, "identifier", ["1.0", "1.1", "2.0", "3.0"])[1][0] == "1.0"
+    # One cell says nothing by itself, but beside others that are so.
+    cells = column(shop, "identifier", ["7.0", "", ""], other=["1.0", "2.0", "3.0"])[1]
+    assert cells == ["7", None, None]
+    assert column(shop, "identifier", ["7.0", "", ""])[1][0] == "7.0"
     assert column(shop, "text", ["1.0", "3.0", "2.0"])[1] == ["1.0", "3.0", "2.0"]
 
 

@@ -13,7 +13,7 @@ ledger as (
 
 tiers as (
     select
-        *,
+        * replace (trim(tier) as tier),
         cast(changed_at as timestamp) as valid_from
     from {{ current_records('loyalty', 'tiers') }}
 ),
