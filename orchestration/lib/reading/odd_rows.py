@@ -135,7 +135,12 @@ def far_dates(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObj
         for name in (c.name for c in exported.columns if c.name in dates)
         if (texts := list(_far(*extremes.get(name, (None, None)))))
     ]
-    return [f"dates far from ours, which may stand for none, stay: {', '.join(far)}"] if far else []
+    if not far:
+        return []
+    return [
+        f"dates far from ours, which may stand for none, stay: {', '.join(far)}; null_values in "
+        "the contract, as the file writes them, reads them as empty"
+    ]
 
 
 def _far(least: str | None, greatest: str | None) -> Iterator[str]:

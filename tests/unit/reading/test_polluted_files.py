@@ -743,6 +743,15 @@ def test_dates_that_stand_for_none_are_told(shop: Shop) -> None:
     assert record.message is None
 
 
+def test_a_contract_says_which_dates_stand_for_none(shop: Shop) -> None:
+    columns = [{"name": "since", "type": "date"}, {"name": "until", "type": "date"}]
+    changes = {**CONTRACT, "columns": columns, "null_values": ["31.12.9999"]}
+    shop.put("orders.csv", "since,until\n2026-01-31,31.12.9999\n2026-02-01,21.02.2026\n")
+    (record,) = records = shop.land(**changes)
+    assert [row for (row,) in shop.rows(records, "until", **changes)] == [None, "2026-02-21"]
+    assert record.message is None
+
+
 def test_a_blank_behind_every_cell_of_a_column_is_removed_though_its_name_has_none(
     shop: Shop,
 ) -> None:
