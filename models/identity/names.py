@@ -12,6 +12,8 @@ from typing import NamedTuple
 import text_unidecode  # type: ignore[import-untyped]  # carries no types
 from nicknames import NickNamer
 
+from models.identity.firm_places import firm_and_place
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -55,6 +57,12 @@ _LAST_LEGAL_FORMS = _LEGAL_FORMS | _words(
     "wll saog saoc"
 )
 _FIRST_LEGAL_FORMS = _words("the pt ooo oao zao pao ao tov cv ud")
+# Long enough to be known when a letter is wrong: these, and what is left of them without a letter.
+_LONG_LEGAL_FORMS = frozenset(
+    form[:spot] + form[spot + 1 :]
+    for form in ("limited", "corporation", "incorporated", "aktiengesellschaft")
+    for spot in range(len(form) + 1)
+)
 _HAN_LEGAL_FORM = re.compile(
     "((股份|有限|责任|責任|集团|集團|控股)*公司|株式会社|有限会社|合同会社|주식회사) *$"
     "|^ *(株式会社|有限会社|주식회사)"
@@ -168,22 +176,38 @@ def name_forms(given: str | None) -> list[str]:
 def organisation_name(text: str | None) -> str | None:
     """Return the name of an organisation without its legal form: `The Acme Co., Ltd.` → acme.
 
-    Words are lower-case and Latin. A name that is nothing but legal forms stays as it is;
+    A department before it and a place behind it are left out: `Acme AG, Munich` → acme. Words are
+    lower-case and Latin. A name that is nothing but legal forms stays as it is;
     `Unknown`, `Self-employed`, `n/a` and the like are no firm's.
     """
     if _are_all(_NO_FIRM, text or ""):
         return None
-    plain = _APOSTROPHE.sub("", _HAN_LEGAL_FORM.sub("", text or ""))
+    name = firm_and_place(text or "").name
+    plain = _APOSTROPHE.sub("", _HAN_LEGAL_FORM.sub("", name))
     plain = _NORDIC_LEGAL_FORM.sub(r"\1s", _REGISTERED_IN.sub(r"\1", plain)).replace("&", " and ")
     plain = latin(_DOTTED_LETTER.sub(r"\1", plain)).replace(" s de rl", " rl")  # S.A. is SA
     words = _LETTERS_APART.sub(lambda apart: apart[0].replace(" ", ""), plain).split()
     start, end = 0, len(words)
     while start < end - 1 and words[start] in _FIRST_LEGAL_FORMS:
         start += 1
-    while end > start + 1 and words[end - 1] in _LAST_LEGAL_FORMS:
+    while end > start + 1 and _is_last_legal_form(words[end - 1]):
         end -= 1
     kept = [word for word in words[start:end] if word not in _LEGAL_FORMS] or words
     return " ".join(_SHORT_WORDS.get(word, word) for word in kept) or None
+
+
+def _is_last_legal_form(word: str) -> bool:
+    if word in _LAST_LEGAL_FORMS or word in _LONG_LEGAL_FORMS:
+        return True
+    # Acme Limtied
+    return len(word) > 6 and any(
+        word[:spot] + word[spot + 1 :] in _LONG_LEGAL_FORMS for spot in range(len(word))
+    )
+
+
+def organisation_town(text: str | None) -> str | None:
+    """Return the town behind the name of an organisation: `Acme AG, Munich` → munich."""
+    return firm_and_place(text or "").town
 
 
 def _are_all(fillers: frozenset[str], text: str) -> bool:

@@ -10,7 +10,13 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 from duckdb.func import SPECIAL
 
-from models.identity.names import latin, name_forms, organisation_name, person_name
+from models.identity.names import (
+    latin,
+    name_forms,
+    organisation_name,
+    organisation_town,
+    person_name,
+)
 from models.identity.phone_numbers import to_e164
 
 _TEXT = "VARCHAR"
@@ -19,6 +25,7 @@ _FUNCTIONS: tuple[tuple[Callable[..., Any], Sequence[str], str], ...] = (
     (person_name, [_TEXT, _TEXT, _TEXT], "STRUCT(given VARCHAR, family VARCHAR)"),
     (name_forms, [_TEXT], "VARCHAR[]"),
     (organisation_name, [_TEXT], _TEXT),
+    (organisation_town, [_TEXT], _TEXT),
     (latin, [_TEXT], _TEXT),
 )
 

@@ -144,7 +144,8 @@ given_names as (
 organisation_names as (
     select
         written_organisation,
-        organisation_name(written_organisation) as organisation_name
+        organisation_name(written_organisation) as organisation_name,
+        organisation_town(written_organisation) as town
     from (
         select distinct written_organisation
         from written
@@ -157,7 +158,8 @@ named as (
         written.*,
         person_names.parts.given as given_name,
         person_names.parts.family as family_name,
-        organisation_names.organisation_name
+        organisation_names.organisation_name,
+        organisation_names.town
     from written
     left join person_names on written.written_person = person_names.written_person
     left join organisation_names
@@ -194,7 +196,7 @@ spelt as (
         end as web_domain,
         named.birth_date,
         {{ latin_text('named.street') }} as street,
-        {{ latin_text('named.city') }} as city,
+        coalesce({{ latin_text('named.city') }}, named.town) as city, -- Acme AG, Munich
         nullif(regexp_replace(lower(named.postal_code), '[^a-z0-9]', '', 'g'), '') as postal_code,
         nullif(regexp_replace(lower(named.national_id), '[^a-z0-9]', '', 'g'), '') as national_id,
         nullif(regexp_replace(lower(named.loyalty_number), '[^a-z0-9]', '', 'g'), '')

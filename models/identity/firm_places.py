@@ -1,0 +1,173 @@
+"""Names of firms that say more than the name: departments before it, its place behind it.
+
+Belongs here: taking `Dept. of Physics, Duke University, Durham, NC 27708, USA` apart. Does not:
+names in one spelling (`names`), places that have a column of their own (dbt).
+"""
+
+import html
+import re
+from functools import cache
+from typing import NamedTuple
+
+from text_unidecode import unidecode  # type: ignore[import-untyped]  # carries no types
+
+_COMMA = re.compile("[,;]")
+_MAILBOX = re.compile(r"\be-?mail\b.*|\S+@\S+", re.IGNORECASE)
+_NUMBERS = re.compile(r"\S*\d\S*")
+_NOT_A_LETTER = re.compile("[^a-z]+")
+# What a part of a firm is called, in a text that names the firm after a comma.
+_DEPARTMENT = re.compile(
+    r"(the )?(dep(t|artment|artement|artamento)|div(ision)?|school|faculty|faculte|facultad|"
+    r"fakultat|fachbereich|lehrstuhl|college of|computer sciences?|chair)\b"
+)
+# What only names a whole.
+_WHOLE = re.compile(r"\b(univ|universi\w+|institute of technology|polytechnic\w*|academy)\b")
+_LEGAL_FORMS = (
+    "inc|incorporated|corp|corporation|co|company|ltd|limited|llc|llp|lp|plc|gmbh|ag|se|kg|s a|sa|"
+    "spa|s p a|srl|sarl|bv|b v|nv|n v|ab|oy|as|a s|pty ltd|pvt ltd|co ltd"
+)
+_LEGAL_FORM = re.compile(_LEGAL_FORMS)
+_ENDS_IN_A_LEGAL_FORM = re.compile(f"[a-z].* ({_LEGAL_FORMS})")
+_OF_A_STATE = re.compile(r"(?:the )?univ(?:ersity)? of (.+)")
+
+
+class FirmAndPlace(NamedTuple):
+    """A name as it is written, and the town behind it; None if none is told."""
+
+    name: str
+    town: str | None
+
+
+def firm_and_place(text: str) -> FirmAndPlace:
+    """Take a text with commas apart: `Siemens AG, Munich` is Siemens AG in Munich.
+
+    What stands behind the name is a place where it is a town, followed by a country or a state, or
+    behind a legal form or a university. Else the text is the name: `Skadden, Arps, Slate`,
+    `Acme, Inc.`, `Motor, Ford`, `Acme, Germany`, which may be a sister of `Acme, France`. A
+    university has one country. A department is left out when the text goes on with who it is of.
+    Source of places: `phonenumbers`.
+    """
+    spelt = _parts(_MAILBOX.sub("", html.unescape(text))) if _COMMA.search(text) else []
+    if len(spelt) < 2:
+        return _without_campus(text)
+    if not _may_be_followed(spelt):
+        return FirmAndPlace(text, None)
+    end = _end_of_name(spelt)
+    whole = [
+        position
+        for position, (_, words) in enumerate(spelt[:end])
+        if _WHOLE.search(words) and not _DEPARTMENT.match(words)
+    ]
+    start = whole[-1] + 1 if whole else end
+    town = next((words for _, words in spelt[start:] if words in _towns()), None)
+    if whole:
+        name, campus = _without_campus(spelt[start - 1][0])
+        return FirmAndPlace(name, campus or town)
+    name = spelt[:end]
+    if end > 1 and _DEPARTMENT.match(spelt[0][1]):
+        # Without a town, the country tells it from its sisters.
+        name = spelt[end - 1 : end] if town else spelt[end - 1 :]
+    elif town is None:
+        return FirmAndPlace(text, None)
+    return FirmAndPlace(", ".join(part for part, _ in name), town)
+
+
+def _may_be_followed(parts: list[tuple[str, str]]) -> bool:
+    """Return whether it is worth the third of a second that reading all places takes."""
+    name, last = parts[0][1], parts[-1][1]
+    return bool(
+        _ENDS_IN_A_LEGAL_FORM.fullmatch(name)
+        or any(_WHOLE.search(words) for _, words in parts)
+        or _DEPARTMENT.match(name)
+        or len(last) in (0, 2)  # a postal code, a code of a state
+        or last in _countries()
+    )
+
+
+def _parts(text: str) -> list[tuple[str, str]]:
+    """Return what commas part, as it is written and spelt; `Acme, Inc.` is one part."""
+    parts: list[tuple[str, str]] = []
+    for part in _COMMA.split(text):
+        spelt = _spelt(part)
+        if parts and _LEGAL_FORM.fullmatch(spelt):
+            whole = f"{parts.pop()[0]}, {part.strip()}"
+            parts.append((whole, _spelt(whole)))
+        elif spelt or re.search(r"\d", part):
+            parts.append((part.strip(), spelt))
+    return parts
+
+
+def _without_campus(text: str) -> FirmAndPlace:
+    """Return the university of a state and its town: University of California at Davis."""
+    is_university = text.lower().startswith(("univ", "the univ"))
+    found = _OF_A_STATE.fullmatch(_spelt(text)) if is_university else None
+    words = found[1].split() if found else []
+    for count in range(1, len(words)):
+        state, town = " ".join(words[:count]), words[count:]
+        town = " ".join(town[1:] if town[0] == "at" else town)
+        if state in _american_states() and town in _towns():
+            return FirmAndPlace(f"University of {state}", town)
+    return FirmAndPlace(text, None)
+
+
+def _end_of_name(parts: list[tuple[str, str]]) -> int:
+    """Return how many of the parts are no place."""
+    end = len(parts)
+    while end > 1 and (not parts[end - 1][1] or parts[end - 1][1] in _regions()):
+        end -= 1
+    name = parts[0][1]
+    if end == len(parts) and not (_ENDS_IN_A_LEGAL_FORM.fullmatch(name) or _WHOLE.search(name)):
+        return end
+    while end > 1 and (parts[end - 1][1] in _towns() or parts[end - 1][1] in _regions()):
+        end -= 1
+    # The street before the town.
+    while 1 < end < len(parts) and re.search(r"\d", parts[end - 1][0]):
+        end -= 1
+    return end
+
+
+def _spelt(text: str) -> str:
+    """Return the words without numbers, in lower-case Latin letters."""
+    plain = _NUMBERS.sub(" ", text)
+    return _NOT_A_LETTER.sub(" ", unidecode(plain).lower()).strip()
+
+
+@cache
+def _countries() -> frozenset[str]:
+    """Return countries in many languages, and their codes."""
+    from phonenumbers.geodata.locale import LOCALE_DATA
+
+    names = {_spelt(name) for names in LOCALE_DATA.values() for name in names.values()}
+    codes = {code.lower() for code in LOCALE_DATA if len(code) == 2}
+    return frozenset((names | codes | {"usa", "uk"}) - {""})
+
+
+@cache
+def _regions() -> frozenset[str]:
+    return _countries() | _american_states()
+
+
+@cache
+def _towns() -> frozenset[str]:
+    return frozenset({_spelt(part) for text in _places() for part in text.split(", ")[:1]} - {""})
+
+
+@cache
+def _american_states() -> frozenset[str]:
+    codes = {text[-2:].lower() for text in _places() if text[-4:-2] == ", "}
+    return frozenset(codes | {_spelt(text) for text in _places(american=True) if ", " not in text})
+
+
+@cache
+def _places(american: bool = False) -> frozenset[str]:
+    """Return names of places in Latin script: Munich, Jersey City, NJ."""
+    # Imported where a place may follow a name: it takes a third of a second.
+    from phonenumbers.geodata import GEOCODE_DATA
+
+    return frozenset(
+        text
+        for prefix, texts in GEOCODE_DATA.items()
+        if prefix.startswith("1") or not american
+        for text in texts.values()
+        if text < "\u0250"
+    )
