@@ -63,13 +63,13 @@ def firm_and_place(text: str) -> FirmAndPlace:
     if whole:
         name, campus = _without_campus(spelt[start - 1][0])
         return FirmAndPlace(name, campus or town)
-    name = spelt[:end]
+    named = spelt[:end]
     if end > 1 and _DEPARTMENT.match(spelt[0][1]):
         # Without a town, the country tells it from its sisters.
-        name = spelt[end - 1 : end] if town else spelt[end - 1 :]
+        named = spelt[end - 1 : end] if town else spelt[end - 1 :]
     elif town is None:
         return FirmAndPlace(text, None)
-    return FirmAndPlace(", ".join(part for part, _ in name), town)
+    return FirmAndPlace(", ".join(part for part, _ in named), town)
 
 
 def _may_be_followed(parts: list[tuple[str, str]]) -> bool:
