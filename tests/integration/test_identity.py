@@ -182,7 +182,9 @@ def test_people_have_the_last_word_and_may_take_it_back(resolved: Path, tmp_path
     database = tmp_path / "warehouse.duckdb"
     shutil.copy(resolved, database)
     joined = record_pairs(database, "joined", "link_rule = 'email'")[0]
-    apart = record_pairs(database, "refused", "guard = 'household'")[0]
+    apart = record_pairs(
+        database, "refused", "link_rule = 'phone_and_name' and guard = 'names_differ'"
+    )[0]
     firm = ("firm-a", "firm-b")
     (by_name,) = record_pairs(
         database, "joined", "link_rule = 'only_of_name' and one.is_organisation"
@@ -222,7 +224,9 @@ def test_answers_on_kept_tables_say_what_they_say_in_a_new_start(
     build_rules(kept)
     resolve(kept, COMPANY)
     joined = record_pairs(kept, "joined", "link_rule = 'email'")[0]
-    apart = record_pairs(kept, "refused", "guard = 'household'")[0]
+    apart = record_pairs(
+        kept, "refused", "link_rule = 'phone_and_name' and guard = 'names_differ'"
+    )[0]
     for day, said in ((days[1], ("different", "same")), (days[2], ("withdrawn", "withdrawn"))):
         replace_records(kept, day)
         new.unlink(missing_ok=True)
