@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from samples import parse_dirt, write_exports
-from tests.conftest import AS_OF
 from tests.running import crm_warehouse, published
 
 
@@ -15,15 +13,9 @@ from tests.running import crm_warehouse, published
 def dirty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The company of `published_home`, exported over four days with every kind of dirt."""
     home = tmp_path_factory.mktemp("dirty") / "home"
-    write_exports(
-        home / "landing",
-        customers=600,
-        seed=7,
-        as_of=AS_OF,
-        days_of_deltas=3,
-        dirt=parse_dirt("realistic"),
-        report=lambda _: None,
-    )
+    landing = home / "landing"
+    made = crm_warehouse("sample", "--out", landing, "--days-of-deltas", "3", "--dirt", "realistic")
+    assert made.exit_code == 0, made.stderr
     run = crm_warehouse("run", "--home", home)
     assert run.exit_code == 0, run.stderr
     return home
