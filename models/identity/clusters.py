@@ -27,14 +27,14 @@ TOO_MANY_RECORDS = "too_many_records"
 class Links:
     """Pairs of records, by number from 0, that something speaks for joining; parallel arrays.
 
-    `strength` orders them: a stronger link is made first. `is_likeness` marks links by likeness
-    alone, which may not bring more than a number of records together.
+    `strength` orders them: a stronger link is made first. `is_limited` marks links by likeness
+    alone, which may not bring more than a number of records together, nor two people.
     """
 
     a: Ints
     b: Ints
     strength: Floats
-    is_likeness: npt.NDArray[np.bool_]
+    is_limited: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def cluster_records(
         suspicious[component[one[component[one] == component[other]]]] = True
     for ids in unique_ids.values():
         suspicious[_holding_two(component, ids)] = True
-    surely = ~links.is_likeness
+    surely = ~links.is_limited
     _, first = np.unique(connected(count, links.a[surely], links.b[surely]), return_index=True)
     suspicious |= np.bincount(component[first], minlength=suspicious.size) > largest_by_likeness
 
@@ -148,27 +148,27 @@ def _walk(
             node = parent[node]
         return node
 
-    def veto(one: int, other: int, is_likeness: bool) -> str:
-        for known in strangers if is_likeness else strangers[:1]:
+    def veto(one: int, other: int, is_limited: bool) -> str:
+        for known in strangers if is_limited else strangers[:1]:
             if other in known[one]:
                 return known[one][other]
         if any(ids[one].get(kind, code) != code for kind, code in ids[other].items()):
             return UNIQUE_IDS_DIFFER
-        if is_likeness and size[one] + size[other] > largest_by_likeness:
+        if is_limited and size[one] + size[other] > largest_by_likeness:
             return TOO_MANY_RECORDS
         return JOINED
 
     verdicts = []
-    for left, right, is_likeness in zip(a, b, links.is_likeness[order].tolist(), strict=True):
+    for left, right, is_limited in zip(a, b, links.is_limited[order].tolist(), strict=True):
         one, other = root(left), root(right)
-        verdict = JOINED if one == other else veto(one, other, is_likeness)
+        verdict = JOINED if one == other else veto(one, other, is_limited)
         verdicts.append(verdict)
         if one == other or verdict != JOINED:
             continue
         if size[one] < size[other]:
             one, other = other, one
         parent[other] = one
-        size[one] += size[other] - (not is_likeness)
+        size[one] += size[other] - (not is_limited)
         ids[one] |= ids[other]
         for known in strangers:
             for stranger, reason in known.pop(other, {}).items():

@@ -8,7 +8,7 @@ and place together (`comparisons`).
 import duckdb
 import pandas as pd
 
-from models.identity.misprints import LETTERS, MISPRINT, write_misprints
+from models.identity.misprints import LETTERS, MISPRINT, ROMAN, write_misprints
 
 # Ways in which two names mean one firm, the surest first. How many pairs of two firms are alike in
 # these ways is counted in decision 0069.
@@ -23,8 +23,7 @@ SURE = (OTHER_ORDER, OTHER_SPACES, MISPRINT, SHORTENED)
 _ASKED = (LETTERS, PERHAPS_SHORTENED, LONGER, INITIALS)
 
 _LEAST_SHORTENED = 3
-_ROMAN = "^[ivx]+$"
-_NUMERAL = f"{_ROMAN}|[0-9]"  # Fund II and Fund III, Gigcapital7 and Gigcapital8
+_NUMERAL = f"{ROMAN}|[0-9]"  # Fund II and Fund III, Gigcapital7 and Gigcapital8
 _NOT_INITIAL = "('and', 'of', 'the', 'for', 'de', 'du', 'und', 'et')"
 
 

@@ -16,6 +16,7 @@ _LEAST_LETTERS = 5
 _LEAST_FOR_TWO = 9
 _LEAST_COINED = 8
 _LEAST_SERIES = 3  # first letters
+ROMAN = "^[ivx]+$"
 # The better word is found in so many times as many names, unless this is in one only.
 _LEAST_BETTER = 3
 
@@ -36,7 +37,7 @@ def write_misprints(con: duckdb.DuckDBPyConnection) -> None:
         create table frequencies as
         select word, count(distinct name) as count_names, bool_or(is_asked) as is_asked
         from words
-        where length(word) >= {_LEAST_LETTERS} and not regexp_matches(word, '^[ivx]+$')
+        where length(word) >= {_LEAST_LETTERS} and not regexp_matches(word, '{ROMAN}')
         group by word;
 
         -- Two words are alike when they meet after as many letters are left out as may differ.

@@ -86,7 +86,7 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
             a=pairs["record_number_a"].to_numpy(np.int64) - 1,
             b=pairs["record_number_b"].to_numpy(np.int64) - 1,
             strength=pairs["strength"].to_numpy(np.float64),
-            is_likeness=pairs["is_limited"].to_numpy(np.bool_),
+            is_limited=pairs["is_limited"].to_numpy(np.bool_),
         )
         clusters = cluster_records(
             count,

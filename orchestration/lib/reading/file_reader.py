@@ -25,7 +25,7 @@ from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encodin
 from orchestration.lib.reading.header_rows import zones_in_names
 from orchestration.lib.reading.json_text import decide_json
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
-from orchestration.lib.reading.odd_rows import cut_off, far_dates, odd_rows
+from orchestration.lib.reading.odd_rows import cut_last_cell, far_dates, odd_rows
 from orchestration.lib.reading.padding import without_padding
 from orchestration.lib.reading.plain import (
     Block,
@@ -485,7 +485,8 @@ def _sort(
         record = _noting(record, odd_rows(con, target, exported))
     record = _noting(record, far_dates(con, target, exported))
     if relation.last_cell is not None:
-        record = _noting(record, cut_off(con, relation.last_cell, relation.texts[-1], rows))
+        cut = cut_last_cell(con, relation.last_cell, relation.texts[-1], rows)
+        record = _noting(record, cut)
     latest = latest_watermark(con, target, exported)
     record = _timed(_noting_values(record, readings), named, latest)
     if empty:

@@ -138,12 +138,13 @@ def json_records(path: Path, layout: JsonLayout) -> Iterator[JsonRecord]:
         if layout.by_line:
             yield from _lines(file)
             return
-        text, count = _Text(file), 0
+        text, has_records = _Text(file), False
         try:
-            for count, record in enumerate(_records(text, layout), 1):  # noqa: B007 (used below)
+            for record in _records(text, layout):
+                has_records = True
                 yield record
         except _CutOffError as error:
-            if not count:
+            if not has_records:
                 raise
             rest = without_marks(text.rest())
             yield JsonRecord(text.line, None, rest, error.problem, CUT_OFF)

@@ -150,7 +150,7 @@ def _far(least: str | None, greatest: str | None) -> Iterator[str]:
         yield greatest[:10]
 
 
-def cut_off(con: duckdb.DuckDBPyConnection, last: str, column: str, rows: int) -> list[str]:
+def cut_last_cell(con: duckdb.DuckDBPyConnection, last: str, column: str, rows: int) -> list[str]:
     """Say whether the last cell of a file without a line end looks cut off.
 
     It is shorter than every other of its column, or has fewer decimals, or is the beginning of

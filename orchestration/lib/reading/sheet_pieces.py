@@ -73,12 +73,9 @@ class LargeSheet:
                 yield last, [*[""] * left, *cells, *[""] * right]
             del piece  # before the next one is there
 
-    def merged(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-        """Return the first and the last cell of merged ones, counted from 0."""
-        return self._merged
-
     @cached_property
-    def _merged(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    def merged(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+        """The first and the last cell of merged ones, counted from 0."""
         return next((piece.merged_cell_ranges or [] for piece in self._pieces()), [])
 
     def _pieces(self) -> Iterator["CalamineSheet"]:

@@ -48,8 +48,9 @@ class _Table(Protocol):
     def rows(self) -> Iterator[tuple[int, list[Any]]]:
         """Yield all rows, with their numbers from 1."""
 
+    @property
     def merged(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-        """Return the first and the last cell of merged ones, counted from 0."""
+        """The first and the last cell of merged ones, counted from 0."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class _WholeSheet:
         for number, cells in enumerate(self.sheet.iter_rows(), 1):
             yield number, [*left, *cells]
 
+    @property
     def merged(self) -> list[tuple[tuple[int, int], tuple[int, int]]]:
         return self.sheet.merged_cell_ranges or []
 
@@ -252,7 +254,7 @@ def _numbered(
     """Yield the rows behind one and up to another, with their numbers from 1."""
     # Cells that are merged from row to row hold what the first of them holds.
     merged: dict[int, list[int]] = {}
-    for (first, column), (end, right) in table.merged():
+    for (first, column), (end, right) in table.merged:
         for row in range(first + 1, end + 1) if column == right else ():
             merged.setdefault(row, []).append(column)
     above: list[Any] = []

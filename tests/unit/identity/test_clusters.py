@@ -32,7 +32,7 @@ class Case:
     two_people: tuple[tuple[int, int], ...] = ()
 
     def resolve(self) -> Clusters:
-        a, b, strength, is_likeness = zip(*self.links, strict=True) if self.links else ((),) * 4
+        a, b, strength, is_limited = zip(*self.links, strict=True) if self.links else ((),) * 4
         apart, two = (
             np.array(pairs, dtype=np.int64).reshape(-1, 2)
             for pairs in (self.apart, self.two_people)
@@ -43,7 +43,7 @@ class Case:
                 np.array(a, dtype=np.int64),
                 np.array(b, dtype=np.int64),
                 np.array(strength, dtype=np.float64),
-                np.array(is_likeness, dtype=np.bool_),
+                np.array(is_limited, dtype=np.bool_),
             ),
             apart={ANSWERED_DIFFERENT: (apart[:, 0], apart[:, 1])},
             two_people={"household": (two[:, 0], two[:, 1])},
