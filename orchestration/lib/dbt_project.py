@@ -19,6 +19,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestration.lib import project
+from orchestration.lib.dbt_sources import sources_yaml
 from orchestration.lib.project import PROJECT_ROOT
 
 if TYPE_CHECKING:
@@ -73,10 +75,14 @@ def manifest_path(systems: Sequence[str]) -> Path:
     """Return the parsed project as `manifest.json`; parse it first where that was not done yet."""
     folder = target_dir(systems)
     manifest = folder / "manifest.json"
+    wanting = [
+        text
+        for system in sorted(systems)
+        for text in missing_parts(system) or changed_contract(system)
+    ]
+    if wanting:
+        raise DbtError("\n".join(wanting))
     if not manifest.exists() or not (folder / _PARSED).exists():
-        missing = [text for system in sorted(systems) for text in missing_parts(system)]
-        if missing:
-            raise DbtError("\n".join(missing))
         # In a folder of its own until it is whole: two processes may parse at the same time.
         working = folder.with_name(f".{folder.name}-{os.getpid()}")
         _invoke(["parse"], None, systems, working, None)
@@ -103,6 +109,20 @@ def missing_parts(system: str, staging: Path = DBT_DIR / "models/staging") -> li
         f"{folder.name}/{name} is missing from dbt_project/models/staging: {remedy}"
         for name, remedy in remedies.items()
         if not (folder / name).exists()
+    ]
+
+
+def changed_contract(system: str, staging: Path = DBT_DIR / "models/staging") -> list[str]:
+    """Say that dbt's sources of a system are not those of its contract, where they are not.
+
+    Staging would go by the key, the watermark or the time zone that the contract had before.
+    """
+    sources = staging / system / f"_{system}__sources.yml"
+    if sources.read_text(encoding="utf-8") == sources_yaml(project.contracts()[system]):
+        return []
+    return [
+        f"the contract of {system} was changed and {sources.name} was not made anew from it: "
+        "run crm-warehouse docs"
     ]
 
 

@@ -13,6 +13,7 @@ from expectations.suites import load_layer
 from orchestration.lib.contracts import Column, ExportContract, ExportObject
 from orchestration.lib.data_dictionary import entities_page, marts_page, read_tables
 from orchestration.lib.dbt_project import DBT_DIR
+from orchestration.lib.dbt_sources import NOTE, sources_yaml
 from orchestration.lib.project import PROJECT_ROOT
 
 _REFERENCE = PROJECT_ROOT / "docs/reference"
@@ -32,7 +33,6 @@ _DECLARED = (
     "timezone",
     "null_values",
 )
-_NOTE = "Made from the export contract by `make docs`; change the contract instead."
 
 
 def generated_files(contracts: Mapping[str, ExportContract]) -> dict[Path, str]:
@@ -54,41 +54,11 @@ def generated_files(contracts: Mapping[str, ExportContract]) -> dict[Path, str]:
     return files
 
 
-def sources_yaml(contract: ExportContract) -> str:
-    """Return the dbt sources of one system: its raw tables, with what the macros need to know."""
-    lines = [
-        f"# {_NOTE}",
-        "version: 2",
-        "",
-        "sources:",
-        "  - name: raw",
-        "    schema: raw",
-        f"    description: Exports of {contract.system} as text, one row per row of a file.",
-        "    tables:",
-    ]
-    for exported in contract.objects:
-        lines += [
-            f"      - name: {contract.system}__{exported.name}",
-            f"        description: {_quoted(exported.description)}",
-            "        config:",
-            "          meta:",
-            f"            key: [{', '.join(exported.key)}]",
-            f"            watermark: {exported.watermark or 'null'}",
-            f"            deleted_flag: {exported.deleted_flag or 'null'}",
-        ]
-        # For staging that reads times out of columns the contract does not list.
-        if exported.timezone != "UTC":
-            lines.append(f"            timezone: {exported.timezone}")
-        if exported.date_order is not None:
-            lines.append(f"            date_order: {exported.date_order}")
-    return "\n".join(lines) + "\n"
-
-
 def reference_page(contract: ExportContract) -> str:
     """Return the reference page of one system's files, for whoever exports or maps them."""
     parts = [
         f"# Files of `{contract.system}`",
-        f"<!-- {_NOTE} -->",
+        f"<!-- {NOTE} -->",
         contract.description,
         f"Drop the files anywhere below `landing/{contract.system}/`. A column marked *required* "
         "must be in the header; a cell of a column marked *filled* must not be empty, or its row "
@@ -187,10 +157,6 @@ def _object_section(exported: ExportObject) -> str:
         )
     said = f"{exported.description} ({'; '.join(facts)})".strip()
     return "\n\n".join([f"## {exported.name}", said, "\n".join(rows)])
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def write_generated_files(contracts: Mapping[str, ExportContract]) -> list[Path]:

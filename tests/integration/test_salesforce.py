@@ -9,12 +9,15 @@ import csv
 import io
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from orchestration.lib import project
+from orchestration.lib.reading.landing import land_system
 from tests.running import TEST_DATA, published, rows
 from tests.staging_layer import stage
 
@@ -326,3 +329,45 @@ def test_tables_of_a_connector_are_read(shared_data: Path, tmp_path: Path) -> No
         assert rows(con, "select count(*) from staging.stg_salesforce__interactions") == [
             (len(done) + len(meetings),)
         ]
+
+
+def test_no_rate_may_be_missing_where_amounts_are_converted() -> None:
+    """Else the static rate would silently stand for a dated one that could not be read."""
+    for rates in ("currency_types", "dated_conversion_rates"):
+        assert project.company().ceiling_of("salesforce", rates) == 0
+
+
+def test_a_list_of_ids_is_no_export(tmp_path: Path) -> None:
+    """What Data Loader deletes by holds ids alone: as rows they would empty the accounts."""
+    folder = tmp_path / "salesforce"
+    folder.mkdir()
+    (folder / "Account_2026-11-02.csv").write_text("ID\n0015g0000010001AAA\n", "utf-8")
+    contract = project.contracts()["salesforce"]
+    (file,) = land_system(contract, tmp_path, tmp_path / "raw", frozenset(), lambda _: None)
+    assert (file.status, file.rows_loaded) == ("refused", 0)
+    assert "required column name is missing" in str(file.message)
+
+
+def test_data_loader_writes_times_with_their_zone(shared_data: Path, tmp_path: Path) -> None:
+    """Its own test file of zones, as accounts: offsets, T or blank, months first or years first."""
+    samples = shared_data / "salesforce_samples/dataloader/test_csv"
+    zones = exported(samples / "timeZoneFormatTesting.csv")
+    folder = tmp_path / "salesforce"
+    folder.mkdir()
+    with (folder / "Account_1.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Id", "Name", "CreatedDate"])
+        writer.writerows([f"00{n}", row["Name"], row["Date"]] for n, row in enumerate(zones))
+    contract = project.contracts()["salesforce"]
+    (landed,) = land_system(contract, tmp_path, tmp_path / "raw", frozenset(), lambda _: None)
+    assert (landed.rows_loaded, landed.rows_quarantined) == (12, 0)
+    times = duckdb.execute(
+        f"select name, created_date from read_parquet('{tmp_path}/raw/salesforce/**/*.parquet')"
+    ).fetchall()
+
+    def utc(text: str) -> str:
+        form = "%m/%d/%Y %H:%M:%S%z" if "/" in text else "%Y-%m-%d %H:%M:%S%z"
+        moment = datetime.strptime(text.replace("T", " "), form).astimezone(UTC)
+        return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+    assert dict(times) == {row["Name"]: utc(row["Date"]) for row in zones}

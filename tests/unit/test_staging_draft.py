@@ -8,7 +8,7 @@ import yaml
 
 from expectations.suites import Suite, load_suite
 from orchestration.lib.contracts import ExportContract
-from orchestration.lib.dbt_project import DBT_DIR, missing_parts
+from orchestration.lib.dbt_project import DBT_DIR, changed_contract, missing_parts
 from orchestration.lib.project import PROJECT_ROOT
 from orchestration.lib.staging_draft import columns_of, draft_missing
 
@@ -177,6 +177,22 @@ def test_what_a_system_lacks_is_told_with_where_it_comes_from(project: tuple[Pat
     assert sources.startswith("desk/_desk__sources.yml is missing")
     assert sources.endswith("crm-warehouse docs makes it")
     assert missing_parts("canonical") == []
+
+
+def test_a_contract_that_was_changed_behind_dbt_is_told(tmp_path: Path) -> None:
+    """A time zone that was written into the contract of HubSpot, without `crm-warehouse docs`."""
+    assert changed_contract("hubspot") == []
+    kept = DBT_DIR / "models/staging/hubspot/_hubspot__sources.yml"
+    (tmp_path / "hubspot").mkdir()
+    (tmp_path / "hubspot" / kept.name).write_text(
+        kept.read_text("utf-8").replace(
+            "watermark: last_modified_date",
+            "watermark: last_modified_date\n            timezone: America/New_York",
+        ),
+        "utf-8",
+    )
+    (told,) = changed_contract("hubspot", tmp_path)
+    assert "hubspot was changed" in told and told.endswith("run crm-warehouse docs")
 
 
 def test_a_model_without_an_entity_is_told_with_those_that_there_are(

@@ -4,9 +4,24 @@
 {%- endmacro %}
 
 
-{# The stage of a label such as "New (Support Pipeline)", without the pipeline it belongs to. #}
+{#
+    The stage of a label such as "New (Support Pipeline)", without the pipeline it belongs to. The API
+    and connectors write ids; those of the pipeline that every portal has are known.
+#}
 {% macro stage_name(label) -%}
-    trim(regexp_replace({{ label }}, ' *[(][^()]*[)] *$', ''))
+    case trim({{ label }})
+        when '1' then 'New'
+        when '2' then 'Waiting on contact'
+        when '3' then 'Waiting on us'
+        when '4' then 'Closed'
+        else trim(regexp_replace({{ label }}, ' *[(][^()]*[)] *$', ''))
+    end
+{%- endmacro %}
+
+
+{# A label as words: what has no blank is the name of a column, with underscores between. #}
+{% macro words_of_label(label) -%}
+    case when {{ label }} like '% %' then {{ label }} else replace({{ label }}, '_', ' ') end
 {%- endmacro %}
 
 
@@ -14,8 +29,9 @@
     A time in a column that the contract does not list, which the reader therefore left as it was: in
     UTC, from the portal's own zone and notation (2024-03-15 14:30, or 3/15/2024 2:30 PM), or that of a
     spreadsheet which saved the file again (15.03.2024 14:30, or 45366.6042 days since 1899-12-30). The
-    zone is that of the contract; `is_day_first` tells the second notation from 15/3/2024. What cannot
-    be read is NULL, and the gate stops.
+    zone is that of the contract, unless the time states its own, as those of connectors do;
+    `is_day_first` tells the second notation from 15/3/2024. What cannot be read is NULL, and the gate
+    stops.
 #}
 {% macro hubspot_time(value, object, is_day_first) -%}
     {%- set contract = source_contract('hubspot', object) -%}
@@ -34,11 +50,15 @@
             else try_cast({{ value }} as timestamp)
         end
     {%- endset -%}
-    {%- if contract.timezone -%}
-    timezone('UTC', timezone('{{ contract.timezone }}', {{ local }}))
-    {%- else -%}
-    {{ local }}
-    {%- endif -%}
+    case
+        when regexp_matches({{ value }}, ':[0-9.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?)$')
+            then timezone('UTC', try_cast({{ value }} as timestamptz))
+        {% if contract.timezone -%}
+        else timezone('UTC', timezone('{{ contract.timezone }}', {{ local }}))
+        {%- else -%}
+        else {{ local }}
+        {%- endif %}
+    end
 {%- endmacro %}
 
 

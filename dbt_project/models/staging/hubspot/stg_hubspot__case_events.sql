@@ -31,33 +31,44 @@ cells as (
     from others
 ),
 
+-- The label of a clock, Date entered "New (Support Pipeline)", or the name that the API and
+-- connectors have for it by the id of the stage: hs_date_entered_1, property_hs_v_2_date_entered_1.
 clocks as (
     select
         ticket_id,
-        -- Tools that the file went through turn the quotes into others.
         regexp_extract(
-            label, '(?i)^(?:v2 )?date entered ["“”‘’'']?(.+?)["“”‘’'']?$', 1
-        ) as stage_and_pipeline,
+            {{ words_of_label('label') }},
+            -- Tools that the file went through turn the quotes into others.
+            '(?i)^(?:propert(?:y|ies) )?(?:hs )?(v ?2 )?date entered ["“”‘’'']?(.+?)["“”‘’'']?$',
+            ['version', 'stage_and_pipeline']
+        ) as named,
         entered,
         {{ hubspot_is_day_first('entered', 'tickets') }} as is_day_first,
         _file_name,
         _row_number
     from cells
     where
-        regexp_matches(label, '(?i)^(v2 )?date entered ')
-        and not regexp_matches(label, '(?i)current stage')
+        regexp_matches(
+            {{ words_of_label('label') }},
+            '(?i)^(propert(y|ies) )?(hs )?(v ?2 )?date entered '
+        )
+        and not regexp_matches(label, '(?i)current[ _]stage')
         and entered != ''
 ),
 
 stages as (
     select
         ticket_id,
-        stage_and_pipeline,
-        {{ stage_name('stage_and_pipeline') }} as stage,
+        named['stage_and_pipeline'] as stage_and_pipeline,
+        {{ stage_name("named['stage_and_pipeline']") }} as stage,
         {{ hubspot_time('entered', 'tickets', 'is_day_first') }} as occurred_at,
         _file_name,
         _row_number
     from clocks
+    -- Portals count a stage by an older and a newer clock; the newer one is kept.
+    qualify row_number() over (
+        partition by ticket_id, named['stage_and_pipeline'] order by named['version'] desc
+    ) = 1
 ),
 
 events as (
