@@ -272,6 +272,13 @@ def inspect(
     from orchestration.lib.inspection import inspect as inspect_files
     from orchestration.lib.release import as_json
 
+    if draft is not None and draft.exists():
+        typer.echo(
+            f"crm-warehouse: {draft} exists and may hold what somebody wrote: draft to another "
+            "file and copy the new objects, or remove it",
+            err=True,
+        )
+        raise typer.Exit(ERROR)
     found = inspect_files(path, project.contracts(), system, report)
     if not found.files:
         typer.echo(f"crm-warehouse: there is no export file in {path}", err=True)

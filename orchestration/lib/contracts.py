@@ -67,7 +67,7 @@ ASIDE_MARK = "_aside"
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Raised whenever the reader would write a different Parquet file from the same export.
-READER_VERSION = 13
+READER_VERSION = 14
 
 
 class ContractError(ValueError):
@@ -235,9 +235,13 @@ class ExportObject(_Strict):
         if self.decimal is not None and self.decimal == self.thousands:
             raise ValueError(f"decimal and thousands are both {self.decimal!r}")
         by_name = {column.name: column for column in self.columns}
-        repeated = _repeated(_folded(h) for c in self.columns for h in (c.name, *c.aliases))
-        if repeated:
-            raise ValueError(f"name or alias used twice: {', '.join(repeated)}")
+        headers = [(text, c.name) for c in self.columns for text in (c.name, *c.aliases)]
+        for repeated in _repeated(_folded(text) for text, _ in headers):
+            alike = [f"{t!r} of column {name}" for t, name in headers if _folded(t) == repeated]
+            raise ValueError(
+                f"name or alias used twice: {' and '.join(alike)} are the same, as upper and lower "
+                "case do not matter: leave out all but one"
+            )
         for role, names in {
             "key": self.key,
             "watermark": [self.watermark] if self.watermark else [],

@@ -352,7 +352,7 @@ def as_text(inspection: Inspection) -> str:
         "unrecognised": "would not be recognised",
     }
     parts = [f"{count:,} {said[verdict]}" for verdict, count in counts.items() if count]
-    lines.append(f"{len(inspection.files):,} files: {', '.join(parts)}. Nothing was changed.")
+    lines.append(f"{len(inspection.files):,} files: {', '.join(parts)}. Nothing landed.")
     return "\n".join(lines)
 
 
@@ -443,7 +443,8 @@ def _column_facts(file: Inspected) -> list[tuple[str, str]]:
         for name, header in recognition.columns.items()
         if re.sub(r"[\W_]+", "", header.casefold()) != name.replace("_", "")
     ]
-    text = f"{matched} of {len(exported.columns)} of the contract"
+    whose = "draft" if recognition.is_draft else "contract"
+    text = f"{matched} of {len(exported.columns)} of the {whose}"
     facts = [("columns", text + (f"; {', '.join(renamed)}" if renamed else ""))]
     if missing:
         facts.append(("missing", f"{', '.join(missing)} (empty in raw)"))

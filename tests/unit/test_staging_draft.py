@@ -129,7 +129,21 @@ def test_a_reference_may_be_lost_where_records_are_deleted(project: tuple[Path, 
     draft_missing(dbt, suites, desk("full"))
     lines = expected(load_suite(suites / "desk/stg_desk__order_lines.yml"))
     assert lines["reference_to_exist(order_id)"][0] == "warning"
+    severity, arguments = lines["most_order_id_found"]  # two thirds of orders had no customer
+    assert (severity, arguments["mostly"]) == ("critical", 0.9)
     assert lines["lines_sum_to_their_order"][0] == "critical"
+
+
+def test_a_reference_that_the_model_does_not_have_is_not_expected(
+    project: tuple[Path, Path],
+) -> None:
+    """The check of a column that only the other table has could not run, and stopped the run."""
+    dbt, suites = project
+    answers = "select no as response_id, 'overall' as dimension, _file_name from t"
+    (dbt / "models/staging/desk/stg_desk__survey_responses.sql").write_text(answers)
+    draft_missing(dbt, suites, desk())
+    suite = load_suite(suites / "desk/stg_desk__survey_responses.yml")
+    assert not any("order_id" in name for name in expected(suite))
 
 
 def test_every_entity_has_a_suite_to_draft_from() -> None:

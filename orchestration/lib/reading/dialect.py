@@ -316,10 +316,11 @@ def _sniffed(sample: Sequence[str], delimiters: Sequence[str], least: float = 0)
             if header is None or any(filled[:header]):
                 continue
             names = cells[header]
-            is_split = any(d in name for d in DELIMITERS[:4] for name in names)
-            if delimiter in _INSIDE_VALUES and (header > 0 or is_split):
+            # Names that hold another delimiter are rows of it, cut at their one decimal comma.
+            split = sum(any(d in name for d in DELIMITERS[:4]) for name in names) / width
+            if delimiter in _INSIDE_VALUES and (header > 0 or split):
                 continue
-            score = count / len(records) - handicap - _INSIDE_VALUES.get(delimiter, 0)
+            score = count / len(records) - handicap - _INSIDE_VALUES.get(delimiter, 0) - split
             score -= sum(c[:1] in _QUOTES and c[:1] == c[-1:] != "" for c in names) / width
             if quote != '"':  # cells that have one of two double quotes are torn
                 torn = sum(any(c.count('"') % 2 for c in r.cells or []) for r in records)

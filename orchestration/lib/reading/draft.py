@@ -19,6 +19,7 @@ from orchestration.lib.reading.spellings import without_accents
 from orchestration.lib.reading.sql import quoted
 
 _KEY_COLUMNS = 8  # that are tried in pairs
+_NEARLY_ALL = 0.99  # of the rows, which have a value of their own in a key that some repeat
 
 _KEYS = 200  # of nested objects that are looked at
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
@@ -27,8 +28,19 @@ _IDENTIFYING = {"id", "key", "uuid", "guid", "code", "number", "no", "nr", "sku"
 _COMPOUND = re.compile("(?!telefon|handy|mobil|fax|haus|seiten)[a-z]{3,}(nr|nummer)")
 _PART_OF_A_KEY = {"line", "item", "position", "sequence", "version", "date", "day", "month"}
 _CHANGED = {"updated", "update", "modified", "changed", "modstamp", "modification"}
-_CHANGED |= {"geandert", "anderung", "aktualisiert", "modifie", "modificado", "actualizado"}
-_CHANGED |= {"atualizado", "modificato", "aggiornato", "gewijzigd", "更新时间", "修改时间"}
+_CHANGED |= {"geandert", "geaendert", "anderung", "aktualisiert", "modifie", "modificado"}
+_CHANGED |= {
+    "actualizado",
+    "atualizado",
+    "modificato",
+    "aggiornato",
+    "gewijzigd",
+    "更新时间",
+    "修改时间",
+}
+
+_DELETED = {"deleted", "geloscht", "geloescht", "supprime", "eliminado", "excluido", "eliminato"}
+_DELETED |= {"verwijderd", "已删除"}
 
 _PERSONAL = {"email", "mail", "phone", "mobile", "cell", "tel", "telephone", "fax", "street"}
 _PERSONAL |= {"address", "ip", "iban", "passport", "ssn", "surname", "firstname", "lastname"}
@@ -75,7 +87,7 @@ def completed(con: duckdb.DuckDBPyConnection, landed: str, exported: ExportObjec
     has_people = any(_personal(c, has_people=False) for c in columns.values())
     changed = [c for c in columns.values() if c.type in ("date", "timestamp")]
     changed = [c for c in changed if _CHANGED & set(_words(c))]
-    deleted = [c for c in columns.values() if c.type == "boolean" and "deleted" in _words(c)]
+    deleted = [c for c in columns.values() if c.type == "boolean" and _DELETED & set(_words(c))]
     return exported.model_copy(
         update={
             "name": name,
@@ -239,7 +251,7 @@ def _flags(
 ) -> Iterable[Column]:
     """Take 0 and 1 for no and yes where the name is a statement."""
     for column in columns:
-        is_statement = {"is", "has", "deleted"} & set(_words(column)[:2])
+        is_statement = ({"is", "has"} | _DELETED) & set(_words(column)[:2])
         if column.type != "integer" or not is_statement:
             yield column
             continue
@@ -265,9 +277,8 @@ def _key(
     rows = f"(select distinct {', '.join(quoted(c.name) for c in columns)} from {landed})"
     total, *found = con.execute(f"select count(*), {counts} from {rows}").fetchone() or (0,)
     filled = [c for c, count in zip(ranks, found[::2], strict=True) if count == total]
-    unique = [
-        c for c, count in zip(ranks, found[1::2], strict=True) if c in filled and count == total > 0
-    ]
+    distinct = dict(zip(ranks, found[1::2], strict=True))
+    unique = [c for c in filled if distinct[c] == total > 0]
     strong = [c for c in unique if ranks[c] > 1]
     if strong:
         return (max(strong, key=lambda c: ranks[c]),)
@@ -285,7 +296,10 @@ def _key(
         if whole and not unique:
             return whole[0]
     times = {c.name for c in columns if c.type in ("date", "timestamp")}
-    return tuple([c for c in unique if c not in times][:1])  # that days differ is chance
+    unique = [c for c in unique if c not in times]  # that days differ is chance
+    # A file may hold two versions of a record: what is called a key and hardly ever repeats is one.
+    repeating = [c for c in filled if ranks[c] > 2 and distinct[c] >= _NEARLY_ALL * total > 0]
+    return tuple(unique[:1] or repeating[:1])
 
 
 def _key_rank(column: Column, name: str, position: int) -> int:

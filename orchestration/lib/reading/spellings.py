@@ -20,7 +20,9 @@ TEXT_NULLS = ("\\N", "#N/A", "NULL")
 # What MySQL writes for "no date", with or without a time.
 ZERO_DATE = "0000-00-00"
 
-_YES = "true t yes y 1 1.0 wahr ja oui vrai sí si sim verdadero verdadeiro vero да 是 真 はい 예"
+# In full and as one letter: J/N in German, O/N in French, S/N in Spanish, V/F in Italian.
+_YES = "true t yes y 1 1.0 wahr ja j oui o vrai v sí si sim s verdadero verdadeiro vero да 是 真"
+_YES += " はい 예"
 _NO = "false f no n 0 0.0 falsch nein non faux não nao falso нет 否 假 いいえ 아니요"
 TRUE, FALSE = tuple(_YES.split()), tuple(_NO.split())
 

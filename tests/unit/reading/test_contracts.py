@@ -61,7 +61,7 @@ def test_the_contracts_of_the_project_load() -> None:
         ({"columns": [{"name": "source_metadata"}]}, "choose another name"),
         (
             {"columns": [{"name": "order_id", "aliases": ["Id"]}, {"name": "id"}]},
-            "name or alias used twice: id",
+            "used twice: 'Id' of column order_id and 'id' of column id are the same.*: leave out",
         ),
         (
             {"columns": [{"name": "order_id", "format": "%d.%m.%Y"}]},

@@ -360,6 +360,36 @@ def test_a_number_in_one_word_is_a_key(shop: Shop) -> None:
     assert drafted.key == ("zahlungsnr",)
 
 
+def test_a_decimal_comma_in_every_row_is_no_delimiter(shop: Shop) -> None:
+    """With one shifted row the comma fitted as many rows as the semicolon, and came first."""
+    rows = "".join(f"{n};Zoë;{n},50\n" for n in range(10, 30))
+    text = "Nr;Vorname;Guthaben\n" + rows + "30;Zoë; II;1,50\n"
+    (draft,) = drafts(shop, {"members.csv": text})
+    assert [(c.name, c.type) for c in draft.columns] == [
+        ("nr", "identifier"),
+        ("vorname", "text"),
+        ("guthaben", "decimal"),
+    ]
+
+
+def test_a_key_that_some_rows_repeat_is_drafted(shop: Shop) -> None:
+    """One record in two versions, and the draft had no key: every row would have counted."""
+    rows = "".join(f"{n:04};Bonn\n" for n in range(200))
+    (draft,) = drafts(shop, {"members.csv": f"Mitgliedsnr;Ort\n{rows}0007;Ulm\n"})
+    assert draft.key == ("mitgliedsnr",)
+    more = "".join(f"{n:04};Ulm\n" for n in range(20))
+    (draft,) = drafts(shop, {"stays.csv": f"Mitgliedsnr;Ort\n{rows}{more}"})
+    assert draft.key == ()
+
+
+def test_a_german_deletion_flag_is_drafted(shop: Shop) -> None:
+    """One file holds what is deleted, another what is not; `J` was no boolean."""
+    head = "Nr;Gelöscht\n"
+    files = {"refunds_1.csv": f"{head}1;N\n2;N\n", "refunds_2.csv": f"{head}3;J\n4;J\n"}
+    (draft,) = drafts(shop, files)
+    assert (draft.deleted_flag, draft.column("geloscht").type) == ("geloscht", "boolean")
+
+
 def test_a_day_alone_is_never_the_key_of_a_draft(shop: Shop) -> None:
     path = shop.put("konto.csv", "date,text,amount\n2026-01-05,Rent,1.5\n2026-02-13,Food,2.5\n")
     drafted = recognise(Source(path, path.name), None).exported

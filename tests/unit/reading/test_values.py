@@ -423,6 +423,12 @@ def test_short_names_of_people_are_no_way_to_say_nothing(shop: Shop, name: str) 
     assert records[0].message is None
 
 
+@pytest.mark.parametrize("letters", ["J N", "O N", "S N", "V F", "j n"])
+def test_yes_and_no_in_one_letter_of_other_languages(shop: Shop, letters: str) -> None:
+    """A file of nothing but `J` was quarantined whole, and no contract could say what it means."""
+    assert column(shop, "boolean", letters.split())[1] == ["true", "false"]
+
+
 @pytest.mark.parametrize("text", ["None", "N/A", "NaN", " null "])
 def test_nothing_among_booleans(shop: Shop, text: str) -> None:
     assert column(shop, "boolean", ["True", text, "False"])[1] == ["true", None, "false"]
