@@ -106,18 +106,31 @@
 {%- endmacro %}
 
 
+{# The newest rating of a ticket: the API nests it, CSV exports call unoffered Not Offered. #}
+{% macro zendesk_score_of_ticket() -%}
+    coalesce(
+        {{ json_text('satisfaction_rating', '$.score') }},
+        replace(lower(trim(satisfaction_score)), 'not offered', 'unoffered')
+    )
+{%- endmacro %}
+
+
 {# The entity's channel of a `via`, which is JSON with a channel or just its name. #}
 {% macro zendesk_channel(via) -%}
     {%- set name -%}
-    lower(coalesce(
-        json_extract_string(try_cast({{ via }} as json), '$.channel'),
-        json_extract_string(try_cast({{ via }} as json), '$'),
-        {{ via }}
-    ))
+    replace(
+        lower(coalesce(
+            json_extract_string(try_cast({{ via }} as json), '$.channel'),
+            json_extract_string(try_cast({{ via }} as json), '$'),
+            {{ via }}
+        )),
+        ' ',
+        '_'
+    )
     {%- endset -%}
     case
         when {{ name }} in ('email', 'mail') then 'email'
-        when {{ name }} in ('voice', 'phone', 'phone call') then 'phone'
+        when {{ name }} in ('voice', 'phone', 'phone_call') then 'phone'
         when
             {{ name }} in (
                 'chat', 'messaging', 'native_messaging', 'web_messaging', 'whatsapp', 'line', 'wechat',
@@ -131,7 +144,7 @@
             then 'social'
         when
             {{ name }} in (
-                'web', 'web form', 'web_widget', 'web service', 'help_center', 'mobile', 'mobile_sdk', 'api'
+                'web', 'web_form', 'web_widget', 'web_service', 'help_center', 'mobile', 'mobile_sdk', 'api'
             )
             then 'web'
         else {{ name }}

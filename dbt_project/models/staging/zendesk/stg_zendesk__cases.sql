@@ -26,28 +26,53 @@ fields as (
     from {{ current_records('zendesk', 'ticket_fields') }}
 ),
 
-field_values as (
+-- The API writes ids and values; ticket_fields says what the ids are.
+listed_values as (
     select
         id as ticket_id,
         unnest({{ json_list('custom_fields') }}) as field
     from tickets
 ),
 
+-- CSV exports have a column per field, named Category [list] or Order number [txt].
+cells as (
+    select
+        id as ticket_id,
+        unnest(map_entries(from_json(source_metadata, '"map(varchar, varchar)"'))) as cell
+    from tickets
+    where regexp_matches(source_metadata, ' \[[a-z]+\]":')
+),
+
+field_values as (
+    select
+        listed_values.ticket_id,
+        fields.title,
+        json_extract_string(listed_values.field, '$.value') as value
+    from listed_values
+    inner join fields on json_extract_string(listed_values.field, '$.id') = fields.field_id
+    union all
+    select
+        ticket_id,
+        lower(trim(regexp_replace(cell['key'], ' \[[a-z]+\]$', ''))) as title,
+        nullif(nullif(trim(cell['value']), ''), '-') as value
+    from cells
+    where regexp_matches(cell['key'], ' \[[a-z]+\]$')
+),
+
 -- What the company calls its ticket fields says what their values mean; of two fields of one
 -- meaning the one with the smaller title counts.
 titled_values as (
     select
-        field_values.ticket_id,
-        fields.title,
-        json_extract_string(field_values.field, '$.value') as value,
+        ticket_id,
+        title,
+        value,
         case
-            when fields.title in ('category', 'topic', 'subject area') then 'category'
-            when fields.title in ('reason', 'root cause', 'cause') then 'reason'
-            when fields.title in ('order', 'order id', 'order number', 'order name') then 'order_id'
-            when fields.title in ('complaint', 'is complaint') then 'is_complaint'
+            when title in ('category', 'topic', 'subject area') then 'category'
+            when title in ('reason', 'root cause', 'cause') then 'reason'
+            when title in ('order', 'order id', 'order number', 'order name') then 'order_id'
+            when title in ('complaint', 'is complaint') then 'is_complaint'
         end as meaning
     from field_values
-    inner join fields on json_extract_string(field_values.field, '$.id') = fields.field_id
 ),
 
 meanings as (
@@ -82,14 +107,19 @@ measured as (
         try_cast(
             coalesce(
                 {{ json_text('metrics.reply_time_in_minutes', '$.calendar') }},
-                {{ json_text('tickets.metric_set', '$.reply_time_in_minutes.calendar') }}
+                {{ json_text('tickets.metric_set', '$.reply_time_in_minutes.calendar') }},
+                tickets.reply_minutes
             ) as bigint
         ) as reply_minutes,
         coalesce(
-            metrics.solved_at, {{ json_text('tickets.metric_set', '$.solved_at') }}
+            metrics.solved_at,
+            {{ json_text('tickets.metric_set', '$.solved_at') }},
+            tickets.solved_at
         ) as solved_at,
         coalesce(
-            metrics.reopens, {{ json_text('tickets.metric_set', '$.reopens') }}
+            metrics.reopens,
+            {{ json_text('tickets.metric_set', '$.reopens') }},
+            tickets.reopens
         ) as reopens
     from tickets
     left join metrics on tickets.id = metrics.ticket_id
@@ -108,9 +138,12 @@ select
     ) as first_response_at,
     cast(measured.solved_at as timestamp) as resolved_at,
     -- Tickets that wait for a third party have a status of their own, which no other system has.
-    case when tickets.status = 'hold' then 'pending' else tickets.status end as status,
-    tickets.priority,
-    coalesce(meanings.category, tickets.type) as category,
+    case
+        when lower(tickets.status) in ('hold', 'on-hold', 'on hold') then 'pending'
+        else lower(tickets.status)
+    end as status,
+    lower(tickets.priority) as priority,
+    coalesce(meanings.category, lower(tickets.type)) as category,
     meanings.reason,
     {{ zendesk_channel('tickets.via') }} as channel,
     nullif(trim(tickets.subject), '') as subject,
@@ -118,6 +151,7 @@ select
     coalesce(
         try_cast(meanings.is_complaint as boolean),
         json_contains(try_cast(tickets.tags as json), '"complaint"'),
+        list_contains(string_split(tickets.tags, ' '), 'complaint'), -- CSV exports
         false
     ) as is_complaint,
     cast(tickets.updated_at as timestamp) as updated_at,

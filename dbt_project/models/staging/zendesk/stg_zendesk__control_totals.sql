@@ -2,7 +2,7 @@ with
 
 tickets as (
     {{ newest_rows('zendesk', 'tickets', [
-        'status', 'requester_id', 'merged_ticket_ids', 'satisfaction_rating'
+        'status', 'requester_id', 'merged_ticket_ids', 'satisfaction_rating', 'satisfaction_score'
     ]) }}
 ),
 
@@ -103,10 +103,10 @@ scores as (
     left join tickets on ratings.ticket_id = tickets.id
     where coalesce(tickets.status, '') <> 'deleted'
     union all
-    select {{ json_text('satisfaction_rating', '$.score') }} as score
+    select {{ zendesk_score_of_ticket() }} as score
     from live_tickets
     where
-        {{ json_text('satisfaction_rating', '$.score') }} <> 'unoffered'
+        {{ zendesk_score_of_ticket() }} <> 'unoffered'
         and id not in (select ratings.ticket_id from ratings)
 )
 

@@ -50,7 +50,7 @@ ratings as (
         ) as response_id,
         id as ticket_id,
         requester_id,
-        {{ json_text('satisfaction_rating', '$.score') }} as score,
+        {{ zendesk_score_of_ticket() }} as score,
         {{ json_text('satisfaction_rating', '$.comment') }} as comment,
         coalesce(
             {{ json_text('satisfaction_rating', '$.created_at') }}, updated_at, created_at
@@ -63,7 +63,7 @@ ratings as (
         _row_number
     from tickets
     where
-        {{ json_text('satisfaction_rating', '$.score') }} != 'unoffered'
+        {{ zendesk_score_of_ticket() }} != 'unoffered'
         and id not in (select exported.ticket_id from exported)
 ),
 
