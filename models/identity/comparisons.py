@@ -290,6 +290,8 @@ PERSON = Grain(
         "month of birth and beginning of the given name": "birth_date[1:7] || given_name[1:4]",
         "beginnings of the names, year of birth": "least(given_name[1:3], family_name[1:3]) "
         "|| greatest(given_name[1:3], family_name[1:3]) || birth_date[1:4]",
+        "initials and place": "least(given_name[1:1], family_name[1:1]) "
+        "|| greatest(given_name[1:1], family_name[1:1]) || coalesce(postal_code, city)",
         "address": "street || coalesce(postal_code, city)",
         "street": "street",
         "postal code and family name": "postal_code || family_name",
@@ -413,6 +415,11 @@ NAMESAKES = """
         false)
 """
 
+# Father and son say so: John Smith Sr. and Jr.
+GENERATIONS_DIFFER = (
+    "a.generation != b.generation and coalesce(a.national_id != b.national_id, true)"
+)
+
 # Two people of one name, in one city even, are nothing rare: something else must agree.
 NAMES_ONLY = """
     not coalesce(a.street = b.street or jaro_winkler_similarity(a.street, b.street) >= 0.88, false)
@@ -430,7 +437,7 @@ BEYOND_NAMES = ("birth_date", "email", "national_id")
 # What this refuses, no third record brings together. Of the other guards it would be too much: who
 # is called by a second name, or whose name is misread, is held apart from a record or two of their
 # own, and would fall to pieces (decision 0057).
-TWO_PEOPLE = ("birth_dates_differ",)
+TWO_PEOPLE = ("birth_dates_differ", "generations_differ")
 
 # Firms in one building, on one switchboard: a place and a phone are not a name.
 TENANTS = """

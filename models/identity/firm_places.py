@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from text_unidecode import unidecode  # type: ignore[import-untyped]  # carries no types
 
+from models.identity.legal_forms import LEGAL_FORMS, with_letters_joined, without_dots
+
 _COMMA = re.compile("[,;]")
 _MAILBOX = re.compile(r"\be-?mail\b.*|\S+@\S+", re.IGNORECASE)
 _NUMBERS = re.compile(r"\S*\d\S*")
@@ -22,12 +24,6 @@ _DEPARTMENT = re.compile(
 )
 # What only names a whole.
 _WHOLE = re.compile(r"\b(univ|universi\w+|institute of technology|polytechnic\w*|academy)\b")
-_LEGAL_FORMS = (
-    "inc|incorporated|corp|corporation|co|company|ltd|limited|llc|llp|lp|plc|gmbh|ag|se|kg|s a|sa|"
-    "spa|s p a|srl|sarl|bv|b v|nv|n v|ab|oy|as|a s|pty ltd|pvt ltd|co ltd"
-)
-_LEGAL_FORM = re.compile(_LEGAL_FORMS)
-_ENDS_IN_A_LEGAL_FORM = re.compile(f"[a-z].* ({_LEGAL_FORMS})")
 _OF_A_STATE = re.compile(r"(?:the )?univ(?:ersity)? of (.+)")
 
 
@@ -76,7 +72,7 @@ def _may_be_followed(parts: list[tuple[str, str]]) -> bool:
     """Return whether it is worth the third of a second that reading all places takes."""
     name, last = parts[0][1], parts[-1][1]
     return bool(
-        _ENDS_IN_A_LEGAL_FORM.fullmatch(name)
+        _ends_in_a_legal_form(name)
         or any(_WHOLE.search(words) for _, words in parts)
         or _DEPARTMENT.match(name)
         or len(last) in (0, 2)  # a postal code, a code of a state
@@ -89,7 +85,7 @@ def _parts(text: str) -> list[tuple[str, str]]:
     parts: list[tuple[str, str]] = []
     for part in _COMMA.split(text):
         spelt = _spelt(part)
-        if parts and _LEGAL_FORM.fullmatch(spelt):
+        if parts and spelt and LEGAL_FORMS.issuperset(spelt.split()):
             whole = f"{parts.pop()[0]}, {part.strip()}"
             parts.append((whole, _spelt(whole)))
         elif spelt or re.search(r"\d", part):
@@ -116,7 +112,7 @@ def _end_of_name(parts: list[tuple[str, str]]) -> int:
     while end > 1 and (not parts[end - 1][1] or parts[end - 1][1] in _regions()):
         end -= 1
     name = parts[0][1]
-    if end == len(parts) and not (_ENDS_IN_A_LEGAL_FORM.fullmatch(name) or _WHOLE.search(name)):
+    if end == len(parts) and not (_ends_in_a_legal_form(name) or _WHOLE.search(name)):
         return end
     while end > 1 and (parts[end - 1][1] in _towns() or parts[end - 1][1] in _regions()):
         end -= 1
@@ -126,10 +122,15 @@ def _end_of_name(parts: list[tuple[str, str]]) -> int:
     return end
 
 
+def _ends_in_a_legal_form(name: str) -> bool:
+    words = name.split()
+    return len(words) > 1 and words[-1] in LEGAL_FORMS
+
+
 def _spelt(text: str) -> str:
     """Return the words without numbers, in lower-case Latin letters."""
-    plain = _NUMBERS.sub(" ", text)
-    return _NOT_A_LETTER.sub(" ", unidecode(plain).lower()).strip()
+    plain = unidecode(_NUMBERS.sub(" ", without_dots(text))).lower()
+    return with_letters_joined(_NOT_A_LETTER.sub(" ", plain).strip())
 
 
 @cache

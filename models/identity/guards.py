@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import duckdb
 
 from models.identity.comparisons import (
+    GENERATIONS_DIFFER,
     HOUSEHOLD,
     NAMES_ONLY,
     NAMESAKES,
@@ -35,6 +36,7 @@ def conditions_of(grain: Grain) -> Mapping[str, str]:
         "household": HOUSEHOLD.format(are_twins="false"),
         "household_if_twins": HOUSEHOLD.format(are_twins="true"),
         "namesakes": NAMESAKES,
+        "generations_differ": GENERATIONS_DIFFER,
         "names_only": NAMES_ONLY,
         "reached_elsewhere": REACHED_ELSEWHERE,
     }

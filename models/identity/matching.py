@@ -638,6 +638,7 @@ def _score(
         "when tenants then 'names_differ'"
         if grain is ORGANISATION
         else "when household then 'household' when namesakes then 'birth_dates_differ' "
+        "when generations_differ then 'generations_differ' "
         f"when names_only {nothing_else} then "
         "case when reached_elsewhere then 'reached_elsewhere' else 'names_only' end"
     )

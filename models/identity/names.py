@@ -13,6 +13,13 @@ import text_unidecode  # type: ignore[import-untyped]  # carries no types
 from nicknames import NickNamer
 
 from models.identity.firm_places import firm_and_place
+from models.identity.legal_forms import (
+    FIRST_LEGAL_FORMS,
+    LEGAL_FORMS,
+    is_last_legal_form,
+    with_letters_joined,
+    without_dots,
+)
 
 
 def _words(text: str) -> frozenset[str]:
@@ -24,7 +31,11 @@ _NOT_A_LETTER = re.compile("[^a-z]+")
 _TITLES = _words(
     "mr mrs ms miss mx dr prof sir madam herr frau mme mlle sr sra srta dna don dona rev"
 )
-_SUFFIXES = _words("jr sr ii iii iv phd md esq")
+# Which of several of one name in a family; of II and Jr. each may be the other.
+_GENERATIONS = {
+    "sr": "1", "senior": "1", "jr": "2", "junior": "2", "ii": "2", "iii": "3", "iv": "4",
+}  # fmt: skip
+_SUFFIXES = _words("phd md esq") | frozenset(_GENERATIONS)
 _PARTICLES = _words("van von der den de da do dos das del della di la le ter ten bin al")
 
 # What stands where a form insists on a name.
@@ -38,37 +49,10 @@ _NO_FIRM = _NOBODY | _words(
     "account household privat"
 )
 
-_LEGAL_FORMS = _words(
-    "the inc incorporated llc llp lp ltd limited plc co company corp corporation gmbh mbh ag kg "
-    "ohg ug se sa sas sarl srl spa bv nv oy ab as aps pty pvt sdn bhd kk ltda eirl sl spol sro "
-    "doo"
-)
-# Words that are legal forms where they end a name, and something else before that.
-_LAST_LEGAL_FORMS = _LEGAL_FORMS | _words(
-    "and y et und e pllc lllp pc na public private proprietary gesellschaft aktiengesellschaft "
-    "kgaa ev eg gbr rl sca snc scs srls slu sau de cv rs lda eireli epp me mei oyj ky is asa ans "
-    "aktiebolag ou uab sia sp z oo zoo kft zrt nyrt bt ad ood eood jsc ojsc cjsc pjsc tbk sti "
-    "kabushiki kaisha gk pte dac clg cyf cyfyngedig unlimited ultd npc ek gesmbh keg mit "
-    "beschrankter haftung societe anonyme responsabilite limitee par actions simplifiee sasu "
-    "eurl sprl bvba asbl vzw besloten naamloze vennootschap vof sociedad sociedade anonima "
-    "responsabilidad limitada societa per azioni responsabilita limitata aktieselskab "
-    "anpartsselskab aksjeselskap allmennaksjeselskap osakeyhtio ehf spolka ograniczona "
-    "odpowiedzialnoscia akcyjna akciova spolecnost dd kd anonim sirketi berhad persero fze fzco "
-    "wll saog saoc"
-)
-_FIRST_LEGAL_FORMS = _words("the pt ooo oao zao pao ao tov cv ud")
-# Long enough to be known when a letter is wrong: these, and what is left of them without a letter.
-_LONG_LEGAL_FORMS = frozenset(
-    form[:spot] + form[spot + 1 :]
-    for form in ("limited", "corporation", "incorporated", "aktiengesellschaft")
-    for spot in range(len(form) + 1)
-)
 _HAN_LEGAL_FORM = re.compile(
     "((股份|有限|责任|責任|集团|集團|控股)*公司|株式会社|有限会社|合同会社|주식회사) *$"
     "|^ *(株式会社|有限会社|주식회사)"
 )
-_DOTTED_LETTER = re.compile(r"\b(\w)\.")
-_LETTERS_APART = re.compile(r"\b[a-z](?: [a-z])+\b")  # I B M, Acme B V
 _APOSTROPHE = re.compile(r"(?<=\w)['`\u2018\u2019\u00b4](?=\w)")  # Lowe's is Lowes
 _NORDIC_LEGAL_FORM = re.compile(r"\b([akip])/s\b", re.IGNORECASE)
 # Registers of the United States tell namesakes by their state: Deere & Co/DE, Chico Corp /NEW/.
@@ -139,27 +123,32 @@ _FAMILY_READINGS = {
 
 
 class PersonName(NamedTuple):
-    """A name taken apart; a part that is not known is None."""
+    """A name taken apart; a part that is not known is None.
+
+    `generation` is 1 for Sr., 2 for Jr. and II, and so on, as a text.
+    """
 
     given: str | None
     family: str | None
+    generation: str | None = None
 
 
 def person_name(first: str | None, last: str | None, full: str | None) -> PersonName:
-    """Return given and family name in Latin lower-case letters without spaces.
+    """Return given and family name in Latin lower-case letters without spaces, and the generation.
 
     `full` counts only where both parts are missing. It is read as `Family, Given`, as
     a Chinese name with the family name first when written in characters, else as
-    `Given … Family`. Titles and generational suffixes are dropped, middle names as well: systems
-    differ in whether they keep them. Two records may still have the parts the other way round.
+    `Given … Family`. Titles are dropped, middle names of `full` as well: systems differ in whether
+    they keep them. Two records may still have the parts the other way round.
     `Guest`, `Unknown Unknown`, `n/a` and the like are nobody's name.
     """
     is_whole = not (first and first.strip()) and not (last and last.strip())
     if _are_all(_NOBODY, full or "" if is_whole else f"{first or ''} {last or ''}"):
         return PersonName(None, None)
+    generation = _generation(*(full or "").split(",")) if is_whole else _generation(last, first)
     if is_whole:
         first, last = _split(full or "")
-    return PersonName(_given(first or ""), _family(last or ""))
+    return PersonName(_given(first or ""), _family(last or ""), generation)
 
 
 def name_forms(given: str | None) -> list[str]:
@@ -173,41 +162,35 @@ def name_forms(given: str | None) -> list[str]:
     return sorted({given, *_formal_names(given)})
 
 
-def organisation_name(text: str | None) -> str | None:
-    """Return the name of an organisation without its legal form: `The Acme Co., Ltd.` → acme.
+class OrganisationName(NamedTuple):
+    """A name taken apart; a part that is not known is None."""
 
-    A department before it and a place behind it are left out: `Acme AG, Munich` → acme. Words are
-    lower-case and Latin. A name that is nothing but legal forms stays as it is;
+    name: str | None
+    town: str | None
+
+
+def organisation_name(text: str | None) -> OrganisationName:
+    """Return an organisation's name without its legal form: `The Acme Co., Ltd.` → acme.
+
+    A department before it is left out, a town behind it told apart: `Acme AG, Munich` → acme,
+    munich. Words are lower-case and Latin. A name that is nothing but legal forms stays as it is;
     `Unknown`, `Self-employed`, `n/a` and the like are no firm's.
     """
-    if _are_all(_NO_FIRM, text or ""):
-        return None
-    name = firm_and_place(text or "").name
+    name, town = firm_and_place(text or "")
+    return OrganisationName(None if _are_all(_NO_FIRM, text or "") else _firm(name), town)
+
+
+def _firm(name: str) -> str | None:
     plain = _APOSTROPHE.sub("", _HAN_LEGAL_FORM.sub("", name))
     plain = _NORDIC_LEGAL_FORM.sub(r"\1s", _REGISTERED_IN.sub(r"\1", plain)).replace("&", " and ")
-    plain = latin(_DOTTED_LETTER.sub(r"\1", plain)).replace(" s de rl", " rl")  # S.A. is SA
-    words = _LETTERS_APART.sub(lambda apart: apart[0].replace(" ", ""), plain).split()
+    words = with_letters_joined(latin(without_dots(plain)).replace(" s de rl", " rl")).split()
     start, end = 0, len(words)
-    while start < end - 1 and words[start] in _FIRST_LEGAL_FORMS:
+    while start < end - 1 and words[start] in FIRST_LEGAL_FORMS:
         start += 1
-    while end > start + 1 and _is_last_legal_form(words[end - 1]):
+    while end > start + 1 and is_last_legal_form(words[end - 1]):
         end -= 1
-    kept = [word for word in words[start:end] if word not in _LEGAL_FORMS] or words
+    kept = [word for word in words[start:end] if word not in LEGAL_FORMS] or words
     return " ".join(_SHORT_WORDS.get(word, word) for word in kept) or None
-
-
-def _is_last_legal_form(word: str) -> bool:
-    if word in _LAST_LEGAL_FORMS or word in _LONG_LEGAL_FORMS:
-        return True
-    # Acme Limtied
-    return len(word) > 6 and any(
-        word[:spot] + word[spot + 1 :] in _LONG_LEGAL_FORMS for spot in range(len(word))
-    )
-
-
-def organisation_town(text: str | None) -> str | None:
-    """Return the town behind the name of an organisation: `Acme AG, Munich` → munich."""
-    return firm_and_place(text or "").town
 
 
 def _are_all(fillers: frozenset[str], text: str) -> bool:
@@ -242,7 +225,7 @@ def _split(full: str) -> tuple[str, str]:
         return _split_han(full.replace("·", " ").split())
     family, comma, given = full.partition(",")
     if comma and given.strip() and given.strip().lower().strip(".") not in _SUFFIXES:
-        return given, family
+        return _without_titles(given.split())[0], family
     words = _without_titles(full.replace(",", " ").split())
     if len(words) < 2:
         return " ".join(words), ""
@@ -269,6 +252,15 @@ def _without_titles(words: list[str]) -> list[str]:
     while len(words) > 1 and words[-1].lower().strip(".") in _SUFFIXES:
         words = words[:-1]
     return words
+
+
+def _generation(*texts: str | None) -> str | None:
+    """Return the generation that stands at the end of a part of a name, or is all of it."""
+    for text in texts:
+        words = (text or "").lower().replace(".", "").split()
+        if words and words[-1] in _GENERATIONS:
+            return _GENERATIONS[words[-1]]
+    return None
 
 
 def _given(text: str) -> str | None:

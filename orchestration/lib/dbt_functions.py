@@ -14,18 +14,17 @@ from models.identity.names import (
     latin,
     name_forms,
     organisation_name,
-    organisation_town,
     person_name,
 )
 from models.identity.phone_numbers import to_e164
 
 _TEXT = "VARCHAR"
+_PERSON_NAME = "STRUCT(given VARCHAR, family VARCHAR, generation VARCHAR)"
 _FUNCTIONS: tuple[tuple[Callable[..., Any], Sequence[str], str], ...] = (
     (to_e164, [_TEXT, _TEXT], _TEXT),
-    (person_name, [_TEXT, _TEXT, _TEXT], "STRUCT(given VARCHAR, family VARCHAR)"),
+    (person_name, [_TEXT, _TEXT, _TEXT], _PERSON_NAME),
     (name_forms, [_TEXT], "VARCHAR[]"),
-    (organisation_name, [_TEXT], _TEXT),
-    (organisation_town, [_TEXT], _TEXT),
+    (organisation_name, [_TEXT], "STRUCT(name VARCHAR, town VARCHAR)"),
     (latin, [_TEXT], _TEXT),
 )
 

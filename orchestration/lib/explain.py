@@ -21,6 +21,7 @@ _GUARDS = {
     "answered_different": "a person has answered that they are two",
     "birth_dates_differ": "the birth dates differ by more than a misprint",
     "branches": "one name in two cities: branches",
+    "generations_differ": "one is the elder, the other the younger of one name",
     "household": "one home, two given names: people who live together",
     "names_differ": "the names differ",
     "names_not_known": "one of the two gives no name, and a phone alone is shared too often",

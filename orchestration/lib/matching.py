@@ -40,8 +40,8 @@ _RECORDS = """
         group by phone_digits
         having count(*) <= {phone_limit}
     )
-    select record_number, senior.cluster, is_organisation, given_name, family_name, name_forms,
-           organisation_name, cast(birth_date as varchar) as birth_date,
+    select record_number, senior.cluster, is_organisation, given_name, family_name, generation,
+           name_forms, organisation_name, cast(birth_date as varchar) as birth_date,
            case when not coalesce(distrusted.email, false) then email_normalised end as email,
            case when not coalesce(distrusted.domain, false)
                then split_part(email_normalised, '@', 2) end as email_domain,

@@ -3,7 +3,7 @@
 import pytest
 
 from models.identity.firm_places import firm_and_place
-from models.identity.names import organisation_name, organisation_town
+from models.identity.names import organisation_name
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,7 @@ from models.identity.names import organisation_name, organisation_town
 def test_a_name_stands_between_its_department_and_its_place(
     text: str, name: str, town: str | None
 ) -> None:
-    assert organisation_name(text) == name
-    assert organisation_town(text) == town
+    assert organisation_name(text) == (name, town)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from models.identity.records import write_records
 
 OPTIONS = Options(review_threshold=0.5, minimum_records=200, pairs_per_record=3.0, seed=1)
 TEXTS = (
-    *("given_name", "family_name", "organisation_name", "birth_date", "email", "phone"),
-    *("email_domain", "web_domain"),
+    *("given_name", "family_name", "generation", "organisation_name", "birth_date", "email"),
+    *("phone", "email_domain", "web_domain"),
     *("street", "city", "postal_code", "national_id"),
 )
 GIVEN = [
@@ -163,6 +163,29 @@ def test_a_household_is_alike_and_guarded(matches: Matches, register: pd.DataFra
     assert couple["match_probability"] > 0.5, "without the guard they would be put together"
     assert couple["guard"] == "household"
     assert pairs.loc[(900, 902), "guard"] == "birth_dates_differ"
+
+
+def test_a_father_and_a_son_of_one_name_say_so(register: pd.DataFrame) -> None:
+    """Sr. and Jr. in one home, and who says neither: without birth dates, all else alike."""
+    home = register.iloc[8].to_dict() | {"family_name": "moretti", "birth_date": None}
+    senior, junior, neither = (home | {"generation": said} for said in ("1", "2", None))
+    grown = pd.concat([register, pd.DataFrame([senior, junior, neither])], ignore_index=True)
+    grown["record_number"] = np.arange(1, len(grown) + 1)
+    found = match(as_records(grown)).pairs.set_index(["record_number_a", "record_number_b"])
+    first = len(register) + 1
+    assert found.loc[(first, first + 1), "match_probability"] > 0.9
+    assert found.loc[(first, first + 1), "guard"] == "generations_differ"
+    assert pd.isna(found.loc[(first, first + 2), "guard"])
+
+
+def test_a_place_brings_two_misprinted_names_together(register: pd.DataFrame) -> None:
+    one = register.iloc[1].to_dict() | {"given_name": "albert", "family_name": "funderburk"}
+    one |= {"birth_date": None, "email": None, "phone": None, "street": None}
+    other = one | {"given_name": "alhert", "family_name": "funterburk"}
+    grown = pd.concat([register, pd.DataFrame([one, other])], ignore_index=True)
+    grown["record_number"] = np.arange(1, len(grown) + 1)
+    found = match(as_records(grown)).pairs.set_index(["record_number_a", "record_number_b"])
+    assert found.loc[(len(register) + 1, len(register) + 2), "match_probability"] > 0.9
 
 
 def test_twins_are_told_by_the_records_that_bear_their_names(register: pd.DataFrame) -> None:

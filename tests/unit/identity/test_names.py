@@ -14,7 +14,7 @@ from models.identity.names import latin, name_forms, organisation_name, person_n
         (" JOSÉ ", "Muñoz-Díaz", None, ("jose", "munozdiaz")),
         ("Mr. Karl", "Groß", None, ("karl", "gross")),
         (None, None, "Dr. Jörg van der Berg Jr.", ("jorg", "vanderberg")),
-        (None, None, "Smith, Anna Maria", ("annamaria", "smith")),
+        (None, None, "Smith, Anna Maria", ("anna", "smith")),
         (None, None, "Anna Maria Smith", ("anna", "smith")),
         (None, None, "Smith, Jr.", ("smith", None)),
         (None, None, "Madonna", ("madonna", None)),
@@ -39,7 +39,29 @@ from models.identity.names import latin, name_forms, organisation_name, person_n
 def test_a_name_is_its_parts(
     first: str | None, last: str | None, full: str | None, expected: tuple[str | None, str | None]
 ) -> None:
-    assert person_name(first, last, full) == expected
+    assert person_name(first, last, full)[:2] == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "full", "expected"),
+    [
+        ("John", "Smith Jr.", None, "2"),
+        ("John Jr", "Smith", None, "2"),
+        ("John", "Smith II", None, "2"),
+        ("John", "Smith Senior", None, "1"),
+        (None, None, "John Smith III", "3"),
+        (None, None, "Smith, John, Sr.", "1"),
+        (None, None, "Smith Jr., John", "2"),
+        ("John", "Smith", None, None),
+        ("John", "Sriram", None, None),
+    ],
+)
+def test_a_name_says_which_generation(
+    first: str | None, last: str | None, full: str | None, expected: str | None
+) -> None:
+    found = person_name(first, last, full)
+    assert found.generation == expected
+    assert found.given == "john"
 
 
 def test_nicknames_meet_their_formal_name() -> None:
@@ -91,7 +113,7 @@ def test_nicknames_meet_their_formal_name() -> None:
 def test_an_organisation_is_its_name_without_its_legal_form(
     name: str | None, expected: str | None
 ) -> None:
-    assert organisation_name(name) == expected
+    assert organisation_name(name).name == expected
 
 
 @given(st.text())

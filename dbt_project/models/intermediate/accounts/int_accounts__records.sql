@@ -32,7 +32,7 @@ placeholders as (
 company_names as (
     select
         company_name,
-        organisation_name(company_name) as organisation_name
+        organisation_name(company_name).name as organisation_name
     from (
         select distinct company_name
         from customers

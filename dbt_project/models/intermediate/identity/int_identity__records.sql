@@ -7,7 +7,7 @@
 
 {%- set spelt = [
     'source_system', 'source_object', 'source_record_id', 'is_organisation', 'given_name', 'family_name',
-    'name_forms', 'organisation_name', 'email_normalised', 'phone_e164', 'phone_digits', 'web_domain',
+    'generation', 'name_forms', 'organisation_name', 'email_normalised', 'phone_e164', 'phone_digits', 'web_domain',
     'birth_date', 'street', 'city', 'postal_code', 'national_id', 'loyalty_number', 'external_ids',
 ] %}
 
@@ -144,8 +144,7 @@ given_names as (
 organisation_names as (
     select
         written_organisation,
-        organisation_name(written_organisation) as organisation_name,
-        organisation_town(written_organisation) as town
+        organisation_name(written_organisation) as parts
     from (
         select distinct written_organisation
         from written
@@ -158,8 +157,9 @@ named as (
         written.*,
         person_names.parts.given as given_name,
         person_names.parts.family as family_name,
-        organisation_names.organisation_name,
-        organisation_names.town
+        person_names.parts.generation,
+        organisation_names.parts.name as organisation_name,
+        organisation_names.parts.town
     from written
     left join person_names on written.written_person = person_names.written_person
     left join organisation_names
@@ -176,6 +176,7 @@ spelt as (
         named.is_organisation,
         named.given_name,
         named.family_name,
+        named.generation,
         given_names.name_forms,
         named.organisation_name,
         {{ normalise_email('named.email') }} as email_normalised,

@@ -26,8 +26,9 @@ records as (
         *,
         -- Records that agree in all that the guards look at are judged once.
         {{ surrogate_key([
-            'is_organisation', 'organisation_name', 'given_name', 'family_name', 'birth_date',
-            'national_id', 'loyalty_number', 'case when is_organisation then city end'
+            'is_organisation', 'organisation_name', 'given_name', 'family_name', 'generation',
+            'birth_date', 'national_id', 'loyalty_number',
+            'case when is_organisation then city end'
         ]) }} as variant
     from {{ ref('int_identity__records') }}
     where record_number in (select unlinked.record_number from unlinked)
@@ -48,6 +49,8 @@ trusted as (
                 then records.variant
             when unlinked.identifier_kind = 'organisation_name'
                 then records.variant || coalesce(records.web_domain, '')
+            when unlinked.identifier_kind = 'name_and_address'
+                then coalesce(records.generation, '')
             else ''
         end as variant
     from unlinked
@@ -116,9 +119,10 @@ compared as (
                     or {{ birth_dates_differ('a', 'b') }}
                 )
                 then 'names_differ'
-            when
-                pairs.identifier_kind in ('national_id', 'loyalty_number', 'name_and_address')
-                then null
+            when pairs.identifier_kind in ('national_id', 'loyalty_number') then null
+            -- John Smith Sr. and Jr.
+            when a.generation != b.generation then 'generations_differ'
+            when pairs.identifier_kind = 'name_and_address' then null
             when {{ titles_differ('a', 'b', 'organisation_name') }} then 'names_differ'
             -- Acme East and Acme West share the website of Acme.
             when
