@@ -316,7 +316,8 @@ def _missing_objects(system: str, required: Sequence[str]) -> str:
 def _fewer_parts(system: str, full: Sequence[RawObject]) -> str:
     """Compare the number of files of the newest full export with that of the one before."""
     return (
-        f"SELECT object, exported_at, files_before, files_now FROM ({_full_exports(system, full)})"
+        "SELECT object, file_name, exported_at, files_before, files_now"
+        f" FROM ({_full_exports(system, full)})"
         " WHERE age = 1 AND files_now < files_before"
     )
 
@@ -327,7 +328,8 @@ def _shrunken_exports(system: str, full: Sequence[RawObject], largest_shrink: fl
     Earlier shrinks were judged in their time.
     """
     return (
-        f"SELECT object, exported_at, rows_before, rows_now FROM ({_full_exports(system, full)})"
+        "SELECT object, file_name, exported_at, rows_before, rows_now"
+        f" FROM ({_full_exports(system, full)})"
         f" WHERE age = 1 AND rows_now < {1 - largest_shrink} * rows_before"
     )
 
@@ -335,13 +337,14 @@ def _shrunken_exports(system: str, full: Sequence[RawObject], largest_shrink: fl
 def _full_exports(system: str, full: Sequence[RawObject]) -> str:
     """Query the full exports of each object beside the one before; the newest is of age 1.
 
-    Files of one export time are parts of one export.
+    Files of one export time are parts of one export, which is named by the first of them.
     """
     is_full = " OR ".join(
         f"(object = {literal(o.name)}{''.join(map(_does_not_match, o.delta_files))})" for o in full
     )
     return (
-        "SELECT object, exported_at, sum(rows_in_file) AS rows_now, count(*) AS files_now,"
+        "SELECT object, min(file_name) AS file_name, exported_at,"
+        " sum(rows_in_file) AS rows_now, count(*) AS files_now,"
         " lag(sum(rows_in_file)) OVER (PARTITION BY object ORDER BY exported_at) AS rows_before,"
         " lag(count(*)) OVER (PARTITION BY object ORDER BY exported_at) AS files_before,"
         " row_number() OVER (PARTITION BY object ORDER BY exported_at DESC) AS age"

@@ -225,15 +225,17 @@ def _rows_of_files(check: CheckResult) -> Iterator[str]:
     if check.severity != "warning" or check.type != "expect_query_to_return_no_rows":
         return
     for sample in check.samples:
+        told = (
+            f"{name} {value!r}"
+            for name, value in sample.items()
+            if value is not None and not name.startswith("_") and name != "file_name"
+        )
         if "_file_name" in sample and "_row_number" in sample:
             line = sample.get("_line_number")
             place = f"record {sample['_row_number']}" if line is None else f"line {line}"
-            told = (
-                f"{name} {value!r}"
-                for name, value in sample.items()
-                if value is not None and not name.startswith("_")
-            )
             yield f"  {sample['_file_name']}, {place}: {', '.join(told)}"
+        elif "file_name" in sample:
+            yield f"  {sample['file_name']}: {', '.join(told)}"
 
 
 def _validate_suite(

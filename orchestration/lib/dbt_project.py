@@ -31,6 +31,12 @@ DATABASE_VARIABLE = "CRM_WAREHOUSE_DATABASE"
 _PARSED = "parsed_project.pickle"
 
 
+_CONVERTED = (
+    "What to do: give the column its type in the export contract, then its row goes to quarantine; "
+    "take what is nested in a cell by try_cast, then the gate names file and row of what is none."
+)
+
+
 class DbtError(RuntimeError):
     """dbt failed; the message names the model and the database's own words."""
 
@@ -233,10 +239,14 @@ def _unchecked() -> Iterator[None]:
 
 
 def _told(message: str | None) -> str:
-    """Leave out of a message of dbt by which macros it came about."""
+    """Leave out of a message of dbt by which macros it came about; say how a cell is made known.
+
+    The database names neither the file nor the row of a cell that is not of its type.
+    """
     lines = str(message).splitlines()
     calls = ("> in macro ", "> called by ")
-    return "\n".join(line for line in lines if not line.strip().startswith(calls)).rstrip()
+    told = "\n".join(line for line in lines if not line.strip().startswith(calls)).rstrip()
+    return f"{told}\n{_CONVERTED}" if "Conversion Error" in told else told
 
 
 @contextmanager

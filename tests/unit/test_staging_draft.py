@@ -8,7 +8,7 @@ import yaml
 
 from expectations.suites import Suite, load_suite
 from orchestration.lib.contracts import ExportContract
-from orchestration.lib.dbt_project import DBT_DIR, changed_contract, missing_parts
+from orchestration.lib.dbt_project import DBT_DIR, _told, changed_contract, missing_parts
 from orchestration.lib.project import PROJECT_ROOT
 from orchestration.lib.staging_draft import columns_of, draft_missing
 
@@ -217,3 +217,11 @@ def test_a_model_without_an_entity_is_told_with_those_that_there_are(
     (folder / "stg_desk__orders.sql").rename(folder / "stg_desk__sales.sql")
     with pytest.raises(ValueError, match=r"there is no entity sales; there are .*orders"):
         draft_missing(dbt, suites, desk())
+
+
+def test_a_cell_that_is_not_of_its_type_is_told_with_what_to_do() -> None:
+    """The database names neither file nor row, and the run said no more than the database."""
+    said = "Runtime Error\n  Conversion Error: Could not convert string\n  > in macro x"
+    first, second, remedy = _told(said).splitlines()
+    assert (first, second) == ("Runtime Error", "  Conversion Error: Could not convert string")
+    assert remedy.startswith("What to do: ") and "try_cast" in remedy

@@ -41,6 +41,7 @@ from orchestration.lib.reading.sql import literal, quoted
 
 # Of the values of a column of dates or times that may be none: one typing error is no text column.
 _SLIPS = 0.05
+_ODD = "{} but for {:,} of {:,} cells, whose rows would go to quarantine."
 _JSON_RECORDS = 200  # from which the keys of a JSON file are collected
 _SHOWN = 20  # quarantined rows that are shown
 
@@ -232,6 +233,7 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
     kinds: dict[str, CellType] = {}
     counted: dict[str, str] = {}
     nearly: dict[str, CellType] = {}
+    odd: dict[str, str] = {}
     for kind in _KINDS:
         typed = as_text.model_copy(
             update={"columns": tuple(c.model_copy(update={"type": kind}) for c in as_text.columns)}
@@ -252,6 +254,8 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
                 counted.update((column, s) for s in readings[column].spellings if s in COUNTS)
             elif kind in ("date", "timestamp") and filled and wrong <= _SLIPS * filled:
                 nearly.setdefault(column, kind)
+            elif kind in ("integer", "decimal") and filled and wrong <= _SLIPS * filled:
+                odd.setdefault(column, _ODD.format(kind, wrong, filled))
     kinds = {**nearly, **kinds}
     for column in [c for c, kind in kinds.items() if kind == "date"]:
         # What is a date to one value and a time to another is a time.
@@ -303,7 +307,10 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
         if kept:
             kinds[column] = "identifier"
     columns = tuple(
-        c.model_copy(update={"type": kinds.get(c.name, "text")}) for c in as_text.columns
+        c.model_copy(update={"type": kinds[c.name]})
+        if c.name in kinds
+        else c.model_copy(update={"description": odd.get(c.name, c.description)})
+        for c in as_text.columns
     )
     typed = as_text.model_copy(update={"columns": columns})
     readings = decide(typed, shapes_of(con, landed, cells, typed))

@@ -24,6 +24,12 @@ from orchestration.lib.reading.records import FileRecord
 from orchestration.lib.reading.sources import name_without_time
 from orchestration.lib.reading.sql import literal, quoted, text_list
 
+# Rows that are records, of which nothing tells which cell is the key; and what stands in them.
+_TORN = "('wrong_cell_count', 'torn_row', 'malformed_quote', 'malformed_json', 'undecodable')"
+_WORDS = """case when starts_with(raw_row, '["') and json_valid(raw_row)
+    then json_extract_string(raw_row, '$[*]')
+    else regexp_split_to_array(raw_row, '[]["{},;:|\\s]+') end"""
+
 
 def create_raw_views(
     con: duckdb.DuckDBPyConnection,
@@ -282,7 +288,8 @@ def _is_deleted(exported: ExportObject, files: Sequence[FileRecord], raw: Path) 
     Its own flag says so, or it was exported before the last full export: had that one held the
     record, its row would be the newest of the key. Full exports may come in parts, so it is the
     day that counts. A file that does not tell when it was exported cannot prove an absence, and
-    a record whose row it holds in quarantine is not absent.
+    a record whose row it holds in quarantine is not absent, nor one whose key stands among the
+    cells (of a line of JSON: the words) of a row that does not say which of them is its key.
     """
     conditions = []
     if exported.deleted_flag:
@@ -292,12 +299,21 @@ def _is_deleted(exported: ExportObject, files: Sequence[FileRecord], raw: Path) 
         before = f"_exported_at < timestamp '{full[0].exported_at.date()}'"
         aside = [str(path) for r in full if (path := quarantine_path(r, raw))]
         if aside and exported.key:
-            key = f"to_json([{', '.join(quoted(name) for name in exported.key)}])::varchar"
+            parts = [quoted(name) for name in exported.key]
+            rows = (
+                "(select null::varchar as key_values, null::varchar as raw_row, "
+                "null::varchar as reason where false union all by name select * "
+                f"from read_parquet({text_list(aside)}, union_by_name = true))"
+            )
+            known = f"select key_values from {rows} where key_values is not null"
+            words = (
+                f"select trim(unnest({_WORDS})) from {rows} where reason in {_TORN} "
+                "and key_values is null and raw_row is not null"
+            )
+            is_named = " and ".join(f"{part} in ({words})" for part in parts)
             before = (
-                f"({before} and {key} not in (select key_values from ("
-                "select null::varchar as key_values where false union all by name select * "
-                f"from read_parquet({text_list(aside)}, union_by_name = true)) "
-                "where key_values is not null))"
+                f"({before} and to_json([{', '.join(parts)}])::varchar not in ({known}) "
+                f"and not ({is_named}))"
             )
         conditions.append(before)
     return " or ".join(conditions) or "false"

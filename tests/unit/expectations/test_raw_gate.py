@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from expectations.raw import RawObject, raw_suites
-from expectations.validate import TableResult, describe, validate
+from expectations.validate import TableResult, describe, validate, validation_rows
 
 OBJECTS = (
     RawObject(
@@ -150,7 +150,13 @@ def test_a_delta_is_not_held_against_the_full_export_before_it(tmp_path: Path) -
         (
             [GOOD_FILE, {"exported_at": "2024-01-01", "rows_in_file": 401, "rows_loaded": 401}],
             "no_full_export_shrinks_suddenly(shop)",
-            ["find none: 1.", "rows_before = 401", "rows_now = 200", "largest_shrink"],
+            [
+                "find none: 1.",
+                "customers_2.csv",
+                "rows_before = 401",
+                "rows_now = 200",
+                "largest_shrink",
+            ],
         ),
         (
             [
@@ -169,6 +175,15 @@ def test_bad_files_are_named(
     assert list(found) == [check]
     for word in words:
         assert word in found[check]
+
+
+def test_a_warning_names_the_file_and_the_column_that_it_lost(tmp_path: Path) -> None:
+    """A run's summary said that a file lacks columns, and neither which file nor which column."""
+    newer = {"file_name": "customers_3.csv", "columns_missing": ["email"]}
+    files, *_ = gate(tmp_path, [GOOD_FILE, newer])
+    told = {row["check_name"]: row["message"] for row in validation_rows("raw", [files])}
+    where = "  customers_3.csv: object 'customers', column_name 'email'"
+    assert told["no_file_loses_columns(shop)"].splitlines()[1:] == [where]
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,29 @@ def test_a_record_whose_row_is_in_quarantine_is_not_absent(shop: Shop) -> None:
     assert _current(shop, **FULL) == [("1", "11"), ("3", "31")]
 
 
+@pytest.mark.parametrize(
+    ("suffix", "first", "second"),
+    [
+        ("csv", "order_id,amount\n1,10\n22,20\n3,30\n", "order_id,amount\n1,11\n 22 ,2,0\n"),
+        (
+            "ndjson",
+            '{"order_id": "1", "amount": 10}\n{"order_id": "22", "amount": 20}\n'
+            '{"order_id": "3", "amount": 30}\n',
+            '{"order_id": "1", "amount": 11}\n{"order_id": "22", "amo\n'
+            '{"order_id": "4", "amount": 1}\n',
+        ),
+    ],
+)
+def test_a_record_whose_row_was_torn_is_not_absent(
+    shop: Shop, suffix: str, first: str, second: str
+) -> None:
+    """One comma too many in a full export deleted a customer."""
+    shop.put(f"orders_2026-01-01.{suffix}", first)
+    shop.put(f"orders_2026-01-02.{suffix}", second)
+    current = _current(shop, **FULL | {"files": ["orders*"]})
+    assert [row for row in current if row[0] != "4"] == [("1", "11"), ("22", "20")]
+
+
 @pytest.mark.parametrize("name", ["orders.csv", "orders_2026-01-01.csv"])
 @pytest.mark.parametrize("key", [["order_id"], []])
 def test_another_full_export_under_the_same_name_stands_for_the_first(

@@ -372,6 +372,18 @@ def test_a_decimal_comma_in_every_row_is_no_delimiter(shop: Shop) -> None:
     ]
 
 
+def test_a_draft_says_which_texts_are_nearly_numbers(shop: Shop) -> None:
+    """One answer "k. A." made a text of all scores, and nobody was told."""
+    scores = "".join(f"{n};{n % 11};Bonn {n}\n" for n in range(30))
+    (draft,) = drafts(shop, {"answers.csv": f"Nr;Score;Ort\n{scores}30;k. A.;Ulm\n"})
+    told = draft.column("score")
+    assert (told.type, told.description) == (
+        "text",
+        "integer but for 1 of 31 cells, whose rows would go to quarantine.",
+    )
+    assert draft.column("ort").description == ""
+
+
 def test_a_key_that_some_rows_repeat_is_drafted(shop: Shop) -> None:
     """One record in two versions, and the draft had no key: every row would have counted."""
     rows = "".join(f"{n:04};Bonn\n" for n in range(200))
