@@ -6,6 +6,7 @@ alike enough (dbt and `matching`).
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ _GENERATIONS = {
     "sr": "1", "senior": "1", "jr": "2", "junior": "2", "ii": "2", "iii": "3", "iv": "4",
 }  # fmt: skip
 _SUFFIXES = _words("phd md esq") | frozenset(_GENERATIONS)
+_FAMILIES_TOO = _words("senior junior")  # unless a family name stands before them
 _PARTICLES = _words("van von der den de da do dos das del della di la le ter ten bin al")
 
 # What stands where a form insists on a name.
@@ -145,10 +147,12 @@ def person_name(first: str | None, last: str | None, full: str | None) -> Person
     is_whole = not (first and first.strip()) and not (last and last.strip())
     if _are_all(_NOBODY, full or "" if is_whole else f"{first or ''} {last or ''}"):
         return PersonName(None, None)
-    generation = _generation(*(full or "").split(",")) if is_whole else _generation(last, first)
-    if is_whole:
-        first, last = _split(full or "")
-    return PersonName(_given(first or ""), _family(last or ""), generation)
+    if not is_whole:
+        return PersonName(_given(first or ""), _family(last or ""), _generation([last, first], 1))
+    parts = (full or "").split(",")
+    least = 1 if len(parts) > 1 else 2
+    given, family = _split(full or "")
+    return PersonName(_given(given), _family(family), _generation(parts, least))
 
 
 def name_forms(given: str | None) -> list[str]:
@@ -226,7 +230,10 @@ def _split(full: str) -> tuple[str, str]:
     family, comma, given = full.partition(",")
     if comma and given.strip() and given.strip().lower().strip(".") not in _SUFFIXES:
         return _without_titles(given.split())[0], family
-    words = _without_titles(full.replace(",", " ").split())
+    written = full.replace(",", " ").split()
+    words = _without_titles(written)
+    if len(words) == 1 and written[-1].lower() in _FAMILIES_TOO:
+        return words[0], written[-1]
     if len(words) < 2:
         return " ".join(words), ""
     start = len(words) - 1
@@ -254,12 +261,15 @@ def _without_titles(words: list[str]) -> list[str]:
     return words
 
 
-def _generation(*texts: str | None) -> str | None:
-    """Return the generation that stands at the end of a part of a name, or is all of it."""
+def _generation(texts: Sequence[str | None], least_before: int) -> str | None:
+    """Return the generation that stands at the end of a part of a name, or is all of it.
+
+    Senior and Junior need `least_before` words before them: Anna Senior is a family's name.
+    """
     for text in texts:
-        words = (text or "").lower().replace(".", "").split()
-        if words and words[-1] in _GENERATIONS:
-            return _GENERATIONS[words[-1]]
+        *before, last = (text or "").lower().replace(".", "").split() or [""]
+        if last in _GENERATIONS and (last not in _FAMILIES_TOO or len(before) >= least_before):
+            return _GENERATIONS[last]
     return None
 
 

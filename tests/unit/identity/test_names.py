@@ -34,6 +34,7 @@ from models.identity.names import latin, name_forms, organisation_name, person_n
         ("N/A", None, None, (None, None)),
         (None, None, "匿名", (None, None)),
         ("Christopher", "Guest", None, ("christopher", "guest")),
+        (None, None, "Anna Senior", ("anna", "senior")),
     ],
 )
 def test_a_name_is_its_parts(
@@ -51,6 +52,8 @@ def test_a_name_is_its_parts(
         ("John", "Smith Senior", None, "1"),
         (None, None, "John Smith III", "3"),
         (None, None, "Smith, John, Sr.", "1"),
+        (None, None, "John Smith Junior", "2"),
+        (None, None, "John Senior", None),
         (None, None, "Smith Jr., John", "2"),
         ("John", "Smith", None, None),
         ("John", "Sriram", None, None),
