@@ -17,6 +17,7 @@ from orchestration.lib.reading.shapes import Shape
 from orchestration.lib.reading.spellings import (
     BLANKS,
     COUNTS,
+    CROSS,
     CURRENCY,
     FALSE,
     GROUPERS,
@@ -102,6 +103,11 @@ def _decide_boolean(reading: Reading, values: Sequence[Shape]) -> Reading:
     texts = {shape.example for shape in values}
     if reading.plain and texts <= {"true", "false"}:
         return reading
+    if values and {shape.text for shape in values} == {CROSS}:
+        said = ["a cross was read as yes, no cell says no"]
+        how = "crosses and nothing else"
+        warning = _joined(reading.column, said)
+        return replace(reading, plain=False, spellings=(CROSS,), how=how, warning=warning)
     spellings = tuple(sorted(shape.text for shape in values if shape.text in TRUE + FALSE))
     return replace(reading, plain=False, spellings=spellings, how="spellings of yes and no")
 

@@ -35,6 +35,7 @@ from orchestration.lib.reading.layout import (
     matches_by_row,
 )
 from orchestration.lib.reading.padding import (
+    around_rows,
     padding_of,
     padding_warnings,
     quotes_that_are_text,
@@ -116,7 +117,8 @@ class TextLayout:
     (0 or 1) are a header. `headers` are the contract's names where the file has none. `not_rows`
     has lines that look like a row and are none, each with the message of its row in quarantine.
     `timezone` is what the file itself says of its times. `last_cell` is the very last cell where no
-    line end stands behind it. `padding` has the sign around the cells of a column, by its position.
+    line end stands behind it. `padding` has the sign around the cells of a column, by its position,
+    `around` what stands before and behind every row.
     Warnings say what a reader of the numbers should know.
     """
 
@@ -134,6 +136,7 @@ class TextLayout:
     not_rows: Mapping[int, str] = field(default_factory=dict)
     timezone: str | None = None
     padding: Mapping[int, str] = field(default_factory=dict)
+    around: tuple[str, str] = ("", "")
     last_cell: str | None = None
 
     @property
@@ -213,6 +216,14 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
     not_rows = further_header_rows(records[last + 1 :], headers)
     rows = [r.cells or [] for r in records[last + 1 :] if r.line_number not in not_rows]
     rows = [cells for cells in rows if len(cells) == len(headers)]
+    before, behind = around = around_rows(headers, rows)
+    if before or behind:
+        headers[0] = headers[0].removeprefix(before)
+        headers[-1] = headers[-1].removesuffix(behind)
+        said = " and ".join(
+            f"{sign!r} {where}" for sign, where in ((before, "before"), (behind, "behind")) if sign
+        )
+        found = replace(found, warnings=(*found.warnings, f"{said} every row was removed"))
     kinds = {
         at: exported.column(n).type for n, at in match_columns(headers, exported).matched.items()
     }
@@ -237,6 +248,7 @@ def decide_layout(text: Path, exported: ExportObject, *, tabs: bool, body: Path)
             not_rows=not_rows,
             timezone=timezone_beneath(headers, labels[: count - 1], exported),
             padding=padding,
+            around=around,
         ),
         0 if simple else _bytes_before(text, records[last]),
         1 if simple else records[last].line_number + line_count(records[last].raw),

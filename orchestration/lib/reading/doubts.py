@@ -13,7 +13,7 @@ from orchestration.lib.contracts import Column, ExportObject
 from orchestration.lib.reading.delimited import TELLING_WIDTH
 from orchestration.lib.reading.shapes import COLUMNS_AT_ONCE
 from orchestration.lib.reading.sorting import RARE, Relation, is_comment
-from orchestration.lib.reading.spellings import INVISIBLE, SCIENTIFIC
+from orchestration.lib.reading.spellings import BLANKS, INVISIBLE, SCIENTIFIC
 from orchestration.lib.reading.sql import is_one_of, literal
 
 _LENGTHS = (255, 256, 500, 512, 1000, 1024, 2000, 2048, 4000, 4096, 32_767)  # usual limits
@@ -24,6 +24,8 @@ _ENTITY = (
     "|cedil|ring));|<[Bb][Rr] ?/?>"
 )
 _MARKUP = "</[A-Za-z]"  # of texts that are HTML on purpose
+_LOST_LETTER = "[A-Za-z][?]{1,2}[a-z]"
+_UNICODE = r"\\u00[0-9a-fA-F]{2}|\\x[c-fC-F][0-9a-fA-F]|=[Cc][2-9A-Fa-f]=[89AaBb]"
 _PERCENT = "%(20|2[CcFf]|[Cc][2-9A-Fa-f]%[89AaBb][0-9A-Fa-f])"
 _ADDRESS = "[/?=]"  # of web addresses, which are written so on purpose
 _ERRORS = ("#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!", "#GETTING_DATA", "#SPILL!")
@@ -35,15 +37,42 @@ _CONTROL = (
 )
 _ACCENT = "[A-Za-z][\u0300-\u0333]"
 
+# What programs write instead of a value: of JavaScript, .NET, Python and Ruby an object, of a
+# template the place where the value belongs. Whole cells only, for a text may hold a template.
+_UNFILLED = (
+    r"\[object [A-Za-z]+\]|System\.[A-Za-z.]+(\[\])?|<[A-Za-z_.]+ object at 0x[0-9A-Fa-f]+>"
+    r"|#<[A-Z][A-Za-z:]*(:0x[0-9a-f]+)?>|\{\{[^{}]*\}\}|[$%]\{[^{}]*\}|%[sd]|\{[0-9]\}"
+)
+_MASKED = r"[*•●█▇]{3,}.*|[xX]{4,}([^A-Za-z].*)?|\[?(redacted|REDACTED|Redacted|masked|MASKED)\]?"
+_STARS = "regexp_full_match(cell, '[*]{1,5}')"  # of a rating, where no cell says anything else
+_BYTES = "b'.*'|b\".*\""
+# Marks of direction and of no width, which are part of no word; joiners are, in Persian and emoji.
+_UNSEEN = "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
+_LOOKS_ALIKE = "[A-Za-z][\u0370-\u052f]|[\u0370-\u052f][A-Za-z]"
+_DITTO = ('"', "〃", "″", "''", '-"-', '"-"', "ditto", "dito", "idem")
+_WRAPPED = "[{].*[}]|[\\[].*[\\]]|<.*>|\".*\"|'.*'|[(].*[)]|=[A-Z]+[(].*[)]"
+
 # Quotes of other programs, in which hardly a cell stands by chance.
 _QUOTES = ("'", "`", "~", "^", "|", "%", "$", "!")
 
 # One of these is in every cell with a sign: few columns have to be looked at closely.
-_STRANGE = "[^ -~]|[&<%#]|[Ee][+]|_x00|[0-9]{15}0|[0-9][,.][0-9]{3}|^[ '`~^|%$!]|[ '`~^|%$!]$"
+_STRANGE = (
+    "[^ -~]|[&<%#*]|[Ee][+]|_x00|[0-9]{15}0|[0-9][,.][0-9]{3}|^[ '`~^|%$!]|[ '`~^|%$!]$"
+    "|  |[a-z][?]|[?][a-z]|\\\\[ux]|=[Cc]|^[\\[{(\"=]|^b'|^0[0-9]|xxxx|XXXX|[A-Za-z]+[+][A-Za-z]"
+    "|[.]{3}$|^System|^(ditto|dito|idem)$"
+)
 
 _PLAIN = "trim(cell, ' ' || chr(9))"
+_TRIMMED = f"trim(cell, {literal(BLANKS)})"
 _BEYOND_ASCII = "strlen(cell) <> length(cell)"  # which most texts need not be looked at for
 _CONTROLS = "hold control characters, which stay"
+_NOT_FILLED = "hold what a program wrote instead of a value ([object Object], {{name}})"
+_UNREADABLE = "hold texts that were made unreadable (***, [REDACTED]), which stay"
+_AS_BYTES = "are written as Python writes bytes (b'…'), which stays"
+_HIDDEN = "hold signs within that no one sees (of direction, of no width), which stay"
+_ALIKE = "hold Greek or Cyrillic letters within Latin words, which look alike: no key finds them"
+# Of these, what is no text of identifiers either.
+_OF_IDENTIFIERS = (_CONTROLS, _UNREADABLE, _AS_BYTES, _ALIKE)
 # What is said of columns of which some cells fulfil a condition.
 _SIGNS = {
     "hold HTML (&amp;), which stays as it is": (
@@ -54,6 +83,9 @@ _SIGNS = {
     "hold letters written as %C3%A9, which stay as they are": (
         f"contains(cell, '%') and regexp_matches(cell, {literal(_PERCENT)}) "
         f"and not regexp_matches(cell, '{_ADDRESS}')"
+    ),
+    "hold letters written as \\u00e9 or =C3=A9, which stay as they are": (
+        f"regexp_matches(cell, {literal(_UNICODE)})"
     ),
     "hold errors of a spreadsheet (#REF!), which stay as they are": (
         "starts_with(cell, '#') and "
@@ -78,6 +110,20 @@ _SIGNS = {
         f"and {is_one_of('left(cell, 1)', _QUOTES)}"
     ),
     _CONTROLS: f"regexp_matches(cell, {literal(_CONTROL)})",
+    _NOT_FILLED: f"cell <= '~' and regexp_full_match(cell, {literal(_UNFILLED)})",
+    _UNREADABLE: f"regexp_full_match(cell, {literal(_MASKED)}) and not {_STARS}",
+    _AS_BYTES: f"starts_with(cell, 'b') and regexp_full_match(cell, {literal(_BYTES)})",
+    _HIDDEN: f"{_BEYOND_ASCII} and regexp_matches({_TRIMMED}, '{_UNSEEN}')",
+    _ALIKE: f"{_BEYOND_ASCII} and regexp_matches(cell, '{_LOOKS_ALIKE}')",
+}
+_BREAKS = "\r\n"
+_BREAK_AT_END = f"^[{_BREAKS}]|[{_BREAKS}]$"
+# Blanks of another kind where no cell of a column has a plain one.
+_OTHER_BLANKS = {
+    "hold blanks twice": "[^ ]  [^ ]",
+    "hold tabs for blanks": "[^\t]\t[^\t]",
+    "hold blanks that do not break (U+00A0) for blanks": "[^\u00a0]\u00a0[^\u00a0]",
+    "hold + for blanks, as web addresses do": "^[A-Za-z]{2,}([+][A-Za-z]{2,})+$",
 }
 # The same where all cells of a column fulfil it.
 _ROUNDED = "end with zeros behind their fifteenth digit, beyond which a spreadsheet keeps none"
@@ -87,6 +133,16 @@ _SIGNS_OF_ALL = {
     _ROUNDED: "regexp_full_match(cell, '[0-9]{15}0+')",
     _GROUPED: "regexp_full_match(cell, '[0-9]{1,3}([,.][0-9]{3})+')",
 }
+# Digits beside others that begin with zeros and are all equally long: a spreadsheet took them for
+# numbers.
+_ZEROS_LOST = "have lost zeros in front: fewer digits than 00123, as others are written"
+_ZEROS = (
+    f"bool_and(regexp_full_match(cell, '[0-9]+')) and "
+    f"count(distinct cell) filter (starts_with(cell, '0')) >= {_FEW} "
+    "and count(distinct strlen(cell)) filter (starts_with(cell, '0')) = 1 "
+    "and max(strlen(cell)) = max(strlen(cell)) filter (starts_with(cell, '0')) "
+    "and min(strlen(cell)) < max(strlen(cell))"
+)
 
 
 def doubts(
@@ -160,13 +216,51 @@ def _conditions(column: Column, *, is_first: bool) -> Iterator[tuple[str, str]]:
             f"bool_or({_PLAIN} <> cell) and "
             f"(bool_or(ends_with(cell, '  ')) or not bool_or(contains({_PLAIN}, ' ')))",
         )
+        made_unreadable = f"bool_or({_SIGNS[_UNREADABLE]}) or bool_or({_STARS})"
+        said_otherwise = "bool_or(regexp_matches(cell, '[A-Za-z0-9]'))"
+        yield _UNREADABLE, f"({made_unreadable}) and {said_otherwise}"
+        yield (
+            "begin or end with a line break, which stays",
+            f"bool_or(regexp_matches(cell, {literal(_BREAK_AT_END)})) "
+            f"and not bool_or(regexp_matches(trim(cell, {literal(_BREAKS)}), '[\r\n]'))",
+        )
+        for said, blank in _OTHER_BLANKS.items():
+            yield (
+                said,
+                f"count_if(regexp_matches(cell, {literal(blank)})) >= {_FEW} "
+                "and not bool_or(regexp_matches(cell, '[^ ] [^ ]'))",
+            )
+        yield (
+            "hold ? within words, as programs write letters that they do not have",
+            f"bool_or(regexp_matches(cell, {literal(_LOST_LETTER)}) "
+            f"and not regexp_matches(cell, '[/=]')) and not bool_or({_BEYOND_ASCII})",
+        )
+        yield (
+            "hold signs for what the row above says, which were not filled in",
+            f"count_if({is_one_of('cell', _DITTO)}) >= {_FEW}",
+        )
+        shortened = "ends_with(cell, '...') or ends_with(cell, '…')"
+        yield (
+            "were shortened to end with ...",
+            f"count_if({shortened}) >= {_FEW} and max(length(cell)) = "
+            f"min(length(cell)) filter ({shortened})",
+        )
         yield (
             "may be cut off: the longest are as long as a program keeps",
             f"max(length(cell)) in {_LENGTHS} and min(length(cell)) < max(length(cell)) "
             f"and count_if(length(cell) in {_LENGTHS}) >= {_FEW}",
         )
     elif column.type == "identifier":
-        yield _CONTROLS, f"bool_or({_SIGNS[_CONTROLS]})"
+        for said in _OF_IDENTIFIERS:
+            yield said, f"bool_or({_SIGNS[said]})"
+        unseen = f"{_BEYOND_ASCII} and regexp_matches({_TRIMMED}, '[{INVISIBLE}]')"
+        yield _HIDDEN, f"bool_or({unseen})"
+        wrapped = (
+            f"count(cell) >= {_FEW} and bool_and(regexp_full_match(cell, {literal(_WRAPPED)}))"
+        )
+        yield "stand in brackets, quotes or formulas, which stay", wrapped
+    if column.type in ("text", "identifier"):
+        yield _ZEROS_LOST, _ZEROS
     for said, condition in _SIGNS_OF_ALL.items():
         if said == _GROUPED and column.type == "integer":
             continue  # which are read as what they say

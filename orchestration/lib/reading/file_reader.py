@@ -26,6 +26,7 @@ from orchestration.lib.reading.header_rows import zones_in_names
 from orchestration.lib.reading.json_text import decide_json
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
 from orchestration.lib.reading.odd_rows import cut_last_cell, far_dates, odd_rows
+from orchestration.lib.reading.odd_values import digits_of, odd_values
 from orchestration.lib.reading.padding import without_padding
 from orchestration.lib.reading.plain import (
     Block,
@@ -44,6 +45,7 @@ from orchestration.lib.reading.records import (
 )
 from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import SheetLayout, with_sheet
+from orchestration.lib.reading.siblings import DIGITS, FAR_DATES, NO_LINE_END
 from orchestration.lib.reading.sorting import (
     MOST_MEMORY,
     NO_METADATA,
@@ -318,16 +320,23 @@ def delimited_relation(
     # DuckDB's reader takes no spelling of "nothing" that holds a character of the dialect.
     clashing = [text for text in nulls if any(character in text for character in special)]
 
+    before, behind = layout.around
+
     def cell(position: int) -> str:
         text = f"c{position}"
+        if before and position == 0:
+            starts = f"starts_with({text}, {literal(before)})"  # later rows may not
+            return _unless_nothing(f"if({starts}, {text}[{len(before) + 1}:], {text})", nulls)
+        if behind and position == layout.width - 1:
+            ends = f"ends_with({text}, {literal(behind)})"
+            return _unless_nothing(f"if({ends}, {text}[:{-len(behind) - 1}], {text})", nulls)
         if facts.has_formulas:
             is_formula = f"starts_with({text}, '=\"') and regexp_full_match({text}, '=\"[^\"]*\"')"
             text = f"(case when {is_formula} then {text}[3:-2] else {text} end)"
         if facts.escaped_apostrophes == "all":
             text = f"replace({text}, {literal(chr(92) + chr(39))}, chr(39))"
         if position in layout.padding:
-            text = without_padding(text, layout.padding[position])
-            return f"(case when not {is_one_of(text, ['', *nulls])} then {text} end)"
+            return _unless_nothing(without_padding(text, layout.padding[position]), nulls)
         if not clashing:
             return text
         return f"(case when not {is_one_of(f'c{position}', clashing)} then {text} end)"
@@ -348,6 +357,11 @@ def delimited_relation(
         last_cell=layout.last_cell,
         batch_rows=int(_BATCH / facts.row_bytes) if facts.row_bytes else 0,
     )
+
+
+def _unless_nothing(cell: str, nulls: Sequence[str]) -> str:
+    """Write a cell that was changed; NULL where it is empty or stands for nothing now."""
+    return f"(case when not {is_one_of(cell, ['', *nulls])} then {cell} end)"
 
 
 def _for_long_records(longest: int) -> str:
@@ -483,7 +497,13 @@ def _sort(
         record = _noting(record, [said], cut_off=True)
     if relation.texts:  # else nothing can have moved
         record = _noting(record, odd_rows(con, target, exported))
-    record = _noting(record, far_dates(con, target, exported))
+    record = _noting(record, odd_values(con, target, exported, readings))
+    beside_others = {
+        FAR_DATES: far_dates(con, target, exported),
+        DIGITS: digits_of(con, target, exported),
+        NO_LINE_END: relation.last_cell is not None,
+    }
+    record = _noting(record, (), **beside_others)
     if relation.last_cell is not None:
         cut = cut_last_cell(con, relation.last_cell, relation.texts[-1], rows)
         record = _noting(record, cut)

@@ -37,6 +37,7 @@ from orchestration.lib.reading.records import (
 from orchestration.lib.reading.sheets import with_sheet
 from orchestration.lib.reading.siblings import (
     Taken,
+    compared,
     following,
     follows,
     is_still_taken,
@@ -164,7 +165,7 @@ def land_system(
                     landed = _refused(contract, new, error)
                 report(f"{contract.system}: {_outcome(landed)}")
             records.append(_also_named(landed, new))
-    return in_order(_replacing(contract, record, gone, names) for record in records)
+    return compared(_replacing(contract, record, gone, names) for record in records)
 
 
 def counted_files(

@@ -2,13 +2,14 @@
 
 A row of texts whose cells moved by one column, the rows of another table below, a last cell that
 was cut off: no type objects. Nothing here sets a row aside, for a record may be odd. Belongs here:
-telling such rows, and warnings that say where they are. Does not: odd texts (`doubts`), what makes
-a row unusable (`sorting`).
+telling such rows, columns of which reports leave cells out, and the warnings. Does not: odd texts
+(`doubts`), odd values (`odd_values`), what makes a row unusable (`sorting`).
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,9 @@ _FEW_CELLS = 2  # that are odd in one row
 _GAPS = 3  # odd cells for one of another form, at most: the others are empty
 _MANY_TEXTS = 10  # of a column that are equally long: fewer are so by chance
 _FEW_ODD = 4  # cells that may be odd in a column, however few rows
+_FEW_SWAPPED, _FEW_HEADINGS = 0.05, 0.1  # of the rows
+_EXPECTED_REPEATS = 8  # by chance, where not one was seen
+_LETTER = re.compile("[^\\W\\d_]")
 _NUMBER, _DIGIT = re.compile("[+-]?[0-9]+(?:[.][0-9]+)?"), re.compile("[0-9]")
 _EARLIEST, _LATEST = "1900-01-02", "2200"  # before and from which on a date stands for none
 
@@ -76,10 +80,87 @@ def odd_rows(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObje
             for place, count in others.items()
             if count >= forms and least <= count + empty[place] <= _GAPS * count
         }
-    if not odd:
-        return []
-    which = f"row {min(odd)} is" if len(odd) == 1 else f"{len(odd)} rows (first: {min(odd)}) are"
-    return [f"{which} unlike all others in several columns: shifted, or of another table?"]
+    said = []
+    if odd:
+        said.append(
+            f"{_which(odd)} unlike all others in several columns: shifted, or of another table?"
+        )
+    swapped, headings = _swapped(columns), _headings(columns)
+    if swapped:
+        said.append(
+            f"{_which({places[at] for at in swapped})} odd in two cells, each of which stands in "
+            "the column of the other in all other rows: swapped?"
+        )
+    if headings:
+        said.append(
+            f"{_which({places[at] for at in headings})} empty but for one cell: headings, or "
+            "records of which nothing else is known?"
+        )
+    return [*said, *_left_out(exported, columns)]
+
+
+def _which(rows: set[int]) -> str:
+    return f"row {min(rows)} is" if len(rows) == 1 else f"{len(rows)} rows (first: {min(rows)}) are"
+
+
+def _swapped(columns: Sequence[Sequence[str | None]]) -> set[int]:
+    """Return the rows in which two texts of columns that share none otherwise changed places."""
+    counts = [Counter(cells) for cells in columns]
+    rows = len(columns[0])
+    held: dict[str, list[int]] = {}
+    for at, of_column in enumerate(counts):
+        for text in of_column:
+            if text is not None and _LETTER.search(text):
+                held.setdefault(text, []).append(at)
+    # column and text that is rare there -> columns in which it is less so
+    foreign: dict[tuple[int, str], set[int]] = {}
+    strangers = Counter[tuple[int, int]]()
+    for text, places in held.items():
+        for at in places if len(places) > 1 else ():
+            for other in places:
+                if at != other and counts[at][text] <= counts[other][text]:
+                    foreign.setdefault((at, text), set()).add(other)
+                    strangers[at, other] += counts[at][text]
+    most = max(_FEW_ODD, _FEW_SWAPPED * rows)
+    pairs = {
+        (one, other)
+        for one, other in strangers
+        if one < other and 0 < strangers[other, one] <= most and strangers[one, other] <= most
+    }
+    return {
+        row
+        for one, other in pairs
+        for row, (a, b) in enumerate(zip(columns[one], columns[other], strict=True))
+        if other in foreign.get((one, str(a)), ()) and one in foreign.get((other, str(b)), ())
+    }
+
+
+def _headings(columns: Sequence[Sequence[str | None]]) -> set[int]:
+    """Return the rows that fill one cell, where all others fill several of the same columns."""
+    rows = len(columns[0])
+    usual = sum(rows - cells.count(None) >= (1 - _FEW_HEADINGS) * rows for cells in columns)
+    if usual <= _FEW_COLUMNS:
+        return set()
+    filled = (sum(cell is not None for cell in row) for row in zip(*columns, strict=True))
+    return {at for at, count in enumerate(filled) if count == 1}
+
+
+def _left_out(exported: ExportObject, columns: Sequence[Sequence[str | None]]) -> Iterator[str]:
+    """Name the columns whose cells are empty wherever they would repeat the one above.
+
+    Reports do so. By chance the same text stands twice in a row as often as the texts are frequent.
+    """
+    for column, cells in zip(exported.columns, columns, strict=False):
+        texts = [cell for cell in cells if cell is not None]
+        if cells[0] is None or len(texts) == len(cells):
+            continue
+        by_chance = sum((n / len(texts)) ** 2 for n in Counter(texts).values()) * len(texts)
+        repeats = any(a == b for a, b in pairwise(texts))
+        if by_chance >= _EXPECTED_REPEATS and not repeats:
+            yield (
+                f"{column.name} never repeats the cell above and is empty elsewhere: were repeated "
+                "cells left out?"
+            )
 
 
 def _forms_of(cells: Sequence[str | None]) -> _Forms:
@@ -118,7 +199,7 @@ def _oddities(forms: _Forms, most: float) -> set[str | None] | None:
 
 
 def far_dates(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObject) -> list[str]:
-    """Name the columns with dates that are none: 9999-12-31 for "never", 1900-01-01 for nothing.
+    """Name the columns with dates that are none, and these: 9999-12-31 for "never", 1900-01-01.
 
     The file knows the least and the greatest text of every column.
     """
@@ -130,16 +211,10 @@ def far_dates(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObj
         f"from parquet_metadata({literal(str(parquet))}) group by path_in_schema"
     )
     extremes = {name: (least, greatest) for name, least, greatest in found.fetchall()}
-    far = [
+    return [
         f"{name} ({', '.join(texts)})"
         for name in (c.name for c in exported.columns if c.name in dates)
         if (texts := list(_far(*extremes.get(name, (None, None)))))
-    ]
-    if not far:
-        return []
-    return [
-        f"dates far from ours, which may stand for none, stay: {', '.join(far)}; null_values in "
-        "the contract, as the file writes them, reads them as empty"
     ]
 
 

@@ -17,6 +17,9 @@ _MANY = 10  # cells, of which all end with a blank that nobody meant
 _BLANKS = " \t"
 _PRINTED = "“”„«»\u2018\u2019\uff02「」『』"  # quotes of printed texts
 _FRACTION = ".0"  # of identifiers, which a program took for numbers as some were missing
+# What other programs put before every line (quoted mail, a diff, comments) and behind it.
+_BEFORE = re.compile("[^\\w\\s'\"(\\[{]{1,3} *")
+_BEHIND = re.compile("(?:[;|:~^*\\\\]{1,2}|<[Bb][Rr] ?/?>) *$")
 _SIGNS = {
     " ": "blanks around the cells of {} were removed",
     INVISIBLE: "blanks that no one sees (Unicode) around the cells of {} were removed",
@@ -83,6 +86,22 @@ def _fill_up(cells: Sequence[str]) -> bool:
     """Tell whether blanks make all cells equally long."""
     has_blanks = any(cell != cell.strip(" ") for cell in cells)
     return has_blanks and len({len(cell) for cell in cells if cell}) == 1
+
+
+def around_rows(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, str]:
+    """Return what stands before and behind every row, and the header as well: no part of either.
+
+    `rows` are the first of a file, as wide as the header.
+    """
+    if len(headers) < 2 or len(rows) < _FEW:
+        return "", ""
+    before, behind = _BEFORE.match(headers[0]), _BEHIND.search(headers[-1])
+    first, last = before.group() if before else "", behind.group() if behind else ""
+    if first == headers[0] or not all(row[0].startswith(first) for row in rows):
+        first = ""
+    if last == headers[-1] or not all(row[-1].endswith(last) for row in rows):
+        last = ""
+    return first, last
 
 
 def padding_warnings(headers: Sequence[str], padding: Mapping[int, str]) -> tuple[str, ...]:

@@ -34,9 +34,9 @@ from orchestration.lib.reading.json_text import LONGEST_RECORD, decide_json, jso
 from orchestration.lib.reading.records import FileRecord, OpenDatesError, RefusedError
 from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import sniff_sheet
-from orchestration.lib.reading.siblings import following, noted, taken_order
+from orchestration.lib.reading.siblings import compared, following, noted, taken_order
 from orchestration.lib.reading.sources import Source, digest, unpacked
-from orchestration.lib.reading.spellings import COUNTS, without_accents
+from orchestration.lib.reading.spellings import COUNTS, CROSS, without_accents
 from orchestration.lib.reading.sql import literal, quoted
 
 # Of the values of a column of dates or times that may be none: one typing error is no text column.
@@ -146,6 +146,9 @@ def recognise(
                 record = read_file(con, system, ordered, source, sha256, size, work)
                 record = noted(record, exported, taken)
             require_rows(record, exported)
+            beside = [other for other in others if other.file_name != record.file_name]
+            told = compared([record, *beside])
+            record = next(r for r in told if r.file_name == record.file_name)
             if is_draft:
                 named = json.loads(record.decisions).get("headers", {})
                 said = [record.message, *_values_in(exported), *_values_again(con, work, named)]
@@ -229,7 +232,8 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
     if record.rows_quarantined > record.rows_loaded:
         raise _no_table()
     landed = f"(from read_parquet({literal(str(work / CLEAN))}) where {ASIDE_MARK} is null)"
-    cells: dict[str, str | None] = {c.name: quoted(c.name) for c in as_text.columns}
+    # An empty column stays a text, whatever is asked of it: wide exports have hundreds of them.
+    cells: dict[str, str | None] = {name: quoted(name) for name in _filled(con, landed, as_text)}
     kinds: dict[str, CellType] = {}
     counted: dict[str, str] = {}
     nearly: dict[str, CellType] = {}
@@ -239,15 +243,17 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
             update={"columns": tuple(c.model_copy(update={"type": kind}) for c in as_text.columns)}
         )
         readings = decide(typed, shapes_of(con, landed, cells, typed))
-        counts = ", ".join(
-            f"count(*) filter ({r.is_filled(str(cells[n]))}), "
-            f"count(*) filter ({r.is_filled(str(cells[n]))} and {r.sql(str(cells[n]))} is null)"
-            for n, r in readings.items()
+        counts = "".join(
+            f"count(*) filter ({readings[n].is_filled(str(cell))}), count(*) filter "
+            f"({readings[n].is_filled(str(cell))} and {readings[n].sql(str(cell))} is null), "
+            for n, cell in cells.items()
         )
-        found = con.execute(f"select {counts} from {landed}").fetchone()
+        found = con.execute(f"select {counts}count(*) from {landed}").fetchone()
         assert found is not None  # an aggregate has a row
-        for position, column in enumerate(readings):
+        for position, column in enumerate(cells):
             filled, wrong = found[2 * position : 2 * position + 2]
+            if CROSS in readings[column].spellings:
+                continue  # a person says whether it is a flag: names may have been made x
             if filled and not wrong and column not in kinds:
                 kinds[column] = kind
             elif filled and not wrong and kind == "timestamp":
@@ -298,7 +304,7 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
         if named and kinds.get(column) in ("integer", "decimal") and not _DURATION.search(column):
             is_day = unit == "Excel serial" and kinds[column] == "integer"
             kinds[column] = "date" if is_day else "timestamp"
-    for column in [c.name for c in as_text.columns if c.name not in kinds]:
+    for column in [name for name in cells if name not in kinds]:
         # An apostrophe keeps a spreadsheet from dropping zeros.
         kept = con.execute(
             f"select 1 from {landed} where regexp_full_match({quoted(column)}, ?) limit 1",
@@ -318,6 +324,14 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
     is_certain = all(r.confidence == "certain" for r in readings.values() if r.date_order)
     usual = orders.pop() if len(orders) == 1 and is_certain else None
     return completed(con, landed, typed.model_copy(update={"usual_date_order": usual}))
+
+
+def _filled(con: duckdb.DuckDBPyConnection, landed: str, exported: ExportObject) -> list[str]:
+    """Return the columns that hold anything."""
+    names = [column.name for column in exported.columns]
+    counts = ", ".join(f"count({quoted(name)})" for name in names)
+    found = con.execute(f"select {counts} from {landed}").fetchone() or ()
+    return [name for name, count in zip(names, found, strict=True) if count]
 
 
 def _no_table() -> RefusedError:

@@ -1,20 +1,24 @@
-"""What the files of one object say of each other: whether days or months come first.
+"""What the files of one object say of each other.
 
-A small export may hold no day above 12. The other exports of its object come from the same system
-and account, and write their dates alike. Belongs here: what they agree on, and the record of a file
-that follows them. Does not: deciding from a file's own values (`decisions`), when files are read
-(`landing`).
+A small export may hold no day above 12; a spreadsheet that opened one of them has taken the zeros
+from its codes. The other exports of its object come from the same system and account, and are
+written alike. Belongs here: what they agree on, the record of a file that follows them, warnings of
+one that does not, and those that one file has for all. Does not: deciding from a file's own values
+(`decisions`), when files are read (`landing`).
 """
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from orchestration.lib.contracts import DateOrder, ExportObject
-from orchestration.lib.reading.records import FileRecord
+from orchestration.lib.reading.records import FileRecord, in_order
 
 _DECISION = "date_order"
+# Decisions of a file that say something only beside those of others.
+FAR_DATES, NO_LINE_END, DIGITS = "far_dates", "no_line_end", "digits"
 
 
 class Taken(NamedTuple):
@@ -80,3 +84,61 @@ def noted(record: FileRecord, exported: ExportObject, taken: Taken) -> FileRecor
         decisions=json.dumps(decisions, ensure_ascii=False),
         message="; ".join(filter(None, [record.message, warning])),
     )
+
+
+def compared(records: Iterable[FileRecord]) -> list[FileRecord]:
+    """Add the warnings that follow from the other files of an object.
+
+    They are not kept with a file, so that they do not depend on which came first.
+    """
+    result: list[FileRecord] = []
+    for _, of_object in groupby(in_order(records), key=lambda r: (r.system, r.object)):
+        files = [(record, json.loads(record.decisions)) for record in of_object]
+        loaded = [decisions for record, decisions in files if record.status == "loaded"]
+        told: set[str] = set()
+        for record, decisions in files:
+            others = [other for other in loaded if other is not decisions]
+            warnings = [
+                *_far_dates(decisions, told),
+                *_cut_off(record, decisions, others),
+                *_zeros_lost(decisions, others),
+            ]
+            message = "; ".join(filter(None, [record.message, *warnings]))
+            result.append(dataclasses.replace(record, message=message or None))
+    return result
+
+
+def _far_dates(decisions: dict[str, Any], told: set[str]) -> Iterator[str]:
+    """Name the dates that no earlier file of the object had: 9999-12-31 is in all or in none."""
+    far = [text for text in decisions.get(FAR_DATES, ()) if text not in told]
+    told.update(far)
+    if far:
+        yield (
+            f"dates far from ours, which may stand for none, stay: {', '.join(far)}; null_values "
+            "in the contract, as the file writes them, reads them as empty"
+        )
+
+
+def _cut_off(
+    record: FileRecord, decisions: dict[str, Any], others: Sequence[dict[str, Any]]
+) -> Iterator[str]:
+    """Warn of a file that may have lost the end of its last cell: no type sees it in a number."""
+    texts = [other for other in others if "layout" in other]
+    if NO_LINE_END in decisions and texts and not any(NO_LINE_END in other for other in texts):
+        yield (
+            f"no line end stands behind the last row, as in all other files of {record.object}: "
+            "is its last cell whole?"
+        )
+
+
+def _zeros_lost(decisions: dict[str, Any], others: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Warn of codes that are shorter than those of other files, which fill them up with zeros."""
+    for name, (shortest, longest, has_zeros) in decisions.get(DIGITS, {}).items():
+        widths = {tuple(other[DIGITS][name]) for other in others if name in other.get(DIGITS, {})}
+        filled_up = {width for width, wide, zeros in widths if zeros and width == wide}
+        if not has_zeros and len(filled_up) == 1 and shortest < max(filled_up) >= longest:
+            yield (
+                f"{name} has {shortest} to {longest} digits and none begins with a zero, but other "
+                f"files have {max(filled_up)} and zeros in front: a spreadsheet took them away; "
+                "export the file again without opening it there"
+            )

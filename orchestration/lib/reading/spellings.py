@@ -13,6 +13,7 @@ from collections.abc import Mapping
 NULL_SPELLINGS = frozenset(
     {"null", "(null)", "<null>", "\\n", "n/a", "#n/a", "na", "nan", "nat", "none", "nil"}
     | {"n.a.", "undefined", "(blank)", "(no value)", "-", "--", "–", "—", "?"}
+    | {"<na>", "(empty)", "(none)", "n/d", "s/d", "''", '""'}
 )
 # Those that no text means otherwise, in the spelling that programs write.
 TEXT_NULLS = ("\\N", "#N/A", "NULL")
@@ -24,7 +25,11 @@ ZERO_DATE = "0000-00-00"
 _YES = "true t yes y 1 1.0 wahr ja j oui o vrai v sí si sim s verdadero verdadeiro vero да 是 真"
 _YES += " はい 예"
 _NO = "false f no n 0 0.0 falsch nein non faux não nao falso нет 否 假 いいえ 아니요"
+# As forms, settings and Access say it.
+_YES += " on checked enabled ✓ ✔ ☑ -1"
+_NO += " off unchecked disabled ✗ ✘ ☐"
 TRUE, FALSE = tuple(_YES.split()), tuple(_NO.split())
+CROSS = "x"  # yes, where a column holds nothing else
 
 # What nobody sees at the edge of a cell: the spaces of Unicode and the marks that take no room.
 INVISIBLE = (

@@ -17,6 +17,8 @@ from orchestration.lib.reading.spellings import NULL_SPELLINGS
 from orchestration.lib.reading.sql import is_one_of, text_list
 
 _FEW_NULLS = 3  # cells or columns, below which a spelling of "nothing" may be a text
+# What somebody may have answered: nothing, where no cell of the column is empty otherwise.
+_ANSWERS = {"none", "nil", "na", "n/a", "n.a."}
 _SHORT_NAME = 3  # letters: Na, Nan, Nat and Nil are people
 
 
@@ -35,11 +37,12 @@ def read_text_nulls(
     if not texts:
         return relation, []
     spellings, longest = text_list(sorted(NULL_SPELLINGS)), max(map(len, NULL_SPELLINGS))
-    found: list[dict[str, int] | None] = []
+    found: list[dict[str, int] | bool | None] = []
     for start in range(0, len(texts), COLUMNS_AT_ONCE):
         counts = ", ".join(
             f"histogram({cell}) filter "
-            f"(length({cell}) <= {longest} and list_contains({spellings}, lower({cell})))"
+            f"(length({cell}) <= {longest} and list_contains({spellings}, lower({cell}))), "
+            f"count({cell}) < count(*)"
             for cell in islice(texts.values(), start, start + COLUMNS_AT_ONCE)
         )
         found += con.execute(f"select {counts} from sample").fetchone() or ()
@@ -48,12 +51,15 @@ def read_text_nulls(
         if reading.column.type != "boolean":  # whose spellings are known in lower case only
             typed.update(dict(reading.nulls))
     names: dict[str, list[str]] = {}
-    for name, spelt in zip(texts, found, strict=True):
+    whole = Counter[str]()  # columns in which a spelling may stand for all that is missing
+    for name, spelt, has_gaps in zip(texts, found[::2], found[1::2], strict=True):
+        assert not isinstance(spelt, bool)
         for text, count in (spelt or {}).items():
             may_be_a_name = text.isalpha() and text.istitle() and len(text) <= _SHORT_NAME
             if typed[text] >= _FEW_NULLS or (count >= _FEW_NULLS and not may_be_a_name):
                 names.setdefault(text, []).append(name)
-    nothing = [t for t in sorted(names) if max(typed[t], len(names[t])) >= _FEW_NULLS]
+                whole[text] += not (has_gaps and text.lower() in _ANSWERS)
+    nothing = [t for t in sorted(names) if max(typed[t], whole[t]) >= _FEW_NULLS]
     cells = {
         name: f"(case when not {is_one_of(cell, nothing)} then {cell} end)"
         for name, cell in texts.items()

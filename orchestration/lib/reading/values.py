@@ -15,6 +15,7 @@ from orchestration.lib.contracts import Column, DateOrder, ExportObject
 from orchestration.lib.reading.spellings import (
     BLANKS,
     COUNTS,
+    CROSS,
     EXPONENT,
     FALSE,
     ISO_FORM,
@@ -153,6 +154,8 @@ class Reading:
             if self.plain:
                 return f"(case when {cell} in ('true', 'false') then {cell} end)"
             low = f"lower({_trimmed(cell)})"
+            if CROSS in self.spellings:
+                return f"(case when {low} = '{CROSS}' then 'true' end)"
             true = [text for text in self.spellings if text in TRUE]
             false = [text for text in self.spellings if text in FALSE]
             return (

@@ -559,6 +559,18 @@ def test_sums_between_the_rows_of_a_table_without_a_key_are_set_aside(
         ("8.48E+14", "hold numbers in scientific notation"),
         ("bell\u0007", "hold control characters"),
         ("first_x000D_", "hold control characters"),
+        ("caf\\u00e9", "hold letters written as \\u00e9"),
+        ("caf=C3=A9", "hold letters written as \\u00e9"),
+        ("M?nchen", "hold ? within words"),
+        ("[object Object]", "hold what a program wrote instead of a value"),
+        ("System.String[]", "hold what a program wrote instead of a value"),
+        ("{{customer.name}}", "hold what a program wrote instead of a value"),
+        ("***", "hold texts that were made unreadable"),
+        ("[REDACTED]", "hold texts that were made unreadable"),
+        ("b'plain'", "are written as Python writes bytes"),
+        ("left\u202eright", "hold signs within that no one sees"),
+        ("pl\u0430in", "hold Greek or Cyrillic letters within Latin words"),
+        ("fine, line\n", "begin or end with a line break"),
     ],
 )
 def test_what_a_text_may_be_instead_is_told(shop: Shop, cell: str, said: str) -> None:
@@ -566,6 +578,72 @@ def test_what_a_text_may_be_instead_is_told(shop: Shop, cell: str, said: str) ->
     record, landed = land(shop, text([cells(row) for row in [HEADER, *rows]]))
     assert landed[4][5] == cell
     assert str(record.message).startswith(f"cells of comments {said}")
+
+
+@pytest.mark.parametrize(
+    ("comments", "said"),
+    [
+        (["two  words"] * 3, "hold blanks twice"),
+        (["two\twords"] * 3, "hold tabs for blanks"),
+        (["two\u00a0words"] * 3, "hold blanks that do not break"),
+        (["two+words"] * 3, "hold + for blanks"),
+        (["the first text is…", "another text is a…", "a third one is so…"], "were shortened"),
+        (["first", '"', '"', '"'], "hold signs for what the row above says"),
+        (["00123", "04567", "00089", "123"], "have lost zeros in front"),
+    ],
+)  # fmt: skip
+def test_what_several_texts_may_be_instead_is_told(
+    shop: Shop, comments: list[str], said: str
+) -> None:
+    rows = [[*row[:5], comments[i % len(comments)]] for i, row in enumerate(ROWS)]
+    record, landed = land(shop, text([cells(row) for row in [HEADER, *rows]]))
+    assert landed == rows
+    assert f"cells of comments {said}" in str(record.message)
+
+
+@pytest.mark.parametrize(
+    "comments",
+    [["*", "***", "*****"], ["S", "XXXXL"], ["two  words", "or two"], ["1", "2", "10", "007"],
+     ["A+B", "a+"], ["00123", "12345"], ["Заказ №1", "Order 1"]],
+)  # fmt: skip
+def test_several_texts_that_are_meant_so_are_no_doubts(shop: Shop, comments: list[str]) -> None:
+    rows = [[*row[:5], comments[i % len(comments)]] for i, row in enumerate(ROWS)]
+    record, landed = land(shop, text([cells(row) for row in [HEADER, *rows]]))
+    assert (landed, record.message) == (rows, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"), [("> ", ""), ("+", ""), ("# ", ""), ("", ";"), ("", "<br>"), ("; ", "||")]
+)
+def test_what_stands_around_every_line_is_removed_with_a_warning(
+    shop: Shop, before: str, behind: str
+) -> None:
+    """Quoted mail, a diff, comments: no row lands with a key that no other file knows."""
+    rows = [[*row[:5], "fine"] for row in ROWS]
+    lines = text([cells(row) for row in [HEADER, *rows]]).splitlines()
+    record, landed = land(shop, "".join(f"{before}{line}{behind}\r\n" for line in lines))
+    assert landed == rows
+    assert "every row was removed" in str(record.message)
+
+
+def test_a_later_row_without_the_sign_keeps_its_first_letters(shop: Shop) -> None:
+    lines = [f"> {i},note {i}" for i in range(20_000)]
+    shop.put("orders.csv", "\n".join(["> order_id,note", *lines, "20000,note 20000", ""]))
+    changes: dict[str, Any] = {"columns": [{"name": "order_id"}, {"name": "note"}]}
+    changes |= {"watermark": None, "key": ["order_id"]}
+    rows = shop.rows(shop.land(**changes), "order_id, note", **changes)
+    assert [rows[0], *rows[-2:]] == [
+        ("0", "note 0"), ("19999", "note 19999"), ("20000", "note 20000")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("identifier", ["{A-1}", '"A-1"', "b'A-1'", "=HYPERLINK(A-1)"])
+def test_identifiers_in_brackets_quotes_or_formulas_are_told(shop: Shop, identifier: str) -> None:
+    columns = [{"name": "productid", "type": "identifier"}, *CONTRACT["columns"]]
+    columns = [c for i, c in enumerate(columns) if i == 0 or c["name"] != "productid"]
+    rows = [[*row[:2], identifier.replace("1", str(i)), *row[3:]] for i, row in enumerate(ROWS)]
+    record, _ = land(shop, text([cells(row) for row in [HEADER, *rows]]), columns=columns)
+    assert "cells of productid " in str(record.message)
 
 
 def test_control_characters_of_identifiers_are_told(shop: Shop) -> None:
@@ -580,7 +658,7 @@ def test_control_characters_of_identifiers_are_told(shop: Shop) -> None:
     "cell",
     ["Müller & Söhne", "<p>Müller &amp; Söhne</p>", "a < b", "https://x.example/?q=caf%C3%A9",
      "#1 of all", "'tis fine", "two words ", "$5 or 5$ more", "~5 or 5 ~ 6",
-     "café, über, señor", "100 %", "https://x.example/a%20b", "1E5", "#"],
+     "café, über, señor", "100 %", "https://x.example/a%20b", "1E5", "#", "why? because", "https://x.example/a?b=1"],
 )  # fmt: skip
 def test_texts_that_are_meant_so_are_no_doubts(shop: Shop, cell: str) -> None:
     rows = [[*row[:5], cell if i == 4 else "plain"] for i, row in enumerate(ROWS)]
@@ -687,6 +765,32 @@ def test_a_row_of_texts_whose_cells_have_moved_is_told(shop: Shop, at: int, move
     assert said_of_people(shop, [*PEOPLE[:at], shifted, *PEOPLE[at + 1 :]]) == (
         f"row {at + 1} is unlike all others in several columns: shifted, or of another table?"
     )
+
+
+def test_two_texts_that_changed_places_in_one_row_are_told(shop: Shop) -> None:
+    rows = [[*row[:3], row[4], row[3], row[5]] if i == 4 else row for i, row in enumerate(ROWS * 3)]
+    record, landed = land(shop, text([cells(row) for row in [HEADER, *rows]]))
+    assert landed == rows
+    assert "row 5 is odd in two cells" in str(record.message)
+
+
+def test_cells_that_a_report_leaves_out_where_they_repeat_are_told(shop: Shop) -> None:
+    types = [TYPES[i // 3 % 3] if i % 3 == 0 else "" for i in range(120)]
+    rows = [[*row[:3], kind, *row[4:]] for row, kind in zip(ROWS * 10, types, strict=True)]
+    record, _ = land(shop, text([cells(row) for row in [HEADER, *rows]]))
+    assert "type never repeats the cell above" in str(record.message)
+    again = [[*row[:3], TYPES[0] if row[3] else "", *row[4:]] for row in rows]
+    assert "never repeats" not in str(
+        land(shop, text([cells(row) for row in [HEADER, *again]]))[0].message
+    )
+
+
+def test_rows_of_nothing_but_a_key_are_told_where_others_are_filled(shop: Shop) -> None:
+    rows = [*ROWS, *([f"{day}/02/2026", *row[1:]] for day, row in enumerate(ROWS, 10))]
+    headings = [*rows[:12], ["Region North", "", "", "", "", ""], *rows[12:]]
+    content = text([cells(row) for row in [HEADER, *headings]])
+    record, _ = land(shop, content, key=["date"], columns=[{"name": n.lower()} for n in HEADER])
+    assert "row 13 is empty but for one cell" in str(record.message)
 
 
 def test_the_rows_of_another_table_below_are_told(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""A file that does not tell days from months follows the other files of its object."""
+"""What the files of one object say of each other: days and months, zeros, line ends."""
 
 import itertools
 import json
@@ -78,3 +78,43 @@ def test_the_usual_order_of_a_system_is_what_remains(shop: Shop) -> None:
     records = shop.land(**COLUMNS, usual_date_order="mdy")
     rows = shop.rows(records, "order_id, made", **COLUMNS, usual_date_order="mdy")
     assert rows == [("1", "2025-04-03"), ("4", "2025-12-25")]
+
+
+CODES: dict[str, Any] = {"columns": [{"name": "order_id"}, {"name": "shop"}], "watermark": None}
+WHOLE = "order_id,shop\n1,00123\n2,04567\n3,89012\n"
+OPENED = "order_id,shop\n4,123\n5,4567\n6,89012\n"
+
+
+@pytest.mark.parametrize("names", list(itertools.permutations(["a", "b"])), ids=lambda n: n[0])
+def test_codes_that_lost_their_zeros_are_told_beside_files_that_have_them(
+    shop: Shop, names: tuple[str, ...]
+) -> None:
+    """Incident to prevent: a shop 00123 became a second shop 123, which no record speaks of."""
+    contents = {"a": ("orders_2026-01-01.csv", WHOLE), "b": ("orders_2026-01-02.csv", OPENED)}
+    for name in names:
+        shop.put(*contents[name])
+        records = shop.land(**CODES)
+    assert records[0].message is None
+    assert "shop has 3 to 5 digits and none begins with a zero" in str(records[1].message)
+    shop.put("orders_2026-01-02.csv", OPENED.replace("123", "10123").replace(",4567", ",44567"))
+    assert [r.message for r in shop.land(**CODES)] == [None, None]
+
+
+def test_a_last_row_without_a_line_end_is_told_where_other_files_have_one(shop: Shop) -> None:
+    shop.put("orders_2026-01-01.csv", "order_id,amount\n1,505\n")
+    shop.put("orders_2026-01-02.csv", "order_id,amount\n2,50")
+    told = [r.message for r in shop.land()]
+    assert told[0] is None
+    assert "no line end stands behind the last row, as in all other files" in str(told[1])
+    shop.put("orders_2026-01-01.csv", "order_id,amount\n1,505")
+    assert [r.message for r in shop.land()] == [None, None]
+
+
+def test_dates_that_stand_for_none_are_told_once(shop: Shop) -> None:
+    changes = {"columns": [{"name": "order_id"}, {"name": "until", "type": "date"}]}
+    changes |= {"watermark": None}  # type: ignore[dict-item]
+    for day in (2, 3, 1):
+        shop.put(f"orders_2026-01-0{day}.csv", f"order_id,until\n{day},9999-12-31\n9,2026-01-01\n")
+        told = [r.message for r in shop.land(**changes)]
+    assert "until (9999-12-31)" in str(told[0])
+    assert told[1:] == [None, None]

@@ -432,3 +432,68 @@ def test_yes_and_no_in_one_letter_of_other_languages(shop: Shop, letters: str) -
 @pytest.mark.parametrize("text", ["None", "N/A", "NaN", " null "])
 def test_nothing_among_booleans(shop: Shop, text: str) -> None:
     assert column(shop, "boolean", ["True", text, "False"])[1] == ["true", None, "false"]
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("on", "off"), ("Checked", "Unchecked"), ("☑", "☐"), ("-1", "0")]
+)
+def test_flags_as_forms_and_settings_write_them(shop: Shop, yes: str, no: str) -> None:
+    assert column(shop, "boolean", [yes, no, ""])[1] == ["true", "false", None]
+
+
+def test_a_column_of_crosses_is_yes_and_says_that_it_never_says_no(shop: Shop) -> None:
+    record, cells = column(shop, "boolean", ["x", "", "X", "", "x"])
+    assert cells == ["true", None, "true", None, "true"]
+    assert "v is yes or empty, never no" in str(record.message)
+    assert "a cross was read as yes" in str(record.message)
+    assert column(shop, "boolean", ["x", "no"])[1] == ["?", "false"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        ("integer", ["1", "20", *["-999"] * 3], "holds -999 or the like"),
+        ("decimal", ["1.5", "20", *["9999.99"] * 3], "holds 9999 or the like"),
+        ("decimal", [*["12.50", "7.95"] * 10, "1250", "795", "3000"], "a point lost?"),
+        ("decimal", ["27.899999618530273", "7.460000038146973", "3.0999999046325684", "5"],
+         "noise of floating point numbers"),
+        ("timestamp", [f"2026-01-{1 + i // 12:02d} {1 + i % 12:02d}:30:00" for i in range(60)],
+         "were AM and PM lost?"),
+    ],
+)  # fmt: skip
+def test_values_that_are_of_their_type_and_may_be_wrong_are_told(
+    shop: Shop, kind: str, values: list[str], said: str
+) -> None:
+    record, cells = column(shop, kind, values)
+    assert cells == values
+    assert said in str(record.message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("integer", ["-3", "20", *["-999"] * 3]),
+        ("decimal", ["9500.00", "12000", *["9999"] * 3]),
+        ("decimal", [*["12.50", "7.95"] * 10, "12", "8", "3"]),
+        ("decimal", ["-23.545621281152688", "-46.639292048575846", "-22.95183441632087"]),
+        ("timestamp", [f"2026-01-{1 + i // 12:02d} {7 + i % 12:02d}:30:00" for i in range(60)]),
+        ("boolean", ["true", "", "true"] * 2),
+    ],
+)
+def test_values_as_they_should_be_are_not_told(shop: Shop, kind: str, values: list[str]) -> None:
+    assert column(shop, kind, values)[0].message is None
+
+
+@pytest.mark.parametrize(("gaps", "lands"), [(0, None), (1, "None")])
+def test_none_is_an_answer_where_other_cells_are_empty(
+    shop: Shop, gaps: int, lands: str | None
+) -> None:
+    """Incident to prevent: `None`, answered in three columns of a survey, landed as no answer."""
+    columns = [{"name": name} for name in ("order_id", "a", "b", "c")]
+    changes: dict[str, Any] = {"columns": columns, "watermark": None}
+    rows = ["None,None,None"] * 3 + [",,"] * gaps + ["1,2,3"]
+    rows = [f"{i},{row}\n" for i, row in enumerate(rows)]
+    shop.put("orders.csv", "order_id,a,b,c\n" + "".join(rows))
+    records = shop.land(**changes)
+    assert shop.rows(records, "a", **changes)[0] == (lands,)
+    assert "None" in str(records[0].message)

@@ -1,0 +1,126 @@
+"""Numbers, times and flags that are of their type and may be wrong nonetheless.
+
+-999 is a number to every type, 7.30 a time in the morning and in the evening. Nothing here sets a
+row aside, for a value may be odd. Belongs here: what all values of a typed column say together, and
+the warnings that name the columns. Does not: texts (`doubts`), rows (`odd_rows`).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from orchestration.lib.contracts import ASIDE_MARK, Column, ExportObject
+from orchestration.lib.reading.shapes import COLUMNS_AT_ONCE
+from orchestration.lib.reading.sorting import Readings
+from orchestration.lib.reading.sql import literal, quoted
+from orchestration.lib.reading.values import Reading
+
+_ROWS = 5000  # that are looked at
+_FEW = 3  # values, below which they may be what they are by chance
+_MANY = 50  # times, of which some are at midnight or in the afternoon
+_HOURS = 10  # of a clock of twelve, that many times show
+_RARE = 0.2  # of the values, that have lost what all others have
+_TIMES_LARGER = 10  # an amount without its decimal point is a hundred times as large, or ten
+
+_NINES = "9{4,}([.]0+|[.]9+)?"
+_BELOW = "-9{2,}([.]0+|[.]9+)?"
+# A column of nothing else but noise behind its fourth decimal; coordinates have other digits there.
+_LONG = "[.][0-9]{9,}$"
+_NOISE = "abs({0} - round({0}, 4)) < 1e-6 * greatest(1, abs({0}))"
+
+
+def odd_values(
+    con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObject, readings: Readings
+) -> list[str]:
+    """Say what the values of the first rows that landed may be instead of what they say."""
+    conditions = [
+        (column.name, said, condition)
+        for column in exported.columns
+        if column.name != exported.deleted_flag
+        for said, condition in _conditions(column, readings[column.name])
+    ]
+    rows = f"(from read_parquet({literal(str(parquet))}) where {ASIDE_MARK} is null limit {_ROWS})"
+    found: dict[str, list[str]] = {}
+    for start in range(0, len(conditions), COLUMNS_AT_ONCE):
+        some = conditions[start : start + COLUMNS_AT_ONCE]
+        asked = ", ".join(f"coalesce({condition}, false)" for _, _, condition in some)
+        row = con.execute(f"select {asked} from {rows}").fetchone()
+        assert row is not None  # an aggregate has a row
+        for (name, said, _), is_so in zip(some, row, strict=True):
+            if is_so:
+                found.setdefault(said, []).append(name)
+    return [f"{', '.join(names)} {said}" for said, names in found.items()]
+
+
+def digits_of(
+    con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObject
+) -> dict[str, list[int | bool]]:
+    """Return the codes that are digits alone, each with its fewest and most, and zeros in front.
+
+    A spreadsheet takes zeros away, which the other files of the object tell.
+    """
+    names = [c.name for c in exported.columns if c.type in ("text", "identifier")]
+    rows = f"(from read_parquet({literal(str(parquet))}) where {ASIDE_MARK} is null limit {_ROWS})"
+    found: dict[str, list[int | bool]] = {}
+    for start in range(0, len(names), COLUMNS_AT_ONCE):
+        some = names[start : start + COLUMNS_AT_ONCE]
+        asked = ", ".join(
+            f"count({c}) >= {_FEW} and bool_and(regexp_full_match({c}, '[0-9]+')), "
+            f"min(strlen({c})), max(strlen({c})), bool_or(starts_with({c}, '0'))"
+            for c in map(quoted, some)
+        )
+        row = con.execute(f"select {asked} from {rows}").fetchone()
+        assert row is not None  # an aggregate has a row
+        for at, name in enumerate(some):
+            is_code, *told = row[4 * at : 4 * at + 4]
+            if is_code:
+                found[name] = told
+    return found
+
+
+def _conditions(column: Column, reading: Reading) -> Iterator[tuple[str, str]]:
+    """Yield what is said of a column, and the condition in SQL on all its canonical texts."""
+    cell = quoted(column.name)
+    if column.type == "boolean" and not set(reading.spellings) <= {"true", "false"}:
+        # where HubSpot writes true, it leaves false empty
+        yield (
+            "is yes or empty, never no: does empty mean no? it stays empty",
+            f"count_if({cell} = 'true') >= {_FEW} and count_if({cell} = 'false') = 0 "
+            f"and count({cell}) < count(*)",
+        )
+    if column.type == "timestamp":
+        hour = f"substr({cell}, 12, 2)"
+        yield (
+            "has no hour above 12 and none before 1: were AM and PM lost?",
+            f"count({cell}) >= {_MANY} and min({hour}) = '01' and max({hour}) = '12' "
+            f"and count(distinct {hour}) >= {_HOURS}",
+        )
+    if column.type not in ("integer", "decimal"):
+        return
+    number = f"try_cast({cell} as double)"
+    nines, below = (f"regexp_full_match({cell}, '{form}')" for form in (_NINES, _BELOW))
+    yield (
+        "holds -999 or the like among positive numbers: it may stand for nothing and stays",
+        f"count_if({below}) >= {_FEW} and coalesce(min({number}) filter (not {below}), 0) >= 0",
+    )
+    yield (
+        "holds 9999 or the like, far above all others: it may stand for nothing and stays",
+        f"count_if({nines}) >= {_FEW} and min({number}) filter ({nines}) > "
+        f"{_TIMES_LARGER} * max({number}) filter (not {nines})",
+    )
+    if column.type == "decimal":
+        has_point = f"contains({cell}, '.')"
+        others = f"not {has_point} and {number} <> 0"
+        yield (
+            "holds numbers without decimals that are far larger than those with: a point lost?",
+            f"count_if({others}) between {_FEW} and {_RARE} * count({cell}) "
+            f"and abs(median({number}) filter ({others})) > "
+            f"{_TIMES_LARGER} * abs(median({number}) filter ({has_point}))",
+        )
+        is_long = f"regexp_matches({cell}, '{_LONG}')"
+        yield (
+            "holds the noise of floating point numbers behind the fourth decimal, which stays",
+            f"count_if({is_long}) >= greatest({_FEW}, count({cell}) / 2) and bool_and("
+            f"{_NOISE.format(number)}) filter ({is_long})",
+        )
