@@ -58,7 +58,7 @@ _QUOTES = ("'", "`", "~", "^", "|", "%", "$", "!")
 # One of these is in every cell with a sign: few columns have to be looked at closely.
 _STRANGE = (
     "[^ -~]|[&<%#*]|[Ee][+]|_x00|[0-9]{15}0|[0-9][,.][0-9]{3}|^[ '`~^|%$!]|[ '`~^|%$!]$"
-    "|  |[a-z][?]|[?][a-z]|\\\\[ux]|=[Cc]|^[\\[{(\"=]|^b'|^0[0-9]|xxxx|XXXX|[A-Za-z]+[+][A-Za-z]"
+    "|  |[a-z][?]|[?][a-z]|\\\\[ux]|=[Cc]|^[\\[{(\"=]|^b'|^0[0-9]+$|xxxx|XXXX|[A-Za-z]+[+][A-Za-z]"
     "|[.]{3}$|^System|^(ditto|dito|idem)$"
 )
 
@@ -217,8 +217,9 @@ def _conditions(column: Column, *, is_first: bool) -> Iterator[tuple[str, str]]:
             f"(bool_or(ends_with(cell, '  ')) or not bool_or(contains({_PLAIN}, ' ')))",
         )
         made_unreadable = f"bool_or({_SIGNS[_UNREADABLE]}) or bool_or({_STARS})"
-        said_otherwise = "bool_or(regexp_matches(cell, '[A-Za-z0-9]'))"
-        yield _UNREADABLE, f"({made_unreadable}) and {said_otherwise}"
+        # of card numbers all are, and stars alone are marks
+        others = f"bool_or(regexp_matches(cell, '[A-Za-z0-9]') and not ({_SIGNS[_UNREADABLE]}))"
+        yield _UNREADABLE, f"({made_unreadable}) and {others}"
         yield (
             "begin or end with a line break, which stays",
             f"bool_or(regexp_matches(cell, {literal(_BREAK_AT_END)})) "

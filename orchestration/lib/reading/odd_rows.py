@@ -118,7 +118,7 @@ def _swapped(columns: Sequence[Sequence[str | None]]) -> set[int]:
     for text, places in held.items():
         for at in places if len(places) > 1 else ():
             for other in places:
-                if at != other and counts[at][text] <= counts[other][text]:
+                if counts[at][text] < counts[other][text]:
                     foreign.setdefault((at, text), set()).add(other)
                     strangers[at, other] += counts[at][text]
     most = max(_FEW_ODD, _FEW_SWAPPED * rows)

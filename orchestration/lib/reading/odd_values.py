@@ -18,6 +18,7 @@ from orchestration.lib.reading.values import Reading
 
 _ROWS = 5000  # that are looked at
 _FEW = 3  # values, below which they may be what they are by chance
+_SEVERAL = 10  # amounts with as many decimals; fewer may be shares or places
 _MANY = 50  # times, of which some are at midnight or in the afternoon
 _HOURS = 10  # of a clock of twelve, that many times show
 _RARE = 0.2  # of the values, that have lost what all others have
@@ -50,7 +51,7 @@ def odd_values(
         for (name, said, _), is_so in zip(some, row, strict=True):
             if is_so:
                 found.setdefault(said, []).append(name)
-    return [f"{', '.join(names)} {said}" for said, names in found.items()]
+    return [f"values of {', '.join(names)} {said}" for said, names in found.items()]
 
 
 def digits_of(
@@ -85,14 +86,14 @@ def _conditions(column: Column, reading: Reading) -> Iterator[tuple[str, str]]:
     if column.type == "boolean" and not set(reading.spellings) <= {"true", "false"}:
         # where HubSpot writes true, it leaves false empty
         yield (
-            "is yes or empty, never no: does empty mean no? it stays empty",
+            "are yes or empty, never no: does empty mean no? it stays empty",
             f"count_if({cell} = 'true') >= {_FEW} and count_if({cell} = 'false') = 0 "
             f"and count({cell}) < count(*)",
         )
     if column.type == "timestamp":
         hour = f"substr({cell}, 12, 2)"
         yield (
-            "has no hour above 12 and none before 1: were AM and PM lost?",
+            "have no hour above 12 and none before 1: were AM and PM lost?",
             f"count({cell}) >= {_MANY} and min({hour}) = '01' and max({hour}) = '12' "
             f"and count(distinct {hour}) >= {_HOURS}",
         )
@@ -101,11 +102,11 @@ def _conditions(column: Column, reading: Reading) -> Iterator[tuple[str, str]]:
     number = f"try_cast({cell} as double)"
     nines, below = (f"regexp_full_match({cell}, '{form}')" for form in (_NINES, _BELOW))
     yield (
-        "holds -999 or the like among positive numbers: it may stand for nothing and stays",
+        "hold -999 or the like among positive numbers: it may stand for nothing and stays",
         f"count_if({below}) >= {_FEW} and coalesce(min({number}) filter (not {below}), 0) >= 0",
     )
     yield (
-        "holds 9999 or the like, far above all others: it may stand for nothing and stays",
+        "hold 9999 or the like, far above all others: it may stand for nothing and stays",
         f"count_if({nines}) >= {_FEW} and min({number}) filter ({nines}) > "
         f"{_TIMES_LARGER} * max({number}) filter (not {nines})",
     )
@@ -113,14 +114,14 @@ def _conditions(column: Column, reading: Reading) -> Iterator[tuple[str, str]]:
         has_point = f"contains({cell}, '.')"
         others = f"not {has_point} and {number} <> 0"
         yield (
-            "holds numbers without decimals that are far larger than those with: a point lost?",
+            "hold numbers without decimals that are far larger than those with: a point lost?",
             f"count_if({others}) between {_FEW} and {_RARE} * count({cell}) "
             f"and abs(median({number}) filter ({others})) > "
             f"{_TIMES_LARGER} * abs(median({number}) filter ({has_point}))",
         )
         is_long = f"regexp_matches({cell}, '{_LONG}')"
         yield (
-            "holds the noise of floating point numbers behind the fourth decimal, which stays",
-            f"count_if({is_long}) >= greatest({_FEW}, count({cell}) / 2) and bool_and("
+            "hold the noise of floating point numbers behind the fourth decimal, which stays",
+            f"count_if({is_long}) >= greatest({_SEVERAL}, count({cell}) / 2) and bool_and("
             f"{_NOISE.format(number)}) filter ({is_long})",
         )

@@ -604,7 +604,7 @@ def test_what_several_texts_may_be_instead_is_told(
 @pytest.mark.parametrize(
     "comments",
     [["*", "***", "*****"], ["S", "XXXXL"], ["two  words", "or two"], ["1", "2", "10", "007"],
-     ["A+B", "a+"], ["00123", "12345"], ["Заказ №1", "Order 1"]],
+     ["A+B", "a+"], ["00123", "12345"], ["•••• 4242"], ["Заказ №1", "Order 1"]],
 )  # fmt: skip
 def test_several_texts_that_are_meant_so_are_no_doubts(shop: Shop, comments: list[str]) -> None:
     rows = [[*row[:5], comments[i % len(comments)]] for i, row in enumerate(ROWS)]
