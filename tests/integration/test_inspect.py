@@ -203,6 +203,7 @@ def test_an_unknown_layout_gets_a_contract_that_lands_it(tmp_path: Path) -> None
     assert code == 2
     assert {file["verdict"] for file in told["files"]} == {"unrecognised"}
     assert path.read_text(encoding="utf-8") == told["draft"]
+    assert "  objects:\n    - name: requests\n" in told["draft"]  # as yamllint wants it
     again = crm_warehouse("inspect", folder, "--draft", path)
     assert (again.exit_code, path.read_text(encoding="utf-8")) == (1, told["draft"])
     contract = load_contract(path)

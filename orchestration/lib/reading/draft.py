@@ -141,8 +141,16 @@ def contract_yaml(system: str, objects: Sequence[ExportObject]) -> str:
         "# where each file holds all records, so that absence means deletion. Times without an\n"
         "# offset are UTC unless an object names its `timezone`. What else may be declared, and\n"
         "# where: docs/reference/contract.md.\n"
-        + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
+        + yaml.dump(content, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=100)
     )
+
+
+class _Indented(yaml.SafeDumper):
+    """Writes lists one step in from their key, as the linter of this project wants them."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Begin a level; `indentless` would put a list below its key."""
+        super().increase_indent(flow, False)
 
 
 def _as_yaml(exported: ExportObject) -> dict[str, Any]:
