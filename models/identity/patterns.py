@@ -271,16 +271,11 @@ def write_likely_vectors(
             f"where {column} is not null group by {column}"
         )
     ways = ["pattern", *(f"share_of_{c}" for c in columns)]
-    # By record first: there are several pairs to each, and texts are dear to join.
+    # By record first, for all of them: there are several pairs to each, and texts are dear to join.
     shares = "".join(f", shares_of_{c}.share as share_of_{c}" for c in columns)
     joins = " ".join(f"left join shares_of_{c} using ({c})" for c in columns)
     con.execute(
-        f"""
-        create or replace table shares as
-        select record_number {shares}
-        from (from records where record_number in (select record_number_a from hopeful_pairs))
-        {joins}
-        """
+        f"create or replace table shares as select record_number {shares} from records {joins}"
     )
     # Frequencies weigh where both records state the same value: that of one is that of the other.
     weighed = "".join(
