@@ -1,101 +1,33 @@
 """Which pairs of records are worth comparing; of an earlier build's, only what a change touches.
 
-Belongs here: what changed since that build, and the pairs that agree in one of the grain's reasons.
-Does not: the reasons (`comparisons`), how the two records of a pair agree (`patterns`).
+Belongs here: the pairs that agree in one of the grain's reasons, how many records agree in each.
+Does not: the reasons (`comparisons`), what changed (`changes`), how pairs agree (`patterns`).
 
 Whether a pair is a candidate depends on what its two records state, on whether rules have joined
 them, and on how many records share what they agree in. So a pair stays what it was unless one of
 its records is redone: because it or its cluster is not what it was, or because it belongs to a
 group that became too large for its reason, or ceased to be.
-"""
 
-from dataclasses import dataclass
+Groups are counted in the same way: what every record agrees in is kept, as hashes, with how many
+groups there are of each size. A day counts the groups that its records came to or left.
+"""
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from models.identity.changes import Changes, Flags
 from models.identity.comparisons import Grain
+from models.identity.kept_pairs import CANDIDATE, Kept, is_full_of_holes
 
-CANDIDATE = 1  # the use of the pairs that are written here; others are bits of their own
 # Share of the records from which on all of them are redone: telling them apart costs more.
 LARGEST_CHANGE = 0.2
-
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Changes:
-    """How the records differ from those of an earlier build.
-
-    `today`: by number before, the number of a record that states the same now; 0 for none.
-    `gone`: numbers before of the records that nobody states any more. `touched`: numbers of the
-    records that are new, or in another cluster.
-    """
-
-    today: Ints
-    gone: Ints
-    touched: Ints
-
-    @property
-    def is_renumbered(self) -> bool:
-        """Whether a record has another number than it had."""
-        return bool((self.today[self.today > 0] != np.flatnonzero(self.today)).any())
-
-
-def find_changes(before: pa.Table, now: pa.Table) -> Changes:
-    """Compare what records state; both tables have record_number, cluster, content.
-
-    Of several records that state the same those with a number of before keep it; of the others the
-    first is the first of today, and so on.
-    """
-    numbers, clusters = (before[c].to_numpy() for c in ("record_number", "cluster"))
-    numbers_now = now["record_number"].to_numpy()
-    size = int(max(a.max(initial=0) for a in (numbers, clusters, numbers_now))) + 1
-    contents, contents_now = before["content"].to_numpy(), now["content"].to_numpy()
-    content_now = np.zeros(size, dtype=np.uint64)
-    content_now[numbers_now] = contents_now
-    is_there = np.zeros(size, dtype=np.bool_)
-    is_there[numbers_now] = True
-    # Most records have the number they had: the others only are looked for among all.
-    is_in_place = is_there[numbers] & (content_now[numbers] == contents)
-    today = np.zeros(size, dtype=np.int64)
-    today[numbers[is_in_place]] = numbers[is_in_place]
-    moved, moved_now = ~is_in_place, today[numbers_now] == 0
-    _, at_before, at_now = np.intersect1d(
-        _told_apart(contents[moved]),
-        _told_apart(contents_now[moved_now]),
-        assume_unique=True,
-        return_indices=True,
-    )
-    today[numbers[moved][at_before]] = numbers_now[moved_now][at_now]
-    # Records of one cluster have one senior: where it is the same, so are those it is shared with.
-    cluster_now = np.zeros(size, dtype=np.int64)
-    cluster_now[numbers_now] = now["cluster"].to_numpy()
-    senior = today[clusters]
-    is_same = (today[numbers] > 0) & (senior > 0) & (senior == cluster_now[today[numbers]])
-    is_touched = np.ones(size, dtype=np.bool_)
-    is_touched[today[numbers[is_same]]] = False
-    return Changes(today, numbers[today[numbers] == 0], numbers_now[is_touched[numbers_now]])
-
-
-def _told_apart(contents: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Return hashes of which the second, third of its kind is another number, always the same."""
-    order = np.argsort(contents, kind="stable")
-    ordered = contents[order]
-    position = np.arange(ordered.size, dtype=np.uint64)
-    is_first = np.append(True, ordered[1:] != ordered[:-1])[: ordered.size]
-    place = position - np.maximum.accumulate(np.where(is_first, position, np.uint64(0)))
-    apart = np.empty_like(ordered)
-    apart[order] = ordered + place * np.uint64(0x9E3779B97F4A7C15)  # odd, without a pattern
-    return apart
 
 
 def find_candidates(
     con: duckdb.DuckDBPyConnection,
     grain: Grain,
+    kept: Kept,
     budget: int,
     changes: Changes,
     too_large_before: pa.Table,
@@ -108,112 +40,239 @@ def find_candidates(
 
     Returns the groups that are too large (reason, value as a hash), and by record number whether
     the record is redone: pairs of two records that are not are candidates if they were, and are not
-    written. `too_large_before` is what the earlier build returned.
+    written. `too_large_before` is what the earlier build returned; what that one kept of reasons
+    and sizes is brought up to date.
     """
     con.execute("create table found (join_key_l integer, join_key_r integer, uses integer)")
-    hashes = ", ".join(
-        f"case when ({reason}) is not null then hash({reason}) end as reason_{position}"
-        for position, reason in enumerate(grain.reasons.values())
-    )
-    con.execute(
-        "create temp table reasons as select record_number::integer as record_number, "
-        f"cluster::integer as cluster, {hashes} from records"
-    )
-    con.register("touched", pa.table({"record_number": changes.touched}))
-    con.register("too_large_before", too_large_before)
-    con.execute(
-        "create temp table redone as select record_number::integer as record_number from touched"
-    )
-    con.execute("create temp table too_large (reason varchar, value ubigint)")
-    (last, count) = con.execute("select max(record_number), count(*) from reasons").fetchall()[0]
+    (last, count) = con.execute("select max(record_number), count(*) from records").fetchall()[0]
     is_anew = changes.touched.size > LARGEST_CHANGE * count
+    is_counted_anew = is_anew or changes.is_renumbered or is_full_of_holes(con, kept.reasons)
+    con.register("touched", pa.table({"record_number": changes.touched.astype(np.int32)}))
+    con.register("too_large_before", too_large_before)
+    con.execute("create temp table too_large (reason varchar, value ubigint)")
+    con.execute("create temp table sizes (reason varchar, size bigint, groups bigint)")
+    if is_counted_anew:
+        con.execute(f"create or replace table {kept.reasons} as {_reasons(grain)}")
+    else:
+        con.execute(f"insert into sizes from {kept.sizes}")
+        _replace_touched(con, grain, kept, changes)
     largest = {}
     for position, reason in enumerate(grain.reasons):
-        largest[reason] = _largest_group(con, position, budget)
-        con.execute(
-            "insert into too_large select $reason, value from group_sizes where size > $largest",
-            {"reason": reason, "largest": largest[reason]},
-        )
+        if is_counted_anew or not _count_touched_groups(con, kept, position, reason, budget):
+            _count_groups(con, kept, position, reason, budget)
+        largest[position] = _largest_group(con, reason, budget)
         if is_anew:
-            _write_all(con, position, largest[reason])
-        else:
-            _note_turned(con, position, reason, largest[reason])
+            _write_all(con, kept, position, largest[position])
     redone = np.full(last + 1, is_anew)
     if not is_anew:
+        _note_redone(con, grain, kept)
         redone[con.execute("from redone").fetchnumpy()["record_number"]] = True
-        con.execute(
-            "create temp table redone_reasons as "
-            "from reasons semi join redone using (record_number)"
-        )
-        for position, reason in enumerate(grain.reasons):
-            _write_redone(con, position, largest[reason])
-        con.execute("drop table redone_reasons")
+        for position in largest:
+            _write_redone(con, kept, position, largest[position])
+    con.execute(
+        f"create or replace table {kept.sizes} as select reason, size, sum(groups)::bigint as "
+        "groups from sizes group by reason, size having sum(groups) != 0"
+    )
     groups = con.execute("from too_large order by all").to_arrow_table()
-    for table in ("reasons", "group_sizes", "redone", "too_large"):
-        con.execute(f"drop table {table}")
-    for view in ("touched", "too_large_before"):
+    for table in (
+        "too_large",
+        "sizes",
+        "group_sizes",
+        "came",
+        "touched_groups",
+        "redone",
+        "members",
+    ):
+        con.execute(f"drop table if exists temp.{table}")
+    for view in ("touched", "went", "too_large_before"):
         con.unregister(view)
     return groups, redone
 
 
-def _largest_group(con: duckdb.DuckDBPyConnection, position: int, budget: int) -> int:
-    """Write `group_sizes`, groups of which pairs can be made; return the largest size in use."""
+def _reasons(grain: Grain) -> str:
+    """Return SQL that hashes what every record states of each reason; NULL where nothing."""
+    hashes = ", ".join(
+        f"case when ({reason}) is not null then hash({reason}) end as reason_{position}"
+        for position, reason in enumerate(grain.reasons.values())
+    )
+    return (
+        "select record_number::integer as record_number, cluster::integer as cluster, "
+        f"{hashes} from records"
+    )
+
+
+def _replace_touched(
+    con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept, changes: Changes
+) -> None:
+    """Bring the kept reasons up to date; what came and went are `came` and `went`."""
+    con.execute(
+        f"create temp table came as {_reasons(grain)} where record_number in (from touched)"
+    )
+    leaving = np.union1d(changes.gone, changes.touched).astype(np.int32)
+    con.register("leaving", pa.table({"record_number": leaving}))
+    went = con.execute(
+        f"delete from {kept.reasons} where record_number in (from leaving) returning *"
+    ).to_arrow_table()
+    con.unregister("leaving")
+    con.register("went", went)
+    con.execute(f"insert into {kept.reasons} from came")
+
+
+def _count_groups(
+    con: duckdb.DuckDBPyConnection, kept: Kept, position: int, reason: str, budget: int
+) -> None:
+    """Count all groups of a reason of which pairs can be made; write those that are too large."""
     con.execute(
         f"""
         create or replace temp table group_sizes as
         select reason_{position} as value, count(*) as size
-        from reasons
+        from {kept.reasons}
         where value is not null
         group by value having count(*) > 1 and min(cluster) != max(cluster)
         """
     )
+    con.execute("delete from sizes where reason = ?", [reason])
+    con.execute(
+        "insert into sizes select ?, size, count(*) from group_sizes group by size", [reason]
+    )
+    con.execute(
+        "insert into too_large select $reason, value from group_sizes where size > $largest",
+        {"reason": reason, "largest": _largest_group(con, reason, budget)},
+    )
+
+
+def _count_touched_groups(
+    con: duckdb.DuckDBPyConnection, kept: Kept, position: int, reason: str, budget: int
+) -> bool:
+    """Count the groups to which records came, or from which some went; write the too large ones.
+
+    Returns False where the largest size in use is another one by now: others have turned as well.
+    """
+    several = "min(cluster) filter (where {0}) != max(cluster) filter (where {0})"
+    con.execute(
+        f"""
+        create or replace temp table touched_groups as
+        with agreed as (
+            select value
+            from (
+                select reason_{position} as value from came
+                union
+                select reason_{position} from went
+            )
+            where value is not null
+        ),
+        members as (
+            select reason_{position} as value, cluster, true as is_there,
+                   record_number not in (from touched) as was_there
+            from {kept.reasons}
+            where value in (from agreed)
+            union all
+            select reason_{position}, cluster, false, true
+            from went
+            where reason_{position} is not null
+        )
+        select value,
+               case when {several.format("was_there")} then count_if(was_there) end as size_before,
+               case when {several.format("is_there")} then count_if(is_there) end as size
+        from members
+        group by value
+        """
+    )
+    con.execute(
+        """
+        insert into sizes
+        select ?, size, sum(groups)
+        from (
+            select size, 1 as groups from touched_groups
+            union all
+            select size_before, -1 from touched_groups
+        )
+        where size is not null
+        group by size
+        """,
+        [reason],
+    )
+    named = {"reason": reason, "largest": _largest_group(con, reason, budget)}
+    (is_limit_same,) = con.execute(
+        f"""
+        select (select count(*) from too_large_before where reason = $reason) = (
+            select coalesce(sum(groups), 0) from {kept.sizes}
+            where reason = $reason and size > $largest
+        )
+        """,
+        named,
+    ).fetchall()[0]
+    if is_limit_same:
+        con.execute(
+            """
+            insert into too_large
+            select reason, value
+            from too_large_before
+            where reason = $reason and value not in (select value from touched_groups)
+            union all
+            select $reason, value from touched_groups where size > $largest
+            """,
+            named,
+        )
+    return bool(is_limit_same)
+
+
+def _largest_group(con: duckdb.DuckDBPyConnection, reason: str, budget: int) -> int:
+    """Return the largest size with which a reason stays within the budget."""
     (size,) = con.execute(
         """
         select coalesce(max(size), 0)
         from (
-            select size, sum(sum(size * (size - 1) / 2)) over (order by size) as pairs
-            from group_sizes group by size
+            select size, sum(sum(groups) * (size * (size - 1) // 2)) over (order by size) as pairs
+            from sizes where reason = $reason group by size
         )
-        where pairs <= ?
+        where pairs <= $budget
         """,
-        [budget],
-    ).fetchone() or (0,)
+        {"reason": reason, "budget": budget},
+    ).fetchall()[0]
     return int(size)
 
 
-def _write_all(con: duckdb.DuckDBPyConnection, position: int, largest: int) -> None:
+def _write_all(con: duckdb.DuckDBPyConnection, kept: Kept, position: int, largest: int) -> None:
     con.execute(
         f"""
         insert into found
         select one.record_number, other.record_number, {CANDIDATE}
         from group_sizes
-        inner join reasons as one on value = one.reason_{position}
-        inner join reasons as other on value = other.reason_{position}
+        inner join {kept.reasons} as one on value = one.reason_{position}
+        inner join {kept.reasons} as other on value = other.reason_{position}
         where one.record_number < other.record_number and one.cluster != other.cluster
           and size <= {largest}
         """
     )
 
 
-def _note_turned(con: duckdb.DuckDBPyConnection, position: int, reason: str, largest: int) -> None:
-    """Add to `redone` who is in a group that became too large, or ceased to be."""
+def _note_redone(con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept) -> None:
+    """Write `redone`: touched records, and those of a group that became too large or ceased to be.
+
+    Its columns are those of the kept reasons.
+    """
     con.execute(
-        f"""
-        insert into redone
-        select record_number
-        from reasons
-        where reason_{position} in (
-            select value
-            from group_sizes
-            where (size > $largest)
-                != (value in (select value from too_large_before where reason = $reason))
-        )
-        """,
-        {"reason": reason, "largest": largest},
+        f"create temp table redone as from {kept.reasons} semi join touched using (record_number)"
     )
+    turned = con.execute(
+        "(select reason, value from too_large_before except from too_large) "
+        "union all (from too_large except select reason, value from too_large_before)"
+    ).to_arrow_table()
+    con.register("turned_groups", turned)
+    reasons = set(turned["reason"].to_pylist())
+    for position, reason in enumerate(grain.reasons):
+        if reason in reasons:
+            con.execute(
+                f"insert into redone from {kept.reasons} where reason_{position} in "
+                "(select value from turned_groups where reason = ?) "
+                "and record_number not in (select record_number from redone)",
+                [reason],
+            )
+    con.unregister("turned_groups")
 
 
-def _write_redone(con: duckdb.DuckDBPyConnection, position: int, largest: int) -> None:
+def _write_redone(con: duckdb.DuckDBPyConnection, kept: Kept, position: int, largest: int) -> None:
     """Write the pairs with a redone record."""
     # Groups that are too large are left out before pairs are made.
     con.execute(
@@ -221,13 +280,13 @@ def _write_redone(con: duckdb.DuckDBPyConnection, position: int, largest: int) -
         create or replace temp table members as
         with near as materialized (
             select record_number, cluster, reason_{position} as value
-            from reasons
-            where value in (select reason_{position} from redone_reasons)
+            from {kept.reasons}
+            where value in (select reason_{position} from redone)
         ),
         used as (
             select value from near group by value having count(*) <= $largest
         )
-        select *, record_number in (from redone) as is_redone
+        select *, record_number in (select record_number from redone) as is_redone
         from near semi join used using (value)
         """,
         {"largest": largest},
@@ -242,4 +301,3 @@ def _write_redone(con: duckdb.DuckDBPyConnection, position: int, largest: int) -
           and (one.is_redone or other.is_redone)
         """
     )
-    con.execute("drop table members")

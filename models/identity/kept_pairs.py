@@ -14,7 +14,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from models.identity.candidates import CANDIDATE, Changes, Flags
+from models.identity.changes import Changes, Flags
+from models.identity.comparisons import Grain
+
+CANDIDATE = 1  # the use of pairs that are to be judged; others are bits of their own
 
 _COLUMNS = {
     # A hash of what the record states and of how records are found and compared.
@@ -27,6 +30,11 @@ _COLUMNS = {
     "guards": "record_number_a integer, record_number_b integer, flags utinyint",
     # Hashes of values that too many records share: to be compared for it, or for a firm's domain.
     "too_large": "reason varchar, value ubigint",
+    # How many groups of records agree in a reason, by how many records they have. Only those of
+    # which pairs can be made.
+    "sizes": "reason varchar, size bigint, groups bigint",
+    # A hash of what a record states of each reason to compare it; and so on, a column per reason.
+    "reasons": "record_number integer, cluster integer",
 }
 # Deleted rows leave holes, which DuckDB fills only where a whole block of rows is gone.
 LARGEST_SHARE_OF_HOLES = 0.2
@@ -44,14 +52,17 @@ class Kept:
     lessons: str
     guards: str
     too_large: str
+    sizes: str
+    reasons: str
 
 
-def open_kept(con: duckdb.DuckDBPyConnection, database: str, grain: str) -> Kept:
+def open_kept(con: duckdb.DuckDBPyConnection, database: str, grain: Grain) -> Kept:
     """Return the tables of a grain; empty where none, or such of another version, are there.
 
     `database` is the name under which the file with the tables is open.
     """
-    schema = f"kept_{grain}"
+    schema = f"kept_{grain.name}"
+    columns = {**_COLUMNS, "reasons": _COLUMNS["reasons"] + _reason_columns(grain)}
     found = con.execute(
         "select table_name, string_agg(column_name || ' ' || lower(data_type), ', ' "
         "order by column_index) from duckdb_columns() "
@@ -59,13 +70,28 @@ def open_kept(con: duckdb.DuckDBPyConnection, database: str, grain: str) -> Kept
         {"database": database, "schema": schema},
     ).fetchall()
     prefix = f'"{database}".{schema}'
-    kept = Kept(**{name: f"{prefix}.{name}" for name in _COLUMNS})
-    if dict(found) != _COLUMNS or not con.execute(f"from {kept.contents} limit 1").fetchall():
+    kept = Kept(**{name: f"{prefix}.{name}" for name in columns})
+    if dict(found) != columns or not con.execute(f"from {kept.contents} limit 1").fetchall():
         con.execute(f"drop schema if exists {prefix} cascade")
         con.execute(f"create schema {prefix}")
-        for name, columns in _COLUMNS.items():
-            con.execute(f"create table {prefix}.{name} ({columns})")
+        for name, kinds in columns.items():
+            con.execute(f"create table {prefix}.{name} ({kinds})")
     return kept
+
+
+def _reason_columns(grain: Grain) -> str:
+    return "".join(f", reason_{position} ubigint" for position in range(len(grain.reasons)))
+
+
+def let_go(con: duckdb.DuckDBPyConnection, kept: Kept) -> tuple[pa.Table, pa.Table]:
+    """Return what the tables belong to: the records, and the groups that were too large.
+
+    From here on until `remember` nothing counts as kept.
+    """
+    contents = con.execute(f"from {kept.contents}").to_arrow_table()
+    too_large = con.execute(f"from {kept.too_large}").to_arrow_table()
+    con.execute(f"delete from {kept.contents}")
+    return contents, too_large
 
 
 def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redone: Flags) -> None:
@@ -74,12 +100,10 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
     Patterns of pairs that left, or that teach, and of which both records are there, go to the table
     `known`: record_number_a, record_number_b, pattern. Those that stay but have to be compared
     anew go to `found`: the two changed places, or have a mail domain (table `turned`) that became a
-    provider's or ceased to be. `redone` by number of today. From here on until `remember` nothing
-    counts as kept.
+    provider's or ceased to be. `redone` by number of today.
     """
-    con.execute(f"delete from {kept.contents}")
     gone = changes.gone
-    if changes.is_renumbered or _is_full_of_holes(con, kept):
+    if changes.is_renumbered or is_full_of_holes(con, kept.candidates):
         _renumber(con, kept, changes)
         gone = gone[:0]
     con.register("gone", pa.table({"record_number": gone}))
@@ -143,9 +167,10 @@ def remember(
         con.unregister("rows_to_keep")
 
 
-def _is_full_of_holes(con: duckdb.DuckDBPyConnection, kept: Kept) -> bool:
+def is_full_of_holes(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Tell whether so many rows of a kept table were deleted that it is better written anew."""
     rows, places = con.execute(
-        f"select count(*), coalesce(max(rowid) + 1, 0) from {kept.candidates}"
+        f"select count(*), coalesce(max(rowid) + 1, 0) from {table}"
     ).fetchall()[0]
     return bool(places - rows > LARGEST_SHARE_OF_HOLES * places)
 

@@ -22,7 +22,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from models.identity.candidates import CANDIDATE, find_candidates, find_changes
+from models.identity.candidates import find_candidates
+from models.identity.changes import find_changes
 from models.identity.comparisons import (
     BEYOND_NAMES,
     ORGANISATION,
@@ -33,7 +34,7 @@ from models.identity.comparisons import (
 )
 from models.identity.guards import write_guarded_pairs
 from models.identity.homes import weigh_homes
-from models.identity.kept_pairs import Kept, open_kept, remember, take_out
+from models.identity.kept_pairs import CANDIDATE, Kept, let_go, open_kept, remember, take_out
 from models.identity.patterns import (
     compare_pairs,
     count_patterns,
@@ -165,14 +166,14 @@ def _match_grain(
         ]
         if len(attributes) < grain.least_attributes:
             return no_matches("too_few_attributes")
-        kept = open_kept(con, home, grain.name)
+        kept = open_kept(con, home, grain)
         contents = describe_contents(con, grain, attributes)
-        before = con.execute(f"from {kept.contents}").to_arrow_table()
+        before, too_large_before = let_go(con, kept)
         changes = find_changes(before, contents)
-        too_large_before = con.execute(f"from {kept.too_large}").to_arrow_table()
         too_large, redone = find_candidates(
             con,
             grain,
+            kept,
             max(SMALLEST_BUDGET, int(options.pairs_per_record * count)),
             changes,
             too_large_before,

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.identity.candidates import CANDIDATE, Ints
+from models.identity.changes import Ints
 from models.identity.comparisons import Attribute, Grain
 from models.identity.guards import columns_of, conditions_of
-from models.identity.kept_pairs import Kept
+from models.identity.kept_pairs import CANDIDATE, Kept
 
 _LEVELS = 16  # more than any attribute has: a pattern is a number with a digit per attribute
 _SLACK = 0.001  # bits; Splink adds the same weights in another order

@@ -421,20 +421,30 @@ def test_random_days_give_what_a_new_start_gives(
     domains become those of providers, and cease to be.
     """
     monkeypatch.setattr(matching, "SMALLEST_BUDGET", 1)
-    turned = set()
-    note_turned = candidates._note_turned
+    turned, counted = set(), set()
+    find = matching.find_candidates
+    count_touched = candidates._count_touched_groups
 
-    def noting(con: duckdb.DuckDBPyConnection, position: int, reason: str, largest: int) -> None:
-        turned.update(
-            con.execute(
-                "select size > $largest from group_sizes where (size > $largest) != (value in "
-                "(select value from too_large_before where reason = $reason))",
-                {"reason": reason, "largest": largest},
-            ).fetchall()
+    def noting(*arguments: Any) -> Any:
+        too_large, redone = find(*arguments)
+        before, now = (
+            {
+                row
+                for row in zip(*groups.to_pydict().values(), strict=True)
+                if row[0] != matching.WORK_DOMAIN
+            }
+            for groups in (arguments[-1], too_large)
         )
-        note_turned(con, position, reason, largest)
+        turned.update({"grew"} if now - before else (), {"shrank"} if before - now else ())
+        return too_large, redone
 
-    monkeypatch.setattr(candidates, "_note_turned", noting)
+    def counting_touched(*arguments: Any) -> bool:
+        is_limit_same = count_touched(*arguments)
+        counted.add(is_limit_same)
+        return is_limit_same
+
+    monkeypatch.setattr(candidates, "_count_touched_groups", counting_touched)
+    monkeypatch.setattr(matching, "find_candidates", noting)
     compared_anew = []
     take_out = matching.take_out
 
@@ -456,14 +466,15 @@ def test_random_days_give_what_a_new_start_gives(
     )
     for day in range(8):
         count = len(today)
-        # A few go, and some of another's values come to others: whole homes, and copies.
-        today = today.drop(index=draw.choice(count, 4, replace=False)).reset_index(drop=True)
+        # A few go on some days; some of another's values come to others: whole homes, and copies.
+        gone = draw.choice(count, 4 * (day % 2), replace=False)
+        today = today.drop(index=gone).reset_index(drop=True)
         for column in ("given_name", "birth_date", "phone", "street", "city"):
             at, other = draw.choice(len(today), 2, replace=False)
             today.loc[at, column] = today.loc[other, column]
         today = pd.concat([today, today.sample(6, random_state=day)], ignore_index=True)
         # Those that come may have been exported before all others, or in another order.
-        if day % 3 == 2:
+        if day % 4 == 3:
             today = today.iloc[np.roll(np.arange(len(today)), 6)].reset_index(drop=True)
         today["record_number"] = np.arange(1, len(today) + 1)
         # Rules join a few who share a street; what they joined yesterday they may not join today.
@@ -489,7 +500,8 @@ def test_random_days_give_what_a_new_start_gives(
         pd.testing.assert_frame_equal(again.pairs, anew.pairs, check_exact=True)
         pd.testing.assert_frame_equal(again.parameters, anew.parameters, check_exact=True)
         assert kept_by(con) == kept_by(new), f"day {day}"
-    assert turned == {(True,), (False,)}, "groups that grew too large, and that shrank"
+    assert turned == {"grew", "shrank"}, "groups that became too large, or ceased to be"
+    assert counted == {True, False}, "counted by what changed, and anew as the limit moved"
     assert any(count for (count,) in compared_anew), "pairs of a domain that turned"
 
 
