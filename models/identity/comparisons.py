@@ -204,17 +204,6 @@ _NATIONAL_ID = Attribute(
     ),
 )
 
-# Words of streets that are written in several ways.
-STREET_WORDS = {
-    **{"street": "st", "saint": "st", "avenue": "ave", "av": "ave", "road": "rd", "drive": "dr"},
-    **{"lane": "ln", "boulevard": "blvd", "blv": "blvd", "court": "ct", "place": "pl"},
-    **{"square": "sq", "highway": "hwy", "parkway": "pkwy", "terrace": "ter", "circle": "cir"},
-    **{"crescent": "cres", "close": "cl", "strasse": "str", "north": "n", "south": "s"},
-    **{"east": "e", "west": "w", "suite": "ste", "apartment": "apt", "floor": "fl"},
-    **{"first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th"},
-    **{"sixth": "6th", "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th"},
-}
-
 PERSON = Grain(
     name="person",
     condition="not is_organisation",

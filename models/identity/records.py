@@ -6,14 +6,6 @@ which statements are to be trusted (`orchestration/lib/matching.py`), comparing 
 
 import duckdb
 
-from models.identity.comparisons import STREET_WORDS
-
-_WORDS = " ".join(f"when '{word}' then '{short}'" for word, short in STREET_WORDS.items())
-_STREET = (
-    "array_to_string(list_transform(string_split(street, ' '), "
-    f"lambda word: case word {_WORDS} else word end), ' ')"
-)
-
 
 def write_records(con: duckdb.DuckDBPyConnection, stated: str, table: str) -> None:
     """Write a temporary table with a row per record.
@@ -22,15 +14,14 @@ def write_records(con: duckdb.DuckDBPyConnection, stated: str, table: str) -> No
     share it), is_organisation, given_name, family_name, generation, name_forms (list),
     organisation_name, birth_date (ISO text), email, email_domain (also of mailboxes that many
     share), web_domain (of organisations), phone, street, city, postal_code, national_id; empty is
-    NULL. The table has them with streets in one spelling, besides email_name, name_words (list) and
-    is_guest.
+    NULL. The table has them, besides email_name, name_words (list) and is_guest.
 
     Guests leave a mailbox and no name: ruth.lee is Ruth Lee where both are known names.
     """
     con.execute(
         f"""
         create or replace temp table {table} as
-        select stated.* replace ({_STREET} as street),
+        select stated.*,
                split_part(email, '@', 1) as email_name,
                string_split(organisation_name, ' ') as name_words,
                false as is_guest

@@ -49,7 +49,7 @@ _RECORDS = """
                then coalesce(phone_e164, local_phones.phone_digits) end as phone,
            case when not coalesce(distrusted.web_domain, false) then records.web_domain
            end as web_domain,
-           street, city, postal_code,
+           street_in_short as street, city, postal_code,
            case when not coalesce(distrusted.national_id, false) then records.national_id
            end as national_id
     from intermediate.int_identity__records as records

@@ -84,17 +84,24 @@ today as (
 
 -- Scores move every day, whose record is whose hardly ever.
 changed as (
-    select today.*
-    from today
     {%- if has_kept_rows() %}
-        left join {{ this }} as kept on today.keyed_fingerprint = kept.keyed_fingerprint
+        select
+            today.* replace (
+                coalesce(today.keyed_fingerprint, kept.keyed_fingerprint) as keyed_fingerprint
+            )
+        from today
+        -- What is only kept is gone, stated otherwise now, or another customer's: an empty row.
+        full join {{ this }} as kept on today.keyed_fingerprint = kept.keyed_fingerprint
         where
             kept.keyed_fingerprint is null
+            or today.keyed_fingerprint is null
             or today.link_rule != kept.link_rule
             or today.link_score != kept.link_score
             or today.count_links != kept.count_links
             or today.count_refused_links != kept.count_refused_links
             or today.is_reviewed != kept.is_reviewed
+    {%- else %}
+        select * from today
     {%- endif %}
 )
 
@@ -116,26 +123,5 @@ select
     changed.is_reviewed,
     changed.keyed_fingerprint
 from changed
-inner join records on changed.record_number = records.record_number
-inner join records as senior on changed.senior_record_number = senior.record_number
-{%- if has_kept_rows() %}
-    union all
-    -- Gone, stated otherwise now, or another customer's.
-    select
-        null as source_system,
-        null as source_object,
-        null as source_record_id,
-        null as customer_key,
-        null as record_number,
-        null as is_organisation,
-        null as email_normalised,
-        null as phone_e164,
-        null as link_rule,
-        null as link_score,
-        null as count_links,
-        null as count_refused_links,
-        null as is_reviewed,
-        kept.keyed_fingerprint
-    from {{ this }} as kept
-    where kept.keyed_fingerprint not in (select keyed.keyed_fingerprint from keyed)
-{%- endif %}
+left join records on changed.record_number = records.record_number
+left join records as senior on changed.senior_record_number = senior.record_number

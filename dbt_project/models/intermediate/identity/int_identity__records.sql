@@ -8,7 +8,8 @@
 {%- set spelt = [
     'source_system', 'source_object', 'source_record_id', 'is_organisation', 'given_name', 'family_name',
     'generation', 'name_forms', 'organisation_name', 'email_normalised', 'phone_e164', 'phone_digits', 'web_domain',
-    'birth_date', 'street', 'city', 'postal_code', 'national_id', 'loyalty_number', 'external_ids',
+    'birth_date', 'street', 'street_in_short', 'city', 'postal_code', 'national_id', 'loyalty_number',
+    'external_ids',
 ] %}
 
 with
@@ -197,6 +198,7 @@ spelt as (
         end as web_domain,
         named.birth_date,
         {{ latin_text('named.street') }} as street,
+        {{ street_in_short(latin_text('named.street')) }} as street_in_short,
         coalesce({{ latin_text('named.city') }}, named.town) as city, -- Acme AG, Munich
         nullif(regexp_replace(lower(named.postal_code), '[^a-z0-9]', '', 'g'), '') as postal_code,
         nullif(regexp_replace(lower(named.national_id), '[^a-z0-9]', '', 'g'), '') as national_id,
