@@ -1,102 +1,6 @@
 {#
-    The rows of the orders export that count, and the orders they make. The export has one row per
-    line item and no key of its own; the cells of an order stand on its first row only.
-    Staging models read raw only, not each other; hence macros.
-#}
-
-{#
-    Which rows count, one row each, by name, file and number: those of the newest export that holds the
-    order, as exports overlap and the newest one tells all of an order's lines.
-
-    A row that occurs twice in one file may be a repeated row or two equal lines. A repeated first
-    row is a repeat; of other rows the value of the order decides which reading is nearer to it.
-
-    Decided by the few columns that decide: the export has some eighty, and to sort them all for the rare
-    repeated row was two thirds of what staging a shop cost.
-#}
-{% macro shopify_counted_rows() -%}
-    {%- set line = [
-        'name', 'created_at', 'subtotal', 'lineitem_name', 'lineitem_sku', 'lineitem_quantity',
-        'lineitem_price', 'lineitem_discount', 'lineitem_fulfillment_status', 'source_metadata',
-    ] | join(', ') -%}
-    (
-        with
-
-        newest_files as (
-            select
-                name,
-                max_by(
-                    _content_hash,
-                    struct_pack(exported_at := _exported_at, content_hash := _content_hash)
-                ) as _content_hash
-            from {{ current_records('shopify', 'orders') }}
-            group by name
-        ),
-
-        of_newest_file as (
-            select
-                {{ line }},
-                _content_hash,
-                _row_number,
-                discount_amount,
-                created_at is not null as is_first_row,
-                coalesce(cast(lineitem_quantity as decimal(18, 4)), 0)
-                * coalesce(cast(lineitem_price as decimal(18, 4)), 0) as gross_amount
-            from {{ current_records('shopify', 'orders') }}
-            semi join newest_files using (name, _content_hash)
-        ),
-
-        first_occurrences as (
-            select min(_row_number) as _row_number, name
-            from of_newest_file
-            group by {{ line }}
-        ),
-
-        judged as (
-            select
-                of_newest_file.*,
-                first_occurrences.name is null as is_repeat
-            from of_newest_file
-            left join first_occurrences using (name, _row_number)
-        ),
-
-        amounts as (
-            select
-                name,
-                max(cast(subtotal as decimal(18, 4)))
-                -- An order without a discount states none.
-                + coalesce(max(cast(discount_amount as decimal(18, 4))), 0) as stated_amount,
-                sum(gross_amount) as amount_of_all,
-                sum(gross_amount) filter (where not is_repeat) as amount_without_repeats
-            from judged
-            group by name
-        )
-
-        select
-            judged.name,
-            judged._content_hash,
-            judged._row_number,
-            judged.is_first_row,
-            judged.gross_amount,
-            judged.lineitem_discount
-        from judged
-        inner join amounts on judged.name = amounts.name
-        where
-            not judged.is_repeat
-            or (
-                not judged.is_first_row
-                and coalesce(
-                    abs(amounts.amount_of_all - amounts.stated_amount)
-                    <= abs(amounts.amount_without_repeats - amounts.stated_amount),
-                    true
-                )
-            )
-    )
-{%- endmacro %}
-
-
-{#
-    One row per order: its cells, its customer and its value.
+    One row per order: its cells, its customer and its value. Of the cells each model reads the few that it
+    needs; which rows make an order says stg_shopify__order_rows.
 
     Customer: the one with the order's e-mail address, or with the phone number that a checkout without
     an address was made by (test@test.com and 000-000-0000 are nobody's): both are unique in a shop. Else a guest
@@ -111,28 +15,27 @@
         with
 
         counted as (
-            select * from {{ shopify_counted_rows() }}
+            select * from {{ ref('stg_shopify__order_rows') }}
         ),
 
         goods as (
             select
-                name,
+                order_id as name,
                 sum(gross_amount) as gross_amount,
-                sum(gross_amount - coalesce(cast(lineitem_discount as decimal(18, 4)), 0))
-                    as amount_after_line_discounts
+                sum(gross_amount - line_discount) as amount_after_line_discounts
             from counted
-            group by name
+            group by order_id
         ),
 
         -- Lines whose first row is in quarantine have no order: no day, no value, no customer.
         first_rows as (
             select
-                name,
+                order_id as name,
                 _content_hash,
                 min(_row_number) as _row_number
             from counted
             where is_first_row
-            group by name, _content_hash
+            group by order_id, _content_hash
         ),
 
         -- Apps write PAID where the admin page exports paid.

@@ -1,10 +1,11 @@
 with
 
 orders as (
-    select
-        name,
-        net_revenue
-    from {{ shopify_orders() }}
+    select * from {{ ref('stg_shopify__orders') }}
+),
+
+order_rows as (
+    select * from {{ ref('stg_shopify__order_rows') }}
 ),
 
 exported as (
@@ -35,17 +36,13 @@ lines as (
             partition by exported.name
             order by exported._row_number
         ) as line_number,
-        greatest(
-            counted.gross_amount
-            - coalesce(cast(exported.lineitem_discount as decimal(18, 4)), 0),
-            0
-        ) as discounted_amount
+        greatest(order_rows.gross_amount - order_rows.line_discount, 0) as discounted_amount
     from exported
-    inner join {{ shopify_counted_rows() }} as counted
+    inner join order_rows
         on
-            exported.name = counted.name
-            and exported._content_hash = counted._content_hash
-            and exported._row_number = counted._row_number
+            exported.name = order_rows.order_id
+            and exported._content_hash = order_rows._content_hash
+            and exported._row_number = order_rows._row_number
 ),
 
 -- What order discounts and included tax take away is shared among the lines by their amounts; lines
@@ -82,7 +79,7 @@ shared as (
         ) as revenue_so_far
     from cumulated
     -- Lines whose first row is in quarantine wait for it.
-    inner join orders on cumulated.name = orders.name
+    inner join orders on cumulated.name = orders.order_id
 )
 
 select
