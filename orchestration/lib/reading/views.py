@@ -307,8 +307,9 @@ def _is_deleted(exported: ExportObject, files: Sequence[FileRecord], raw: Path) 
             )
             known = f"select key_values from {rows} where key_values is not null"
             words = (
-                f"select trim(unnest({_WORDS})) from {rows} where reason in {_TORN} "
-                "and key_values is null and raw_row is not null"
+                f"select trim(word) from (select unnest({_WORDS}) as word from {rows} "
+                f"where reason in {_TORN} and key_values is null and raw_row is not null) "
+                "where word is not null"  # an empty cell
             )
             is_named = " and ".join(f"{part} in ({words})" for part in parts)
             before = (

@@ -162,7 +162,7 @@ def test_a_record_whose_row_is_in_quarantine_is_not_absent(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("suffix", "first", "second"),
     [
-        ("csv", "order_id,amount\n1,10\n22,20\n3,30\n", "order_id,amount\n1,11\n 22 ,2,0\n"),
+        ("csv", "order_id,amount\n1,10\n22,20\n3,30\n", "order_id,amount\n1,11\n 22 ,,20\n"),
         (
             "ndjson",
             '{"order_id": "1", "amount": 10}\n{"order_id": "22", "amount": 20}\n'
