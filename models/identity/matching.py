@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 RULES_RECALL = 0.7
 SAMPLE_RECORDS = 500  # of random pairs for u: 125,000, in which one in fifty thousand shows
 TRAINING_PAIRS = 100_000  # per training; more moves m in the third digit
-SHARES_DRAWN = (0.05, 0.25, 1.0)  # of the groups, in which these pairs are looked for in turn
+FIRST_SHARE = 0.5  # of the groups, in which these pairs are looked for first
 TRAINING_CROWD = 600  # records of a group that are looked at: 180,000 pairs
 LEAST_TRAINING_PAIRS = 50  # fewer train noise
 PRIOR_PAIRS = 20.0  # matches that the expected m counts for, beside those that training found
@@ -332,20 +332,19 @@ def _draw_lessons(
         ):
             continue
         group = ", ".join(columns)
-        lot = f"hash({group}, {seed})"
         # In the order of a hash: mostly the groups with the smallest ones are enough.
-        for share in SHARES_DRAWN:
+        for share in (FIRST_SHARE, 1.0):
             con.execute(
                 f"""
                 create or replace table drawn as
-                select {group}, lot, so_far
+                select {group}, so_far
                 from (
-                    select *, sum(pairs) over (order by lot, {group}) as so_far
+                    select *, sum(pairs) over (order by hash({group}, {seed}), {group}) as so_far
                     from (
-                        select {group}, {lot} as lot, count(*) * (count(*) - 1) // 2 as pairs
+                        select {group}, count(*) * (count(*) - 1) // 2 as pairs
                         from records
                         where {" is not null and ".join(columns)} is not null
-                          and {lot} <= {share} * {2.0**64}::double
+                          and hash({group}, {seed}) <= {share} * {2.0**64}::double
                         group by {group}
                         having count(*) > 1
                     )
@@ -353,17 +352,13 @@ def _draw_lessons(
                 where so_far - pairs < {TRAINING_PAIRS}
                 """
             )
-            most, last = con.execute(
-                "select coalesce(max(so_far), 0), coalesce(max(lot), 0) from drawn"
-            ).fetchall()[0]
-            if most >= TRAINING_PAIRS:
+            if (_scalar(con, "select max(so_far) from drawn") or 0) >= TRAINING_PAIRS:
                 break
         con.execute(
             f"""
             create or replace table lesson as
             select record_number::integer as record_number, {group}
             from records inner join drawn using ({group})
-            where {lot} <= {last} -- a number is held against all records, a text against these
             -- The last group may be a crowd.
             qualify row_number() over (
                 partition by {group} order by hash(record_number, {seed}), record_number
@@ -503,18 +498,13 @@ def _prior(con: duckdb.DuckDBPyConnection, rules: Sequence[Sequence[str]], count
             f"create table tight as select record_number::integer as record_number, {hashes} "
             "from records"
         )
-        # A pair that several rules find counts for the first of them.
-        found = " union all ".join(
-            "select count(*) as pairs from tight as one inner join tight as other "
-            "on one.record_number < other.record_number "
+        found = " union ".join(
+            "select one.record_number as a, other.record_number as b from tight as one "
+            "inner join tight as other on one.record_number < other.record_number "
             f"and one.rule_{position} = other.rule_{position}"
-            + "".join(
-                f" and one.rule_{earlier} = other.rule_{earlier} is not true"
-                for earlier in range(position)
-            )
             for position in range(len(rules))
         )
-        matches = int(_scalar(con, f"select sum(pairs) from ({found})")) / RULES_RECALL
+        matches = _scalar(con, f"select count(*) from ({found})") / RULES_RECALL
         con.execute("drop table tight")
     # Where the rules find nobody, one match among all the records is the most cautious guess.
     return min(0.5, round(max(matches, 1.0) / (count * (count - 1) / 2), 12))
