@@ -9,7 +9,7 @@ telling such rows, columns of which reports leave cells out, and the warnings. D
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +37,9 @@ _NUMBER, _DIGIT = re.compile("[+-]?[0-9]+(?:[.][0-9]+)?"), re.compile("[0-9]")
 _EARLIEST, _LATEST = "1900-01-02", "2200"  # before and from which on a date stands for none
 
 
+_Counts = Counter[str | None]  # how often a column holds each of its cells
+
+
 class _Forms(NamedTuple):
     """What of a column is needed to say which of its cells are odd.
 
@@ -60,7 +63,8 @@ def odd_rows(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObje
     if len(rows) < _FEW_ROWS:
         return []
     places, *columns = zip(*rows, strict=True)
-    forms_of_columns = [_forms_of(cells) for cells in columns]
+    counts = [Counter(cells) for cells in columns]
+    forms_of_columns = [_forms_of(of_column) for of_column in counts]
     odd: set[int] = set()
     for most, part, forms in _LEVELS:
         found = [_oddities(of_column, most) for of_column in forms_of_columns]
@@ -85,38 +89,36 @@ def odd_rows(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObje
         said.append(
             f"{_which(odd)} unlike all others in several columns: shifted, or of another table?"
         )
-    swapped, headings = _swapped(columns), _headings(columns)
-    if swapped:
+    if swapped := _swapped(columns, counts):
         said.append(
             f"{_which({places[at] for at in swapped})} odd in two cells, each of which stands in "
             "the column of the other in all other rows: swapped?"
         )
-    if headings:
+    usual = sum(n[None] <= _FEW_HEADINGS * len(rows) for n in counts)
+    headings = {row[0] for row in rows if row.count(None) == len(columns) - 1}
+    if headings and usual > _FEW_COLUMNS:
         said.append(
-            f"{_which({places[at] for at in headings})} empty but for one cell: headings, or "
+            f"{_which(headings)} empty but for one cell: headings, or "
             "records of which nothing else is known?"
         )
-    return [*said, *_left_out(exported, columns)]
+    return [*said, *_left_out(exported, columns, counts)]
 
 
 def _which(rows: set[int]) -> str:
     return f"row {min(rows)} is" if len(rows) == 1 else f"{len(rows)} rows (first: {min(rows)}) are"
 
 
-def _swapped(columns: Sequence[Sequence[str | None]]) -> set[int]:
+def _swapped(columns: Sequence[Sequence[str | None]], counts: Sequence[_Counts]) -> set[int]:
     """Return the rows in which two texts of columns that share none otherwise changed places."""
-    counts = [Counter(cells) for cells in columns]
     rows = len(columns[0])
-    held: dict[str, list[int]] = {}
-    for at, of_column in enumerate(counts):
-        for text in of_column:
-            if text is not None and _LETTER.search(text):
-                held.setdefault(text, []).append(at)
+    columns_of = Counter(chain.from_iterable(counts))
+    shared = [text for text, n in columns_of.items() if n > 1 and text and _LETTER.search(text)]
     # column and text that is rare there -> columns in which it is less so
     foreign: dict[tuple[int, str], set[int]] = {}
     strangers = Counter[tuple[int, int]]()
-    for text, places in held.items():
-        for at in places if len(places) > 1 else ():
+    for text in shared:
+        places = [at for at, of_column in enumerate(counts) if text in of_column]
+        for at in places:
             for other in places:
                 if counts[at][text] < counts[other][text]:
                     foreign.setdefault((at, text), set()).add(other)
@@ -135,40 +137,35 @@ def _swapped(columns: Sequence[Sequence[str | None]]) -> set[int]:
     }
 
 
-def _headings(columns: Sequence[Sequence[str | None]]) -> set[int]:
-    """Return the rows that fill one cell, where all others fill several of the same columns."""
-    rows = len(columns[0])
-    usual = sum(rows - cells.count(None) >= (1 - _FEW_HEADINGS) * rows for cells in columns)
-    if usual <= _FEW_COLUMNS:
-        return set()
-    filled = (sum(cell is not None for cell in row) for row in zip(*columns, strict=True))
-    return {at for at, count in enumerate(filled) if count == 1}
-
-
-def _left_out(exported: ExportObject, columns: Sequence[Sequence[str | None]]) -> Iterator[str]:
+def _left_out(
+    exported: ExportObject,
+    columns: Sequence[Sequence[str | None]],
+    counts: Sequence[_Counts],
+) -> Iterator[str]:
     """Name the columns whose cells are empty wherever they would repeat the one above.
 
     Reports do so. By chance the same text stands twice in a row as often as the texts are frequent.
     """
-    for column, cells in zip(exported.columns, columns, strict=False):
-        texts = [cell for cell in cells if cell is not None]
-        if cells[0] is None or len(texts) == len(cells):
+    for column, cells, of_column in zip(exported.columns, columns, counts, strict=False):
+        if cells[0] is None or not of_column[None]:
             continue
-        by_chance = sum((n / len(texts)) ** 2 for n in Counter(texts).values()) * len(texts)
-        repeats = any(a == b for a, b in pairwise(texts))
-        if by_chance >= _EXPECTED_REPEATS and not repeats:
+        texts = [cell for cell in cells if cell is not None]
+        if any(a == b for a, b in pairwise(texts)):
+            continue
+        by_chance = sum(n**2 for text, n in of_column.items() if text is not None) / len(texts)
+        if by_chance >= _EXPECTED_REPEATS:
             yield (
                 f"{column.name} never repeats the cell above and is empty elsewhere: were repeated "
                 "cells left out?"
             )
 
 
-def _forms_of(cells: Sequence[str | None]) -> _Forms:
-    counts = Counter(cells)
+def _forms_of(counts: _Counts) -> _Forms:
     texts = {text: count for text, count in counts.items() if text is not None}
     filled = sum(texts.values())
+    rows = filled + counts[None]
     if filled < _FEW_ROWS:
-        return _Forms(len(cells), filled, ())
+        return _Forms(rows, filled, ())
     strange = [
         {text for text in texts if not _NUMBER.fullmatch(text)},
         {text for text in texts if _DIGIT.search(text)},
@@ -180,7 +177,7 @@ def _forms_of(cells: Sequence[str | None]) -> _Forms:
         length = lengths.most_common(1)[0][0]
         strange.append({text for text in texts if len(text) != length})
     return _Forms(
-        len(cells), filled, tuple((some, sum(map(texts.__getitem__, some))) for some in strange)
+        rows, filled, tuple((some, sum(map(texts.__getitem__, some))) for some in strange)
     )
 
 

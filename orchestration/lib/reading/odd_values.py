@@ -5,7 +5,7 @@ row aside, for a value may be odd. Belongs here: what all values of a typed colu
 the warnings that name the columns. Does not: texts (`doubts`), rows (`odd_rows`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -27,30 +27,32 @@ _TIMES_LARGER = 10  # an amount without its decimal point is a hundred times as 
 _NINES = "9{4,}([.]0+|[.]9+)?"
 _BELOW = "-9{2,}([.]0+|[.]9+)?"
 # A column of nothing else but noise behind its fourth decimal; coordinates have other digits there.
-_LONG = "[.][0-9]{9,}$"
+_LONG_DIGITS = 9
+_LONG = f"[.][0-9]{{{_LONG_DIGITS},}}$"
 _NOISE = "abs({0} - round({0}, 4)) < 1e-6 * greatest(1, abs({0}))"
 
 
 def odd_values(
     con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObject, readings: Readings
 ) -> list[str]:
-    """Say what the values of the first rows that landed may be instead of what they say."""
-    conditions = [
-        (column.name, said, condition)
+    """Say what the values of the first rows that landed may be instead of what they say.
+
+    Few columns are anything like it, which a look at their texts tells.
+    """
+    asked = [
+        (column.name, *condition)
         for column in exported.columns
         if column.name != exported.deleted_flag
-        for said, condition in _conditions(column, readings[column.name])
+        for condition in _conditions(column, readings[column.name])
     ]
-    rows = f"(from read_parquet({literal(str(parquet))}) where {ASIDE_MARK} is null limit {_ROWS})"
+    rows = _first_rows(parquet)
+    may_be = _true(con, [may_be for _, _, may_be, _ in asked], rows)
+    asked = [one for one, is_so in zip(asked, may_be, strict=True) if is_so]
     found: dict[str, list[str]] = {}
-    for start in range(0, len(conditions), COLUMNS_AT_ONCE):
-        some = conditions[start : start + COLUMNS_AT_ONCE]
-        asked = ", ".join(f"coalesce({condition}, false)" for _, _, condition in some)
-        row = con.execute(f"select {asked} from {rows}").fetchone()
-        assert row is not None  # an aggregate has a row
-        for (name, said, _), is_so in zip(some, row, strict=True):
-            if is_so:
-                found.setdefault(said, []).append(name)
+    are = _true(con, [condition for *_, condition in asked], rows)
+    for (name, said, _, _), is_so in zip(asked, are, strict=True):
+        if is_so:
+            found.setdefault(said, []).append(name)
     return [f"values of {', '.join(names)} {said}" for said, names in found.items()]
 
 
@@ -61,41 +63,57 @@ def digits_of(
 
     A spreadsheet takes zeros away, which the other files of the object tell.
     """
-    names = [c.name for c in exported.columns if c.type in ("text", "identifier")]
-    rows = f"(from read_parquet({literal(str(parquet))}) where {ASIDE_MARK} is null limit {_ROWS})"
-    found: dict[str, list[int | bool]] = {}
-    for start in range(0, len(names), COLUMNS_AT_ONCE):
-        some = names[start : start + COLUMNS_AT_ONCE]
-        asked = ", ".join(
-            f"count({c}) >= {_FEW} and bool_and(regexp_full_match({c}, '[0-9]+')), "
-            f"min(strlen({c})), max(strlen({c})), bool_or(starts_with({c}, '0'))"
-            for c in map(quoted, some)
-        )
-        row = con.execute(f"select {asked} from {rows}").fetchone()
-        assert row is not None  # an aggregate has a row
-        for at, name in enumerate(some):
-            is_code, *told = row[4 * at : 4 * at + 4]
-            if is_code:
-                found[name] = told
+    codes = [c.name for c in exported.columns if c.type in ("text", "identifier")]
+    rows = _first_rows(parquet)
+    for condition in (
+        f"count({{0}}) >= {_FEW} and min({{0}}) >= '0' and max({{0}}) < ':'",
+        "bool_and(regexp_full_match({0}, '[0-9]+'))",
+    ):
+        are = _true(con, [condition.format(quoted(name)) for name in codes], rows)
+        codes = [name for name, is_so in zip(codes, are, strict=True) if is_so]
+    if not codes:
+        return {}
+    told = ", ".join(
+        f"min(strlen({c})), max(strlen({c})), bool_or(starts_with({c}, '0'))"
+        for c in map(quoted, codes)
+    )
+    row = con.execute(f"select {told} from {rows}").fetchone() or ()
+    return {name: list(row[3 * at : 3 * at + 3]) for at, name in enumerate(codes)}
+
+
+def _first_rows(parquet: Path) -> str:
+    return f"(from read_parquet({literal(str(parquet))}) where {ASIDE_MARK} is null limit {_ROWS})"
+
+
+def _true(con: duckdb.DuckDBPyConnection, conditions: Sequence[str], rows: str) -> list[bool]:
+    """Tell of each condition on all of the rows whether it is true."""
+    found: list[bool] = []
+    for start in range(0, len(conditions), COLUMNS_AT_ONCE):
+        some = conditions[start : start + COLUMNS_AT_ONCE]
+        asked = ", ".join(f"coalesce({condition}, false)" for condition in some)
+        found += con.execute(f"select {asked} from {rows}").fetchone() or ()
     return found
 
 
-def _conditions(column: Column, reading: Reading) -> Iterator[tuple[str, str]]:
-    """Yield what is said of a column, and the condition in SQL on all its canonical texts."""
+def _conditions(column: Column, reading: Reading) -> Iterator[tuple[str, str, str]]:
+    """Yield what is said of a column, and conditions in SQL on all its canonical texts.
+
+    The first is cheap and holds wherever the second does, which is asked of few columns then.
+    """
     cell = quoted(column.name)
     if column.type == "boolean" and not set(reading.spellings) <= {"true", "false"}:
         # where HubSpot writes true, it leaves false empty
         yield (
             "are yes or empty, never no: does empty mean no? it stays empty",
-            f"count_if({cell} = 'true') >= {_FEW} and count_if({cell} = 'false') = 0 "
-            f"and count({cell}) < count(*)",
+            f"count({cell}) < count(*)",
+            f"count_if({cell} = 'true') >= {_FEW} and count_if({cell} = 'false') = 0",
         )
     if column.type == "timestamp":
         hour = f"substr({cell}, 12, 2)"
         yield (
             "have no hour above 12 and none before 1: were AM and PM lost?",
-            f"count({cell}) >= {_MANY} and min({hour}) = '01' and max({hour}) = '12' "
-            f"and count(distinct {hour}) >= {_HOURS}",
+            f"count({cell}) >= {_MANY} and min({hour}) = '01' and max({hour}) = '12'",
+            f"count(distinct {hour}) >= {_HOURS}",
         )
     if column.type not in ("integer", "decimal"):
         return
@@ -103,10 +121,12 @@ def _conditions(column: Column, reading: Reading) -> Iterator[tuple[str, str]]:
     nines, below = (f"regexp_full_match({cell}, '{form}')" for form in (_NINES, _BELOW))
     yield (
         "hold -999 or the like among positive numbers: it may stand for nothing and stays",
+        f"count_if(starts_with({cell}, '-99')) >= {_FEW}",
         f"count_if({below}) >= {_FEW} and coalesce(min({number}) filter (not {below}), 0) >= 0",
     )
     yield (
         "hold 9999 or the like, far above all others: it may stand for nothing and stays",
+        f"count_if(starts_with({cell}, '9999')) >= {_FEW}",
         f"count_if({nines}) >= {_FEW} and min({number}) filter ({nines}) > "
         f"{_TIMES_LARGER} * max({number}) filter (not {nines})",
     )
@@ -115,6 +135,7 @@ def _conditions(column: Column, reading: Reading) -> Iterator[tuple[str, str]]:
         others = f"not {has_point} and {number} <> 0"
         yield (
             "hold numbers without decimals that are far larger than those with: a point lost?",
+            f"count_if(not {has_point}) >= {_FEW} and count_if({has_point}) > 0",
             f"count_if({others}) between {_FEW} and {_RARE} * count({cell}) "
             f"and abs(median({number}) filter ({others})) > "
             f"{_TIMES_LARGER} * abs(median({number}) filter ({has_point}))",
@@ -122,6 +143,7 @@ def _conditions(column: Column, reading: Reading) -> Iterator[tuple[str, str]]:
         is_long = f"regexp_matches({cell}, '{_LONG}')"
         yield (
             "hold the noise of floating point numbers behind the fourth decimal, which stays",
+            f"count_if(strlen({cell}) > {_LONG_DIGITS}) >= {_SEVERAL}",
             f"count_if({is_long}) >= greatest({_SEVERAL}, count({cell}) / 2) and bool_and("
             f"{_NOISE.format(number)}) filter ({is_long})",
         )
