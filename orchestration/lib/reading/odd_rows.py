@@ -31,6 +31,7 @@ _GAPS = 3  # odd cells for one of another form, at most: the others are empty
 _MANY_TEXTS = 10  # of a column that are equally long: fewer are so by chance
 _FEW_ODD = 4  # cells that may be odd in a column, however few rows
 _FEW_SWAPPED, _FEW_HEADINGS = 0.05, 0.1  # of the rows
+_FEW_TEXTS, _TIMES_MORE = 3, 10  # of a text where it belongs: given names are family names, too
 _EXPECTED_REPEATS = 8  # by chance, where not one was seen
 _LETTER = re.compile("[^\\W\\d_]")
 _NUMBER, _DIGIT = re.compile("[+-]?[0-9]+(?:[.][0-9]+)?"), re.compile("[0-9]")
@@ -92,7 +93,7 @@ def odd_rows(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObje
     if swapped := _swapped(columns, counts):
         said.append(
             f"{_which({places[at] for at in swapped})} odd in two cells, each of which stands in "
-            "the column of the other in all other rows: swapped?"
+            "the column of the other elsewhere: swapped?"
         )
     usual = sum(n[None] <= _FEW_HEADINGS * len(rows) for n in counts)
     headings = {row[0] for row in rows if row.count(None) == len(columns) - 1}
@@ -113,14 +114,15 @@ def _swapped(columns: Sequence[Sequence[str | None]], counts: Sequence[_Counts])
     rows = len(columns[0])
     columns_of = Counter(chain.from_iterable(counts))
     shared = [text for text, n in columns_of.items() if n > 1 and text and _LETTER.search(text)]
-    # column and text that is rare there -> columns in which it is less so
+    # column and text that is hardly ever there -> columns to which it belongs
     foreign: dict[tuple[int, str], set[int]] = {}
     strangers = Counter[tuple[int, int]]()
     for text in shared:
         places = [at for at, of_column in enumerate(counts) if text in of_column]
         for at in places:
             for other in places:
-                if counts[at][text] < counts[other][text]:
+                here, there = counts[at][text], counts[other][text]
+                if there >= _FEW_TEXTS and here <= max(1, there / _TIMES_MORE):
                     foreign.setdefault((at, text), set()).add(other)
                     strangers[at, other] += counts[at][text]
     most = max(_FEW_ODD, _FEW_SWAPPED * rows)

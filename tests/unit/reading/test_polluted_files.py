@@ -774,6 +774,21 @@ def test_two_texts_that_changed_places_in_one_row_are_told(shop: Shop) -> None:
     assert "row 5 is odd in two cells" in str(record.message)
 
 
+def test_given_names_that_are_family_names_too_have_not_changed_places(shop: Shop) -> None:
+    people = [
+        ("Yang", "Li"),
+        *[("Yang", "Chen")] * 3,
+        *[("Li", "Wang")] * 6,
+        *[("Min", "Yang")] * 6,
+    ]
+    people += [("Hua", "Li")] * 3 + [("Hua", "Wu")] * 30
+    changes: dict[str, Any] = {"columns": [{"name": n} for n in ("order_id", "first", "last")]}
+    changes |= {"watermark": None, "key": ["order_id"]}
+    rows = [f"{number},{first},{last}" for number, (first, last) in enumerate(people)]
+    shop.put("orders.csv", "\n".join(["order_id,first,last", *rows, ""]))
+    assert shop.land(**changes)[0].message is None
+
+
 def test_cells_that_a_report_leaves_out_where_they_repeat_are_told(shop: Shop) -> None:
     types = [TYPES[i // 3 % 3] if i % 3 == 0 else "" for i in range(120)]
     rows = [[*row[:3], kind, *row[4:]] for row, kind in zip(ROWS * 10, types, strict=True)]
