@@ -72,7 +72,8 @@ _AS_BYTES = "are written as Python writes bytes (b'…'), which stays"
 _HIDDEN = "hold signs within that no one sees (of direction, of no width), which stay"
 _ALIKE = "hold Greek or Cyrillic letters within Latin words, which look alike: no key finds them"
 # Of these, what is no text of identifiers either.
-_OF_IDENTIFIERS = (_CONTROLS, _UNREADABLE, _AS_BYTES, _ALIKE)
+_OF_IDENTIFIERS = (_CONTROLS, _AS_BYTES, _ALIKE)
+_IS_UNREADABLE = f"regexp_full_match(cell, {literal(_MASKED)}) and not {_STARS}"
 # What is said of columns of which some cells fulfil a condition.
 _SIGNS = {
     "hold HTML (&amp;), which stays as it is": (
@@ -111,7 +112,6 @@ _SIGNS = {
     ),
     _CONTROLS: f"regexp_matches(cell, {literal(_CONTROL)})",
     _NOT_FILLED: f"cell <= '~' and regexp_full_match(cell, {literal(_UNFILLED)})",
-    _UNREADABLE: f"regexp_full_match(cell, {literal(_MASKED)}) and not {_STARS}",
     _AS_BYTES: f"starts_with(cell, 'b') and regexp_full_match(cell, {literal(_BYTES)})",
     _HIDDEN: f"{_BEYOND_ASCII} and regexp_matches({_TRIMMED}, '{_UNSEEN}')",
     _ALIKE: f"{_BEYOND_ASCII} and regexp_matches(cell, '{_LOOKS_ALIKE}')",
@@ -216,10 +216,9 @@ def _conditions(column: Column, *, is_first: bool) -> Iterator[tuple[str, str]]:
             f"bool_or({_PLAIN} <> cell) and "
             f"(bool_or(ends_with(cell, '  ')) or not bool_or(contains({_PLAIN}, ' ')))",
         )
-        made_unreadable = f"bool_or({_SIGNS[_UNREADABLE]}) or bool_or({_STARS})"
         # of card numbers all are, and stars alone are marks
-        others = f"bool_or(regexp_matches(cell, '[A-Za-z0-9]') and not ({_SIGNS[_UNREADABLE]}))"
-        yield _UNREADABLE, f"({made_unreadable}) and {others}"
+        others = f"bool_or(regexp_matches(cell, '[A-Za-z0-9]') and not ({_IS_UNREADABLE}))"
+        yield _UNREADABLE, f"bool_or(({_IS_UNREADABLE}) or {_STARS}) and {others}"
         yield (
             "begin or end with a line break, which stays",
             f"bool_or(regexp_matches(cell, {literal(_BREAK_AT_END)})) "
@@ -254,6 +253,7 @@ def _conditions(column: Column, *, is_first: bool) -> Iterator[tuple[str, str]]:
     elif column.type == "identifier":
         for said in _OF_IDENTIFIERS:
             yield said, f"bool_or({_SIGNS[said]})"
+        yield _UNREADABLE, f"bool_or({_IS_UNREADABLE})"
         unseen = f"{_BEYOND_ASCII} and regexp_matches({_TRIMMED}, '[{INVISIBLE}]')"
         yield _HIDDEN, f"bool_or({unseen})"
         wrapped = (
