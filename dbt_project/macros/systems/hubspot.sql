@@ -29,7 +29,7 @@
     A time in a column that the contract does not list, which the reader therefore left as it was: in
     UTC, from the portal's own zone and notation (2024-03-15 14:30, or 3/15/2024 2:30 PM), or that of a
     spreadsheet which saved the file again (15.03.2024 14:30, or 45366.6042 days since 1899-12-30). The
-    zone is that of the contract, unless the time states its own, as those of connectors do;
+    zone is that of the contract, unless the time states its own, as those of connectors and APIs do;
     `is_day_first` tells the second notation from 15/3/2024. What cannot be read is NULL, and the gate
     stops.
 #}
@@ -53,6 +53,9 @@
     case
         when regexp_matches({{ value }}, ':[0-9.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?)$')
             then timezone('UTC', try_cast({{ value }} as timestamptz))
+        -- Milliseconds since 1970, as the older API writes them.
+        when regexp_full_match({{ value }}, '[0-9]{12,13}')
+            then make_timestamp(try_cast({{ value }} as bigint) * 1000)
         {% if contract.timezone -%}
         else timezone('UTC', timezone('{{ contract.timezone }}', {{ local }}))
         {%- else -%}

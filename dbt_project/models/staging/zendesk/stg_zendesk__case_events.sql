@@ -3,7 +3,7 @@ with
 deleted as (
     select id as ticket_id
     from {{ current_records('zendesk', 'tickets') }}
-    where status = 'deleted'
+    where lower(status) = 'deleted'
 ),
 
 staff as (

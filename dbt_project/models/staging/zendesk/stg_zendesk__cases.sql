@@ -2,7 +2,7 @@ with
 
 tickets as (
     select * from {{ current_records('zendesk', 'tickets') }}
-    where status != 'deleted'
+    where lower(status) != 'deleted'
 ),
 
 staff as (

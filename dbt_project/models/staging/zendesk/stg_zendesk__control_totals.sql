@@ -20,7 +20,7 @@ organizations as (
 
 live_tickets as (
     select * from tickets
-    where status <> 'deleted'
+    where lower(status) <> 'deleted'
 ),
 
 losers as (
@@ -39,7 +39,7 @@ judged_users as (
 
 judged_tickets as (
     select
-        tickets.status = 'deleted' as is_deleted,
+        lower(tickets.status) = 'deleted' as is_deleted,
         -- Nothing was merged: then this one was not.
         coalesce(regexp_matches(losers.ids, '[^0-9]' || tickets.id || '[^0-9]'), false) as is_merged
     from tickets
@@ -101,7 +101,7 @@ scores as (
     select ratings.score
     from ratings
     left join tickets on ratings.ticket_id = tickets.id
-    where coalesce(tickets.status, '') <> 'deleted'
+    where coalesce(lower(tickets.status), '') <> 'deleted'
     union all
     select {{ zendesk_score_of_ticket() }} as score
     from live_tickets

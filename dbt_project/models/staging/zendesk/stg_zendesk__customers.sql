@@ -11,7 +11,7 @@ organizations as (
 asking as (
     select requester_id as user_id
     from {{ current_records('zendesk', 'tickets') }}
-    where status != 'deleted'
+    where lower(status) != 'deleted'
     union -- who asks several times is one user
     select requester_id as user_id
     from {{ current_records('zendesk', 'satisfaction_ratings') }}

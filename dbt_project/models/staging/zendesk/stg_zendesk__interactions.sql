@@ -6,12 +6,12 @@ all_tickets as (
 
 tickets as (
     select * from all_tickets
-    where status != 'deleted'
+    where lower(status) != 'deleted'
 ),
 
 deleted as (
     select id as ticket_id from all_tickets
-    where status = 'deleted'
+    where lower(status) = 'deleted'
 ),
 
 staff as (
