@@ -1,22 +1,18 @@
 """Names of firms that say more than the name: departments before it, its place behind it.
 
 Belongs here: taking `Dept. of Physics, Duke University, Durham, NC 27708, USA` apart. Does not:
-names in one spelling (`names`), places that have a column of their own (dbt).
+names in one spelling (`names`), what is a place (`places`), addresses (`addresses`).
 """
 
 import html
 import re
-from functools import cache
 from typing import NamedTuple
 
-from text_unidecode import unidecode  # type: ignore[import-untyped]  # carries no types
-
-from models.identity.legal_forms import LEGAL_FORMS, with_letters_joined, without_dots
+from models.identity.legal_forms import LEGAL_FORMS
+from models.identity.places import american_states, countries, place_name, regions, towns
 
 _COMMA = re.compile("[,;]")
 _MAILBOX = re.compile(r"\be-?mail\b.*|\S+@\S+", re.IGNORECASE)
-_NUMBERS = re.compile(r"\S*\d\S*")
-_NOT_A_LETTER = re.compile("[^a-z]+")
 # What a part of a firm is called, in a text that names the firm after a comma.
 _DEPARTMENT = re.compile(
     r"(the )?(dep(t|artment|artement|artamento)|div(ision)?|school|faculty|faculte|facultad|"
@@ -55,7 +51,7 @@ def firm_and_place(text: str) -> FirmAndPlace:
         if _WHOLE.search(words) and not _DEPARTMENT.match(words)
     ]
     start = whole[-1] + 1 if whole else end
-    town = next((words for _, words in spelt[start:] if words in _towns()), None)
+    town = next((words for _, words in spelt[start:] if words in towns()), None)
     if whole:
         name, campus = _without_campus(spelt[start - 1][0])
         return FirmAndPlace(name, campus or town)
@@ -76,7 +72,7 @@ def _may_be_followed(parts: list[tuple[str, str]]) -> bool:
         or any(_WHOLE.search(words) for _, words in parts)
         or _DEPARTMENT.match(name)
         or len(last) in (0, 2)  # a postal code, a code of a state
-        or last in _countries()
+        or last in countries()
     )
 
 
@@ -84,10 +80,10 @@ def _parts(text: str) -> list[tuple[str, str]]:
     """Return what commas part, as it is written and spelt; `Acme, Inc.` is one part."""
     parts: list[tuple[str, str]] = []
     for part in _COMMA.split(text):
-        spelt = _spelt(part)
+        spelt = place_name(part)
         if parts and spelt and LEGAL_FORMS.issuperset(spelt.split()):
             whole = f"{parts.pop()[0]}, {part.strip()}"
-            parts.append((whole, _spelt(whole)))
+            parts.append((whole, place_name(whole)))
         elif spelt or re.search(r"\d", part):
             parts.append((part.strip(), spelt))
     return parts
@@ -96,12 +92,12 @@ def _parts(text: str) -> list[tuple[str, str]]:
 def _without_campus(text: str) -> FirmAndPlace:
     """Return the university of a state and its town: University of California at Davis."""
     is_university = text.lower().startswith(("univ", "the univ"))
-    found = _OF_A_STATE.fullmatch(_spelt(text)) if is_university else None
+    found = _OF_A_STATE.fullmatch(place_name(text)) if is_university else None
     words = found[1].split() if found else []
     for count in range(1, len(words)):
         state, town = " ".join(words[:count]), words[count:]
         town = " ".join(town[1:] if town[0] == "at" else town)
-        if state in _american_states() and town in _towns():
+        if state in american_states() and town in towns():
             return FirmAndPlace(f"University of {state}", town)
     return FirmAndPlace(text, None)
 
@@ -109,12 +105,12 @@ def _without_campus(text: str) -> FirmAndPlace:
 def _end_of_name(parts: list[tuple[str, str]]) -> int:
     """Return how many of the parts are no place."""
     end = len(parts)
-    while end > 1 and (not parts[end - 1][1] or parts[end - 1][1] in _regions()):
+    while end > 1 and (not parts[end - 1][1] or parts[end - 1][1] in regions()):
         end -= 1
     name = parts[0][1]
     if end == len(parts) and not (_ends_in_a_legal_form(name) or _WHOLE.search(name)):
         return end
-    while end > 1 and (parts[end - 1][1] in _towns() or parts[end - 1][1] in _regions()):
+    while end > 1 and (parts[end - 1][1] in towns() or parts[end - 1][1] in regions()):
         end -= 1
     # The street before the town.
     while 1 < end < len(parts) and re.search(r"\d", parts[end - 1][0]):
@@ -125,50 +121,3 @@ def _end_of_name(parts: list[tuple[str, str]]) -> int:
 def _ends_in_a_legal_form(name: str) -> bool:
     words = name.split()
     return len(words) > 1 and words[-1] in LEGAL_FORMS
-
-
-def _spelt(text: str) -> str:
-    """Return the words without numbers, in lower-case Latin letters."""
-    plain = unidecode(_NUMBERS.sub(" ", without_dots(text))).lower()
-    return with_letters_joined(_NOT_A_LETTER.sub(" ", plain).strip())
-
-
-@cache
-def _countries() -> frozenset[str]:
-    """Return countries in many languages, and their codes."""
-    from phonenumbers.geodata.locale import LOCALE_DATA
-
-    names = {_spelt(name) for names in LOCALE_DATA.values() for name in names.values()}
-    codes = {code.lower() for code in LOCALE_DATA if len(code) == 2}
-    return frozenset((names | codes | {"usa", "uk"}) - {""})
-
-
-@cache
-def _regions() -> frozenset[str]:
-    return _countries() | _american_states()
-
-
-@cache
-def _towns() -> frozenset[str]:
-    return frozenset({_spelt(part) for text in _places() for part in text.split(", ")[:1]} - {""})
-
-
-@cache
-def _american_states() -> frozenset[str]:
-    codes = {text[-2:].lower() for text in _places() if text[-4:-2] == ", "}
-    return frozenset(codes | {_spelt(text) for text in _places(american=True) if ", " not in text})
-
-
-@cache
-def _places(american: bool = False) -> frozenset[str]:
-    """Return names of places in Latin script: Munich, Jersey City, NJ."""
-    # Imported where a place may follow a name: it takes a third of a second.
-    from phonenumbers.geodata import GEOCODE_DATA
-
-    return frozenset(
-        text
-        for prefix, texts in GEOCODE_DATA.items()
-        if prefix.startswith("1") or not american
-        for text in texts.values()
-        if text < "\u0250"
-    )

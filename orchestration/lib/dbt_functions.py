@@ -10,6 +10,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 from duckdb.func import SPECIAL
 
+from models.identity.addresses import address_parts
 from models.identity.names import (
     latin,
     name_forms,
@@ -26,6 +27,7 @@ _FUNCTIONS: tuple[tuple[Callable[..., Any], Sequence[str], str], ...] = (
     (name_forms, [_TEXT], "VARCHAR[]"),
     (organisation_name, [_TEXT], "STRUCT(name VARCHAR, town VARCHAR)"),
     (latin, [_TEXT], _TEXT),
+    (address_parts, [_TEXT] * 3, "STRUCT(street VARCHAR, city VARCHAR, postal_code VARCHAR)"),
 )
 
 

@@ -98,6 +98,12 @@ written as (
         end as written_person,
         case when is_organisation then coalesce(company_name, full_name, last_name) end
             as written_organisation,
+        case
+            when
+                regexp_matches(street, '[,;\n]|[^0-9][0-9 -]{4,}$')
+                or (coalesce(city, postal_code) is null and regexp_matches(street, '^[0-9].* .* '))
+                then {{ fingerprint(['street', 'city', 'postal_code']) }}
+        end as written_address,
         case when is_organisation then {{ web_domain('website') }} end as website_domain,
         case when is_organisation then {{ web_domain('email') }} end as mail_domain
     from unspelt
@@ -153,9 +159,33 @@ organisation_names as (
     ) as spellings
 ),
 
+-- Streets that may go on with a town or a postal code, or begin with the building.
+addresses as (
+    select
+        written_address,
+        address_parts(street, city, postal_code) as parts
+    from (
+        select
+            written_address,
+            min(street) as street,
+            min(city) as city,
+            min(postal_code) as postal_code
+        from written
+        where written_address is not null
+        group by written_address
+    ) as spellings
+),
+
 named as (
     select
-        written.*,
+        written.* exclude (street, city, postal_code),
+        case when addresses.parts is null then written.street else addresses.parts.street end
+            as street,
+        case when addresses.parts is null then written.city else addresses.parts.city end as city,
+        case
+            when addresses.parts is null then written.postal_code
+            else addresses.parts.postal_code
+        end as postal_code,
         person_names.parts.given as given_name,
         person_names.parts.family as family_name,
         person_names.parts.generation,
@@ -165,6 +195,7 @@ named as (
     left join person_names on written.written_person = person_names.written_person
     left join organisation_names
         on written.written_organisation = organisation_names.written_organisation
+    left join addresses on written.written_address = addresses.written_address
 ),
 
 spelt as (
@@ -200,7 +231,14 @@ spelt as (
         {{ latin_text('named.street') }} as street,
         {{ street_in_short(latin_text('named.street')) }} as street_in_short,
         coalesce({{ latin_text('named.city') }}, named.town) as city, -- Acme AG, Munich
-        nullif(regexp_replace(lower(named.postal_code), '[^a-z0-9]', '', 'g'), '') as postal_code,
+        -- The first five digits of 89132-1234: many systems leave out the rest.
+        nullif(
+            regexp_replace(
+                regexp_replace(lower(named.postal_code), '[^a-z0-9]', '', 'g'),
+                '^([0-9]{5})[0-9]{4}$', '\1'
+            ),
+            ''
+        ) as postal_code,
         nullif(regexp_replace(lower(named.national_id), '[^a-z0-9]', '', 'g'), '') as national_id,
         nullif(regexp_replace(lower(named.loyalty_number), '[^a-z0-9]', '', 'g'), '')
             as loyalty_number,
