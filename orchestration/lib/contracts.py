@@ -67,7 +67,7 @@ ASIDE_MARK = "_aside"
 YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Raised whenever the reader would write a different Parquet file from the same export.
-READER_VERSION = 14
+READER_VERSION = 15
 
 
 class ContractError(ValueError):

@@ -46,11 +46,14 @@ _UNFILLED = (
 _MASKED = r"[*•●█▇]{3,}.*|[xX]{4,}([^A-Za-z].*)?|\[?(redacted|REDACTED|Redacted|masked|MASKED)\]?"
 _STARS = "regexp_full_match(cell, '[*]{1,5}')"  # of a rating, where no cell says anything else
 _BYTES = "b'.*'|b\".*\""
-# Marks of direction and of no width, which are part of no word; joiners are, in Persian and emoji.
-_UNSEEN = "[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
+# Marks of direction, lines and no width, which are part of no word; joiners are, in Persian and
+# emoji.
+_UNSEEN = "[\u00ad\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
 _LOOKS_ALIKE = "[A-Za-z][\u0370-\u052f]|[\u0370-\u052f][A-Za-z]"
+# Letters and digits as wide as ideographs, in a text that has none.
+_WIDE = "[ -~\u3000]*[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a][ -~\uff01-\uff5e\u3000]*"
 _DITTO = ('"', "〃", "″", "''", '-"-', '"-"', "ditto", "dito", "idem")
-_WRAPPED = "[{].*[}]|[\\[].*[\\]]|<.*>|\".*\"|'.*'|[(].*[)]|=[A-Z]+[(].*[)]"
+_WRAPPED = "[{].*[}]|[\\[].*[\\]]|<.*>|\".*\"|'.*'|[(].*[)]|=[A-Z]+[(].*[)]|https?://.+"
 
 # Quotes of other programs, in which hardly a cell stands by chance.
 _QUOTES = ("'", "`", "~", "^", "|", "%", "$", "!")
@@ -58,7 +61,7 @@ _QUOTES = ("'", "`", "~", "^", "|", "%", "$", "!")
 # One of these is in every cell with a sign: few columns have to be looked at closely.
 _STRANGE = (
     "[^ -~]|[&<%#*]|[Ee][+]|_x00|[0-9]{15}0|[0-9][,.][0-9]{3}|^[ '`~^|%$!]|[ '`~^|%$!]$"
-    "|  |[a-z][?]|[?][a-z]|\\\\[ux]|=[Cc]|^[\\[{(\"=]|^b'|^0[0-9]+$|xxxx|XXXX|[A-Za-z]+[+][A-Za-z]"
+    "|  |://|[a-z][?]|[?][a-z]|\\\\[ux]|=[Cc]|^[\\[{(\"=]|^b'|^0[0-9]+$|xxxx|XXXX|[A-Za-z]+[+][A-Za-z]"
     "|[.]{3}$|^System|^(ditto|dito|idem)$"
 )
 
@@ -70,9 +73,10 @@ _NOT_FILLED = "hold what a program wrote instead of a value ([object Object], {{
 _UNREADABLE = "hold texts that were made unreadable (***, [REDACTED]), which stay"
 _AS_BYTES = "are written as Python writes bytes (b'…'), which stays"
 _HIDDEN = "hold signs within that no one sees (of direction, of no width), which stay"
+_IS_WIDE = "are written in letters as wide as ideographs (\uff21\uff22\uff23), which no key finds"
 _ALIKE = "hold Greek or Cyrillic letters within Latin words, which look alike: no key finds them"
 # Of these, what is no text of identifiers either.
-_OF_IDENTIFIERS = (_CONTROLS, _AS_BYTES, _ALIKE)
+_OF_IDENTIFIERS = (_CONTROLS, _AS_BYTES, _ALIKE, _IS_WIDE)
 _IS_UNREADABLE = f"regexp_full_match(cell, {literal(_MASKED)}) and not {_STARS}"
 # What is said of columns of which some cells fulfil a condition.
 _SIGNS = {
@@ -115,6 +119,7 @@ _SIGNS = {
     _AS_BYTES: f"starts_with(cell, 'b') and regexp_full_match(cell, {literal(_BYTES)})",
     _HIDDEN: f"{_BEYOND_ASCII} and regexp_matches({_TRIMMED}, '{_UNSEEN}')",
     _ALIKE: f"{_BEYOND_ASCII} and regexp_matches(cell, '{_LOOKS_ALIKE}')",
+    _IS_WIDE: f"{_BEYOND_ASCII} and regexp_full_match(cell, '{_WIDE}')",
 }
 _BREAKS = "\r\n"
 _BREAK_AT_END = f"^[{_BREAKS}]|[{_BREAKS}]$"
@@ -143,6 +148,13 @@ _ZEROS = (
     "and max(strlen(cell)) = max(strlen(cell)) filter (starts_with(cell, '0')) "
     "and min(strlen(cell)) < max(strlen(cell))"
 )
+
+# A day that began elsewhere: midnight in Berlin is 22:00 or 23:00 of the day before in UTC.
+_LOOKED_AT = ("text", "identifier", "integer", "date")
+_DAY_AND_HOUR = 16  # bytes of 2026-10-31 22:00, more than of a date alone
+_LOCAL = "hold times on the hour that are not midnight: of another time zone, which moves the day?"
+_ON_THE_HOUR = "regexp_matches(cell, '[ T](0[1-9]|1[0-9]|2[0-3]):00(:00)?([^0-9:]|$)')"
+_DAY = "regexp_matches(cell, '^[^ T]+$|[ T]00:00')"
 
 
 def doubts(
@@ -186,14 +198,16 @@ def _strange(
     columns = [
         column
         for column in exported.columns
-        if relation.cells.get(column.name) and column.type in ("text", "identifier", "integer")
+        if relation.cells.get(column.name) and column.type in _LOOKED_AT
     ]
     for start in range(0, len(columns), COLUMNS_AT_ONCE):
         some, strange = columns[start : start + COLUMNS_AT_ONCE], literal(_STRANGE)
         texts = ", ".join(f"{relation.cells[c.name]} as t{at}" for at, c in enumerate(some))
         signs = ", ".join(
-            f"bool_or(strlen(t{at}) >= {min(_LENGTHS)} or regexp_matches(t{at}, {strange}))"
-            for at in range(len(some))
+            f"bool_or(strlen(t{at}) >= {_DAY_AND_HOUR})"
+            if column.type == "date"
+            else f"bool_or(strlen(t{at}) >= {min(_LENGTHS)} or regexp_matches(t{at}, {strange}))"
+            for at, column in enumerate(some)
         )
         row = con.execute(f"select {signs} from (select {texts} from sample)").fetchone()
         assert row is not None  # an aggregate has a row
@@ -250,6 +264,9 @@ def _conditions(column: Column, *, is_first: bool) -> Iterator[tuple[str, str]]:
             f"max(length(cell)) in {_LENGTHS} and min(length(cell)) < max(length(cell)) "
             f"and count_if(length(cell) in {_LENGTHS}) >= {_FEW}",
         )
+    elif column.type == "date":
+        yield _LOCAL, f"count_if({_ON_THE_HOUR}) >= {_FEW} and bool_and({_ON_THE_HOUR} or {_DAY})"
+        return
     elif column.type == "identifier":
         for said in _OF_IDENTIFIERS:
             yield said, f"bool_or({_SIGNS[said]})"
@@ -259,7 +276,7 @@ def _conditions(column: Column, *, is_first: bool) -> Iterator[tuple[str, str]]:
         wrapped = (
             f"count(cell) >= {_FEW} and bool_and(regexp_full_match(cell, {literal(_WRAPPED)}))"
         )
-        yield "stand in brackets, quotes or formulas, which stay", wrapped
+        yield "stand in brackets, quotes, formulas or web addresses, which stay", wrapped
     if column.type in ("text", "identifier"):
         yield _ZEROS_LOST, _ZEROS
     for said, condition in _SIGNS_OF_ALL.items():

@@ -39,6 +39,7 @@ _EVIDENCE = 1 << 17  # bytes of lines beyond ASCII that a code page is judged by
 # Of UTF-8 that is damaged in places, the valid sequences by far outnumber the others; text in a
 # code page has hardly any (GBK the most: of random pairs of its letters a fifth).
 _VALID_PER_BAD = 4
+_VALID_PER_BAD_OF_TWO = 0.5  # where no code page explains the file: files put together
 _CONCLUSIVE = 1000  # bytes that are not UTF-8, after which there is no need to read on
 
 _LATIN = "áàâäãåæçéèêëíìîïñóòôöõøœúùûüýßÁÀÂÄÃÅÆÇÉÈÊËÍÎÑÓÔÖÕØŒÚÜ"
@@ -177,7 +178,7 @@ def decide_encoding(path: Path, exported: ExportObject) -> Encoding:
         return _damaged_utf8(path, "the last character is not whole")
     if valid >= _VALID_PER_BAD * bad:
         return _damaged_utf8(path, f"{bad:,} bytes are not, {valid:,} sequences beyond ASCII are")
-    return _noting_mixture(_by_likelihood(path, exported), valid)
+    return _noting_mixture(_by_likelihood(path, exported, seen), valid)
 
 
 def _noting_mixture(encoding: Encoding, valid: int) -> Encoding:
@@ -359,7 +360,7 @@ def _is_utf7(data: mmap.mmap) -> bool:
     return letters >= _FEW_SHIFTED
 
 
-def _by_likelihood(path: Path, exported: ExportObject) -> Encoding:
+def _by_likelihood(path: Path, exported: ExportObject, seen: "_Bytes") -> Encoding:
     lines, count = _lines_beyond_ascii(path)
     beyond = sum(len(re.findall(rb"[\x80-\xff]", line)) for line in lines[:_FEW])
     names = (*_SINGLE_BYTE, *_DOUBLE_BYTE) if beyond >= _FEW else ("cp1252",)
@@ -373,6 +374,8 @@ def _by_likelihood(path: Path, exported: ExportObject) -> Encoding:
     if score < _PLAUSIBLE:
         if count * 100 <= max(100, _count_lines(path)):
             return _damaged_utf8(path, f"{count:,} lines have bytes that no code page explains")
+        if seen.valid >= _VALID_PER_BAD_OF_TWO * seen.bad:
+            return _damaged_utf8(path, "rows are in different encodings, some of them in UTF-8")
         offset, line = _first_beyond_ascii(path)
         raise RefusedError(
             f"line {line}: the byte at offset {offset:,} is not UTF-8, and no code page explains "

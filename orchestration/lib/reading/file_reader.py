@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from orchestration.lib.contracts import ExportObject, FileFormat
+from orchestration.lib.reading.column_forms import Form, forms_of, odd_forms
 from orchestration.lib.reading.decisions import decide, refuse_open_dates
 from orchestration.lib.reading.delimited import LONE_QUOTE
 from orchestration.lib.reading.dialect import TextLayout, decide_layout
@@ -25,7 +26,12 @@ from orchestration.lib.reading.encoding import Encoding, as_utf8, decide_encodin
 from orchestration.lib.reading.header_rows import zones_in_names
 from orchestration.lib.reading.json_text import decide_json
 from orchestration.lib.reading.layout import Layout, match_columns, require_columns
-from orchestration.lib.reading.odd_rows import cut_last_cell, far_dates, odd_rows
+from orchestration.lib.reading.odd_rows import (
+    cut_last_cell,
+    far_dates,
+    first_rows,
+    odd_rows,
+)
 from orchestration.lib.reading.odd_values import digits_of, odd_values
 from orchestration.lib.reading.padding import without_padding
 from orchestration.lib.reading.plain import (
@@ -45,7 +51,7 @@ from orchestration.lib.reading.records import (
 )
 from orchestration.lib.reading.shapes import shapes_of
 from orchestration.lib.reading.sheets import SheetLayout, with_sheet
-from orchestration.lib.reading.siblings import DIGITS, FAR_DATES, NO_LINE_END
+from orchestration.lib.reading.siblings import DIGITS, FAR_DATES, FORMS, NO_LINE_END
 from orchestration.lib.reading.sorting import (
     MOST_MEMORY,
     NO_METADATA,
@@ -495,12 +501,16 @@ def _sort(
     )
     if aside and (said := _cut_off(con, job.work / ASIDE, record, exported)):
         record = _noting(record, [said], cut_off=True)
-    if relation.texts:  # else nothing can have moved
-        record = _noting(record, odd_rows(con, target, exported))
+    first, forms = first_rows(con, target, exported), dict[str, Form]()
+    if first:
+        moved = odd_rows(exported, first) if relation.texts else []  # else nothing can have moved
+        forms = forms_of(exported, first)
+        record = _noting(record, [*moved, *odd_forms(exported, first, forms)])
     record = _noting(record, odd_values(con, target, exported, readings))
     beside_others = {
         FAR_DATES: far_dates(con, target, exported),
         DIGITS: digits_of(con, target, exported),
+        FORMS: forms,
         NO_LINE_END: relation.last_cell is not None,
     }
     record = _noting(record, (), **beside_others)

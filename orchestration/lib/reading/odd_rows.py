@@ -32,6 +32,7 @@ _MANY_TEXTS = 10  # of a column that are equally long: fewer are so by chance
 _FEW_ODD = 4  # cells that may be odd in a column, however few rows
 _FEW_SWAPPED, _FEW_HEADINGS = 0.05, 0.1  # of the rows
 _FEW_TEXTS, _TIMES_MORE = 3, 10  # of a text where it belongs: given names are family names, too
+_FEW_OF_A_TEXT = 5  # rows, below which they may be alike by chance
 _EXPECTED_REPEATS = 8  # by chance, where not one was seen
 _LETTER = re.compile("[^\\W\\d_]")
 _NUMBER, _DIGIT = re.compile("[+-]?[0-9]+(?:[.][0-9]+)?"), re.compile("[0-9]")
@@ -53,8 +54,21 @@ class _Forms(NamedTuple):
     strange: tuple[tuple[set[str], int], ...]
 
 
-def odd_rows(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObject) -> list[str]:
-    """Say which of the first rows that landed are in several columns unlike the others."""
+class FirstRows(NamedTuple):
+    """The first rows that landed: their places in the file, and of the first columns all cells.
+
+    `counts` says how often each cell occurs in its column.
+    """
+
+    places: Sequence[int]
+    columns: Sequence[Sequence[str | None]]
+    counts: Sequence[_Counts]
+
+
+def first_rows(
+    con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObject
+) -> FirstRows | None:
+    """Return the first rows that landed; None where they are too few to say what is usual."""
     names = [quoted(column.name) for column in exported.columns][:_COLUMNS]
     rows = con.execute(
         f"select file_row_number + 1, {', '.join(names)} "
@@ -62,10 +76,18 @@ def odd_rows(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObje
         f"where {ASIDE_MARK} is null limit {_ROWS}"
     ).fetchall()
     if len(rows) < _FEW_ROWS:
-        return []
+        return None
     places, *columns = zip(*rows, strict=True)
-    counts = [Counter(cells) for cells in columns]
-    forms_of_columns = [_forms_of(of_column) for of_column in counts]
+    return FirstRows(places, columns, [Counter(cells) for cells in columns])
+
+
+def odd_rows(exported: ExportObject, rows: FirstRows) -> list[str]:
+    """Say which of the first rows that landed are in several columns unlike the others."""
+    places, columns, counts = rows
+    forms_of_columns = [
+        _forms_of(of_column, has_lengths=column.type not in ("integer", "decimal"))
+        for column, of_column in zip(exported.columns, counts, strict=False)
+    ]
     odd: set[int] = set()
     for most, part, forms in _LEVELS:
         found = [_oddities(of_column, most) for of_column in forms_of_columns]
@@ -95,8 +117,12 @@ def odd_rows(con: duckdb.DuckDBPyConnection, parquet: Path, exported: ExportObje
             f"{_which({places[at] for at in swapped})} odd in two cells, each of which stands in "
             "the column of the other elsewhere: swapped?"
         )
-    usual = sum(n[None] <= _FEW_HEADINGS * len(rows) for n in counts)
-    headings = {row[0] for row in rows if row.count(None) == len(columns) - 1}
+    usual = sum(n[None] <= _FEW_HEADINGS * len(places) for n in counts)
+    headings = {
+        place
+        for place, *cells in zip(places, *columns, strict=True)
+        if cells.count(None) == len(columns) - 1
+    }
     if headings and usual > _FEW_COLUMNS:
         said.append(
             f"{_which(headings)} empty but for one cell: headings, or "
@@ -147,6 +173,8 @@ def _left_out(
     """Name the columns whose cells are empty wherever they would repeat the one above.
 
     Reports do so. By chance the same text stands twice in a row as often as the texts are frequent.
+    Where another column says which cells are empty, they are so on purpose: channels without a
+    campaign.
     """
     for column, cells, of_column in zip(exported.columns, columns, counts, strict=False):
         if cells[0] is None or not of_column[None]:
@@ -155,14 +183,29 @@ def _left_out(
         if any(a == b for a, b in pairwise(texts)):
             continue
         by_chance = sum(n**2 for text, n in of_column.items() if text is not None) / len(texts)
-        if by_chance >= _EXPECTED_REPEATS:
+        if by_chance < _EXPECTED_REPEATS:
+            continue
+        if not any(
+            _says_which_are_empty(other, cells, n) for other, n in zip(columns, counts, strict=True)
+        ):
             yield (
                 f"{column.name} never repeats the cell above and is empty elsewhere: were repeated "
                 "cells left out?"
             )
 
 
-def _forms_of(counts: _Counts) -> _Forms:
+def _says_which_are_empty(
+    column: Sequence[str | None], cells: Sequence[str | None], counts: _Counts
+) -> bool:
+    """Tell whether cells are empty in all rows of some texts of another column, else filled."""
+    if None in counts or len(counts) * _FEW_OF_A_TEXT > len(cells):
+        return False
+    empty = Counter(text for text, cell in zip(column, cells, strict=True) if cell is None)
+    return all(count == counts[text] for text, count in empty.items())
+
+
+def _forms_of(counts: _Counts, *, has_lengths: bool) -> _Forms:
+    """Describe a column; a number that is longer than others is larger, and no other form."""
     texts = {text: count for text, count in counts.items() if text is not None}
     filled = sum(texts.values())
     rows = filled + counts[None]
@@ -172,7 +215,7 @@ def _forms_of(counts: _Counts) -> _Forms:
         {text for text in texts if not _NUMBER.fullmatch(text)},
         {text for text in texts if _DIGIT.search(text)},
     ]
-    if len(texts) >= _MANY_TEXTS:
+    if has_lengths and len(texts) >= _MANY_TEXTS:
         lengths = Counter[int]()
         for text, count in texts.items():
             lengths[len(text)] += count

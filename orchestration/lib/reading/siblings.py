@@ -14,11 +14,12 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from orchestration.lib.contracts import DateOrder, ExportObject
+from orchestration.lib.reading.column_forms import Form, unlike_others
 from orchestration.lib.reading.records import FileRecord, in_order
 
 _DECISION = "date_order"
 # Decisions of a file that say something only beside those of others.
-FAR_DATES, NO_LINE_END, DIGITS = "far_dates", "no_line_end", "digits"
+FAR_DATES, NO_LINE_END, DIGITS, FORMS = "far_dates", "no_line_end", "digits", "forms"
 
 
 class Taken(NamedTuple):
@@ -102,6 +103,7 @@ def compared(records: Iterable[FileRecord]) -> list[FileRecord]:
                 *_far_dates(decisions, told),
                 *_cut_off(record, decisions, others),
                 *_zeros_lost(decisions, others),
+                *_unlike_others(record, decisions, others),
             ]
             message = "; ".join(filter(None, [record.message, *warnings]))
             result.append(dataclasses.replace(record, message=message or None))
@@ -142,3 +144,18 @@ def _zeros_lost(decisions: dict[str, Any], others: Sequence[dict[str, Any]]) -> 
                 f"files have {max(filled_up)} and zeros in front: a spreadsheet took them away; "
                 "export the file again without opening it there"
             )
+
+
+def _unlike_others(
+    record: FileRecord, decisions: dict[str, Any], others: Sequence[dict[str, Any]]
+) -> Iterator[str]:
+    """Warn of columns whose cells are of another form than in all other files."""
+    forms, *elsewhere = (
+        {name: Form(*form) for name, form in told.get(FORMS, {}).items()}
+        for told in (decisions, *others)
+    )
+    for name, signs in unlike_others(forms, elsewhere):
+        yield (
+            f"{name} is unlike in all other files of {record.object} ({', '.join(signs)}): is it "
+            "the same column, written in the same way?"
+        )

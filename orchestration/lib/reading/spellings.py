@@ -209,8 +209,8 @@ NUMBER = re.compile(
 # label of a total over all or over a group, and of a page, or a note.
 TOTAL = (
     "(?:grand |report |sub[- ]?)?totals?:?(?: [(][^)]{1,40}[)])?|sum:?|(?:zwischen|gesamt)?summe|"
-    "gesamt|(?:sub|sous-)?total[ei]?s?(?: g[eé]n[eé]ral)?|suma|totaal|итого|всего|"
-    "合计|总计|小计|合計|總計|小計"
+    "count:?|average:?|gesamt|(?:sub|sous-)?total[ei]?s?(?: g[eé]n[eé]ral)?|suma|totaal|итого|"
+    "всего|合计|总计|小计|合計|總計|小計"
 )
 GROUP_TOTAL = "[^,;]{1,60}[ :-](?:sub-?)?totals?:?|[^,;]{1,60} ?(?:合计|小计|小計|合計)"
 PAGE = (

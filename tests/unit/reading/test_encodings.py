@@ -103,6 +103,18 @@ def test_rows_with_damaged_bytes_are_set_aside_and_the_others_flow(shop: Shop) -
     assert "damaged rows" in str(record.message)
 
 
+def test_rows_of_two_encodings_that_no_code_page_explains_are_told_apart(shop: Shop) -> None:
+    names = ["Małgorzata Müller", "Lucía Torres", "Miguel García", "Łukasz Wójcik"] * 6
+    rows = [f"{at},1,{name}\n" for at, name in enumerate(names)]
+    head, tail = "".join(["order_id,amount,note\n", *rows[:12]]), "".join(rows[12:])
+    shop.put("orders.csv", head.encode() + tail.encode("cp1252", "ignore"))
+    (record,) = records = shop.land()
+    landed = [note for _, _, note in shop.rows(records)]
+    assert landed[:12] == names[:12]
+    assert record.rows_loaded + record.rows_quarantined == len(names)
+    assert "rows are in different encodings" in str(record.message)
+
+
 def test_one_odd_byte_in_a_plain_file_is_not_taken_for_a_code_page(shop: Shop) -> None:
     shop.put("orders.csv", b"order_id,amount,note\n1,1,a\x81b\n2,2,c\n")
     (record,) = records = shop.land()

@@ -637,7 +637,9 @@ def test_a_later_row_without_the_sign_keeps_its_first_letters(shop: Shop) -> Non
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("identifier", ["{A-1}", '"A-1"', "b'A-1'", "=HYPERLINK(A-1)"])
+@pytest.mark.parametrize(
+    "identifier", ["{A-1}", '"A-1"', "b'A-1'", "=HYPERLINK(A-1)", "https://a.example/1", "\uff21-1"]
+)
 def test_identifiers_in_brackets_quotes_or_formulas_are_told(shop: Shop, identifier: str) -> None:
     columns = [{"name": "productid", "type": "identifier"}, *CONTRACT["columns"]]
     columns = [c for i, c in enumerate(columns) if i == 0 or c["name"] != "productid"]
@@ -790,7 +792,7 @@ def test_given_names_that_are_family_names_too_have_not_changed_places(shop: Sho
 
 
 def test_cells_that_a_report_leaves_out_where_they_repeat_are_told(shop: Shop) -> None:
-    types = [TYPES[i // 3 % 3] if i % 3 == 0 else "" for i in range(120)]
+    types = [TYPES[i // 5 % 3] if i % 5 == 0 else "" for i in range(120)]
     rows = [[*row[:3], kind, *row[4:]] for row, kind in zip(ROWS * 10, types, strict=True)]
     record, _ = land(shop, text([cells(row) for row in [HEADER, *rows]]))
     assert "type never repeats the cell above" in str(record.message)
@@ -798,6 +800,30 @@ def test_cells_that_a_report_leaves_out_where_they_repeat_are_told(shop: Shop) -
     assert "never repeats" not in str(
         land(shop, text([cells(row) for row in [HEADER, *again]]))[0].message
     )
+
+
+def test_cells_that_are_empty_wherever_another_column_says_so_are_not_left_out(shop: Shop) -> None:
+    kinds = ["search", "store", "social", "organic"]
+    campaigns = ["C1", "", "C2", ""]
+    rows = [
+        [f"{i // 4 % 28 + 1:02d}/01/2026", kinds[i % 4], campaigns[i % 4], f"{i / 10:.1f}"]
+        for i in range(240)
+    ]
+    names = ["day", "kind", "campaign", "amount"]
+    shop.put("orders.csv", text([cells(row) for row in [names, *rows]]))
+    changes: dict[str, Any] = {"columns": [{"name": name} for name in names], "key": []}
+    assert shop.land(watermark=None, **changes)[0].message is None
+
+
+def test_larger_numbers_in_two_columns_are_not_odd(shop: Shop) -> None:
+    rows = [[f"C{i:03d}", "EUR", "7.25", "51", "1"] for i in range(60)]
+    rows[30] = ["C030", "EUR", "10.25", "531", "13"]
+    names = ["campaign", "currency", "amount", "impressions", "clicks"]
+    types = ["text", "text", "decimal", "integer", "integer"]
+    columns = [{"name": n, "type": t} for n, t in zip(names, types, strict=True)]
+    shop.put("orders.csv", text([cells(row) for row in [names, *rows]]))
+    (record,) = shop.land(columns=columns, key=["campaign"], watermark=None)
+    assert record.message is None
 
 
 def test_rows_of_nothing_but_a_key_are_told_where_others_are_filled(shop: Shop) -> None:

@@ -497,3 +497,15 @@ def test_none_is_an_answer_where_other_cells_are_empty(
     records = shop.land(**changes)
     assert shop.rows(records, "a", **changes)[0] == (lands,)
     assert "None" in str(records[0].message)
+
+
+@pytest.mark.parametrize(("time", "is_told"), [("22:00:00", True), ("00:00:00", False)])
+def test_days_that_began_in_another_time_zone_are_told(
+    shop: Shop, time: str, is_told: bool
+) -> None:
+    """Midnight in Berlin is 22:00 of the day before in UTC."""
+    columns = [{"name": "order_id"}, {"name": "due", "type": "date"}]
+    lines = [f"{n},2026-07-0{n}T{time}Z" if n < 5 else f"{n}," for n in range(1, 9)]
+    shop.put("orders.csv", "\n".join(["order_id,due", *lines, ""]))
+    (record,) = shop.land(columns=columns, watermark=None)
+    assert ("times on the hour that are not midnight" in str(record.message)) is is_told
