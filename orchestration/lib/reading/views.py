@@ -24,11 +24,13 @@ from orchestration.lib.reading.records import FileRecord
 from orchestration.lib.reading.sources import name_without_time
 from orchestration.lib.reading.sql import literal, quoted, text_list
 
-# Rows that are records, of which nothing tells which cell is the key; and what stands in them.
+# Rows that are records, of which nothing tells which cell is the key; and what stands in them:
+# cells, else words, and texts with blanks in them.
 _TORN = "('wrong_cell_count', 'torn_row', 'malformed_quote', 'malformed_json', 'undecodable')"
 _WORDS = """case when starts_with(raw_row, '["') and json_valid(raw_row)
     then json_extract_string(raw_row, '$[*]')
-    else regexp_split_to_array(raw_row, '[]["{},;:|\\s]+') end"""
+    else regexp_split_to_array(raw_row, '[]["{},;:|\\s]+')
+        || regexp_split_to_array(raw_row, '[]["{},;|\\t]+') end"""
 
 
 def create_raw_views(
@@ -289,7 +291,9 @@ def _is_deleted(exported: ExportObject, files: Sequence[FileRecord], raw: Path) 
     record, its row would be the newest of the key. Full exports may come in parts, so it is the
     day that counts. A file that does not tell when it was exported cannot prove an absence, and
     a record whose row it holds in quarantine is not absent, nor one whose key stands among the
-    cells (of a line of JSON: the words) of a row that does not say which of them is its key.
+    cells (of a line of JSON: the words) of a row that does not say which of them is its key. Of a
+    key of several columns its texts and identifiers are looked for: times and numbers may be
+    written otherwise than they landed. They need not stand in one row: it may be two, broken.
     """
     conditions = []
     if exported.deleted_flag:
@@ -300,6 +304,9 @@ def _is_deleted(exported: ExportObject, files: Sequence[FileRecord], raw: Path) 
         aside = [str(path) for r in full if (path := quarantine_path(r, raw))]
         if aside and exported.key:
             parts = [quoted(name) for name in exported.key]
+            types = {column.name: column.type for column in exported.columns}
+            texts = [name for name in exported.key if types[name] in ("text", "identifier")]
+            named = [quoted(name) for name in texts or exported.key]
             rows = (
                 "(select null::varchar as key_values, null::varchar as raw_row, "
                 "null::varchar as reason where false union all by name select * "
@@ -307,11 +314,13 @@ def _is_deleted(exported: ExportObject, files: Sequence[FileRecord], raw: Path) 
             )
             known = f"select key_values from {rows} where key_values is not null"
             words = (
-                f"select trim(word) from (select unnest({_WORDS}) as word from {rows} "
+                # identifiers land without the apostrophe of spreadsheets
+                "select ltrim(trim(word), chr(39)) "
+                f"from (select unnest({_WORDS}) as word from {rows} "
                 f"where reason in {_TORN} and key_values is null and raw_row is not null) "
                 "where word is not null"  # an empty cell
             )
-            is_named = " and ".join(f"{part} in ({words})" for part in parts)
+            is_named = " and ".join(f"{part} in ({words})" for part in named)
             before = (
                 f"({before} and to_json([{', '.join(parts)}])::varchar not in ({known}) "
                 f"and not ({is_named}))"

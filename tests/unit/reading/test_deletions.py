@@ -182,6 +182,35 @@ def test_a_record_whose_row_was_torn_is_not_absent(
     assert [row for row in current if row[0] != "4"] == [("1", "11"), ("22", "20")]
 
 
+@pytest.mark.parametrize(
+    ("suffix", "torn"),
+    [
+        ("csv", "'B 1,05.01.2026 08:00,n,n\n"),  # too many cells
+        ("csv", "B 1,\n05.01.2026 08:00,n\n"),  # over two lines
+        ("ndjson", '{"id": "B 1", "at": "05.01.20\n'),
+    ],
+)
+def test_a_torn_row_whose_key_has_several_columns_is_not_absent(
+    shop: Shop, suffix: str, torn: str
+) -> None:
+    """A time is not written as it landed: one delimiter too many deleted the booking."""
+    columns = [{"name": "id", "type": "identifier"}, {"name": "at", "type": "timestamp"}]
+    two = FULL | {"key": ["id", "at"], "columns": [*columns, {"name": "note"}], "date_order": "dmy"}
+    header, good = "id,at,note\n", "".join(f"A{n},0{n}.01.2026 08:00,n\n" for n in range(1, 5))
+    shop.put(
+        "orders_2026-01-01.csv", f"{header}{good}B 1,05.01.2026 08:00,n\nC,06.01.2026 08:00,n\n"
+    )
+    if suffix == "ndjson":
+        cells = (line.split(",") for line in good.splitlines())
+        header, good = "", "".join(f'{{"id": "{id}", "at": "{at}"}}\n' for id, at, _ in cells)
+    shop.put(f"orders_2026-01-02.{suffix}", header + good + torn)
+    found = dict(shop.rows(shop.land(**two), "id, _is_deleted", **two))
+    assert {name: deleted for name, deleted in found.items() if name in ("B 1", "C")} == {
+        "B 1": False,
+        "C": True,
+    }
+
+
 @pytest.mark.parametrize("name", ["orders.csv", "orders_2026-01-01.csv"])
 @pytest.mark.parametrize("key", [["order_id"], []])
 def test_another_full_export_under_the_same_name_stands_for_the_first(
