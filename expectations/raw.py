@@ -27,7 +27,8 @@ class RawObject:
     `not_null` are the columns beside the key that must be filled. `masked_columns` hold personal
     data. `mode` is full or delta: only full exports are compared with the one before, without the
     files that `delta_files` matches (as the contract does). Of rows of one key the time of their
-    file decides, then the column `watermark`; `columns` are all that the object has.
+    file decides, then the column `watermark`; `columns` are all that the object has, and
+    `deleted_flag` is the one that says of a record that it is gone.
     `quarantine_ceiling` is the share (0-1) of a file's rows that may be quarantined.
     """
 
@@ -41,7 +42,14 @@ class RawObject:
     masked_columns: frozenset[str] = frozenset()
     delta_files: tuple[str, ...] = ()
     watermark: str | None = None
+    deleted_flag: str | None = None
     columns: tuple[str, ...] = ()
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The columns that say something of a record: not which it is, when it changed or ended."""
+        others = {*self.key, self.watermark, self.deleted_flag}
+        return tuple(column for column in self.columns if column not in others)
 
 
 def raw_suites(
@@ -228,6 +236,20 @@ def _files_suite(
             )
         )
     keyed = [o for o in objects if o.key and o.columns]
+    described = [o for o in keyed if o.attributes]
+    if described:
+        expectations.append(
+            _critical(
+                "expect_query_to_return_no_rows",
+                {"query": " UNION ALL ".join(_bare_keys(system, o) for o in described)},
+                "A file names records and says nothing of them, as other files of the object do: "
+                "it would empty them.",
+                "A list of ids is no export: remove it from landing, and export the records with "
+                "their columns. If it lists deleted records, give it the column that says so "
+                "(deleted_flag in the contract), true in every row.",
+                name=f"no_file_is_a_list_of_keys({system})",
+            )
+        )
     if keyed:
         expectations.append(
             _warning(
@@ -301,6 +323,24 @@ def _lost_columns(system: str) -> str:
         " (SELECT 1 FROM audit.input_files AS g WHERE g.system = f.system"
         " AND g.object = f.object AND g.status = 'loaded'"
         " AND NOT list_contains(g.columns_missing, c.column_name))"
+    )
+
+
+def _bare_keys(system: str, an_object: RawObject) -> str:
+    """Query the files without any attribute, beside others with some, whose records still live.
+
+    Where there is no such file no rows are read.
+    """
+    attributes = ", ".join(literal(name) for name in an_object.attributes)
+    return (
+        f"SELECT {literal(an_object.name)} AS object, _file_name AS file_name, count(*) AS records"
+        f" FROM raw.{quote_name(f'{system}__{an_object.name}')} WHERE _file_name IN ("
+        "SELECT file_name FROM (SELECT file_name, is_bare, bool_and(is_bare) OVER () AS are_all"
+        f" FROM (SELECT file_name, list_has_all(columns_missing, [{attributes}]) AS is_bare"
+        f" FROM audit.input_files WHERE system = {literal(system)}"
+        f" AND object = {literal(an_object.name)} AND status = 'loaded'))"
+        " WHERE is_bare AND NOT are_all)"
+        " AND NOT _is_deleted GROUP BY _file_name"
     )
 
 

@@ -145,6 +145,7 @@ def _raw_object(exported: ExportObject, quarantine_ceiling: float) -> RawObject:
         mode=exported.mode,
         delta_files=exported.delta_files,
         watermark=exported.watermark,
+        deleted_flag=exported.deleted_flag,
         columns=tuple(column.name for column in exported.columns),
         required=exported.required,
         min_rows=exported.min_rows,

@@ -21,7 +21,8 @@ OBJECTS = (
         min_rows=2,
         masked_columns=frozenset({"email"}),
         delta_files=("*_since_*", "changes/*"),
-        columns=("customer_id", "created_at"),
+        deleted_flag="is_deleted",
+        columns=("customer_id", "created_at", "is_deleted"),
     ),
     RawObject(
         name="notes",
@@ -83,7 +84,8 @@ def gate(
             )
         con.execute(
             "CREATE VIEW raw.shop__customers AS SELECT 'C' || i AS customer_id,"
-            " '2024-01-01' AS created_at, 'customers_2.csv' AS _file_name, i AS _row_number,"
+            " '2024-01-01' AS created_at, NULL::TEXT AS is_deleted,"
+            " 'customers_2.csv' AS _file_name, i AS _row_number,"
             " TIMESTAMP '2024-01-02' AS _exported_at, FALSE AS _is_deleted, 'b' AS _content_hash"
             f" FROM range(200) AS t(i) {others}"
         )
@@ -187,6 +189,37 @@ def test_a_warning_names_the_file_and_the_column_that_it_lost(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("missing", "is_deleted", "stops"),
+    [
+        (["created_at", "is_deleted"], False, True),
+        (["created_at"], False, True),  # says of living records that they are not deleted
+        (["created_at"], True, False),  # a list of deleted records
+        (["is_deleted"], False, False),
+    ],
+)
+def test_a_list_of_ids_beside_whole_records_stops(
+    tmp_path: Path, missing: list[str], is_deleted: bool, stops: bool
+) -> None:
+    """Ids alone, as one exports them to delete by, emptied the customers that they name."""
+    ids = {"file_name": "ids.csv", "columns_missing": missing}
+    rows = (
+        "UNION ALL SELECT 'C1', NULL, NULL, 'ids.csv', 1, TIMESTAMP '2024-01-03', "
+        f"{str(is_deleted).lower()}, 'c'"
+    )
+    found = failures(gate(tmp_path, [GOOD_FILE, ids], others=rows))
+    assert ("no_file_is_a_list_of_keys(shop)" in found) == stops
+    if stops:
+        assert "ids.csv" in found["no_file_is_a_list_of_keys(shop)"]
+
+
+def test_an_object_of_ids_alone_is_no_list_of_them(tmp_path: Path) -> None:
+    """Shops that know of customers their ids only, in every file."""
+    bare = {"columns_missing": ["created_at", "is_deleted"]}
+    found = failures(gate(tmp_path, [GOOD_FILE | bare]))
+    assert "no_file_is_a_list_of_keys(shop)" not in found
+
+
+@pytest.mark.parametrize(
     ("created_at", "exported_at", "content_hash", "disagrees"),
     [
         ("2024-01-01", "2024-01-02", "a", False),
@@ -200,7 +233,7 @@ def test_files_of_one_time_that_disagree_are_named(
 ) -> None:
     other = {"file_name": "customers (1).csv", "exported_at": exported_at}
     row = (
-        f"UNION ALL SELECT 'C7', '{created_at}', 'customers (1).csv', 1,"
+        f"UNION ALL SELECT 'C7', '{created_at}', NULL, 'customers (1).csv', 1,"
         f" TIMESTAMP '{exported_at}', FALSE, '{content_hash}'"
     )
     found = failures(gate(tmp_path, [GOOD_FILE, other], others=row))
