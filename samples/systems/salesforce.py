@@ -501,9 +501,13 @@ SELECTS = {
         select
             currency as IsoCode,
             month as StartDate,
-            (month + interval 1 month)::date as NextStartDate,
+            case when not is_last then (month + interval 1 month)::date end as NextStartDate,
             rate as ConversionRate
-        from rates
+        from (
+            select *, month = max(month) over (partition by currency) as is_last
+            from rates
+            where seen(month::timestamp) is not null
+        )
         where is_new(seen(month::timestamp))
         order by currency, month
     """,

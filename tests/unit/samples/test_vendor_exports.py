@@ -143,7 +143,7 @@ def test_the_systems_sell_what_the_company_sold(db: duckdb.DuckDBPyConnection) -
             from salesforce_Opportunity
             join salesforce_DatedConversionRate
                 on IsoCode = CurrencyIsoCode
-                and CloseDate >= StartDate and CloseDate < NextStartDate
+                and CloseDate >= StartDate and CloseDate < coalesce(NextStartDate, '9999-12-31')
             where HasOpportunityLineItem = 'true'
         )
         select

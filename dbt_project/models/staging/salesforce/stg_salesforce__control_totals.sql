@@ -86,7 +86,6 @@ priced as (
             when won.currency_code = corporate.currency_code then 1
             when dated.next_start_date is null or won.close_date < dated.next_start_date
                 then coalesce(dated.rate, static.rate)
-            else static.rate
         end as rate
     from won
     cross join corporate

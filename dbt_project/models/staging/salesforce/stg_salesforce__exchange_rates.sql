@@ -27,13 +27,13 @@ dated as (
 dated_ranges as (
     select
         currency_code,
-        min(valid_from) as first_from,
-        max(valid_until) as last_until
+        min(valid_from) as first_from
     from dated
     group by currency_code
 ),
 
--- The static rate holds where no dated one does: before the first, and after the last that ends.
+-- The static rate holds before the first dated one. Salesforce leaves the last one open: where it
+-- ends, those after it were not exported, and no rate is known, as in a gap between two.
 periods as (
     select
         currency_code,
@@ -52,15 +52,6 @@ periods as (
         false as is_dated
     from currencies
     left join dated_ranges on currencies.currency_code = dated_ranges.currency_code
-    union all
-    select
-        currencies.currency_code,
-        dated_ranges.last_until as valid_from,
-        date '9999-12-31' as valid_until,
-        currencies.units_per_corporate,
-        false as is_dated
-    from currencies
-    inner join dated_ranges on currencies.currency_code = dated_ranges.currency_code
 )
 
 select
