@@ -86,7 +86,10 @@ class Column(_Strict):
         default="text",
         description="Type of all its cells; text stays as it is. An `identifier` is text that "
         "names something (id, phone, postal code): spreadsheets damage it, so the apostrophe they "
-        "lead it with is removed and scientific notation, which has lost digits, is not accepted.",
+        "lead it with is removed and scientific notation, which has lost digits, is not accepted. "
+        "A row with a cell that is not of its type goes to quarantine as a whole, whether the "
+        "column is required or not: a record counts as its system wrote it, or not yet. What may "
+        "be wrong without harm is text, which staging takes by `try_cast`.",
     )
     format: str | None = Field(
         default=None,
