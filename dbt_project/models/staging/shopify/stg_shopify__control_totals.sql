@@ -39,6 +39,7 @@ orders as (
         max(cast(shipping as decimal(18, 4))) as shipping,
         max(cast(taxes as decimal(18, 4))) as taxes,
         max(cast(total as decimal(18, 4))) as total,
+        max(cast(refunded_amount as decimal(18, 4))) as refunded,
         count(coalesce(lineitem_name, lineitem_quantity)) as count_lines
     from order_rows
     group by name
@@ -49,6 +50,8 @@ net as (
     select
         name,
         count_lines,
+        total,
+        refunded,
         case
             when
                 taxes > 0
@@ -57,6 +60,16 @@ net as (
             else subtotal
         end as net_revenue
     from orders
+),
+
+-- What was given back includes taxes and shipping: revenue has the share that it has of the total.
+refunds as (
+    select
+        cast(
+            refunded * net_revenue / nullif(coalesce(total, net_revenue), 0) as decimal(18, 4)
+        ) as refund_amount
+    from net
+    where refunded != 0
 ),
 
 guests as (
@@ -103,6 +116,12 @@ select
     'net_revenue' as measure,
     cast(coalesce(sum(net_revenue), 0) as decimal(28, 4)) as value
 from net
+union all
+select
+    'orders' as entity,
+    'refund_amount' as measure,
+    cast(coalesce(sum(refund_amount), 0) as decimal(28, 4)) as value
+from refunds
 union all
 -- The lines of an order sum to it; an order may have none.
 select
