@@ -266,7 +266,8 @@ def inspect(
 ) -> None:
     """Try export files: what they are, what would land and what not; changes nothing.
 
-    Exit code 0: every row would land; 2: some rows or files would not.
+    Exit code 0: every row would land, or will by the contract that was drafted (--draft); 2: some
+    rows or files would not.
     """
     from orchestration.lib.inspection import as_content, as_text
     from orchestration.lib.inspection import inspect as inspect_files
@@ -288,7 +289,8 @@ def inspect(
         draft.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(found.draft, encoding="utf-8")
         report(f"the drafted contract is in {draft}")
-    raise typer.Exit(PUBLISHED if found.lands_whole else STOPPED)
+    lands = found.lands_whole if draft is None else found.lands_with_draft
+    raise typer.Exit(PUBLISHED if lands else STOPPED)
 
 
 @app.command()

@@ -10,18 +10,19 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from orchestration.lib.contracts import ContractError, ExportContract, ExportObject
 from orchestration.lib.quarantine import AsideRow, masked, row_text
-from orchestration.lib.reading.draft import contract_yaml, joined
+from orchestration.lib.reading.draft import contract_yaml, joined, with_mode
 from orchestration.lib.reading.layout import count_matches
 from orchestration.lib.reading.recognise import Recognition, headers_of, recognise
 from orchestration.lib.reading.records import FileRecord, RefusedError
 from orchestration.lib.reading.sources import (
     Source,
+    export_time,
     export_told,
     find_sources,
     nearest_object,
@@ -96,6 +97,18 @@ class Inspection:
         """Tell whether every row of every file would get in."""
         return all(file.verdict == "lands" for file in self.files)
 
+    @property
+    def lands_with_draft(self) -> bool:
+        """Tell the same, with the draft as the contract of files that no contract knows."""
+        return all(
+            file.verdict == "lands"
+            or (
+                file.recognition.is_draft
+                and file.record.rows_loaded == file.record.rows_in_file > 0
+            )
+            for file in self.files
+        )
+
 
 @dataclass(frozen=True)
 class _Found:
@@ -148,8 +161,19 @@ def inspect(
     drafts = [
         f.recognition.exported for f in files if f.recognition.is_draft and f.recognition.exported
     ]
+    objects = [with_mode(exported, _keys_by_day(exported, files)) for exported in joined(drafts)]
     name = system if system and system not in contracts else "new_system"
-    return Inspection(tuple(files), contract_yaml(name, joined(drafts)) if drafts else None)
+    return Inspection(tuple(files), contract_yaml(name, objects) if objects else None)
+
+
+def _keys_by_day(exported: ExportObject, files: Iterable[Inspected]) -> dict[date, list[int]]:
+    """Gather the hashes of a drafted object's keys by the day that the names of its files tell."""
+    days: dict[date, list[int]] = {}
+    for file in files:
+        told, drafted = export_time(file.record.file_name), file.recognition.exported
+        if file.recognition.is_draft and drafted and drafted.files == exported.files and told:
+            days.setdefault(told.date(), []).extend(file.recognition.keys)
+    return days
 
 
 def _sources(

@@ -6,8 +6,9 @@ deciding types (`recognise`). Every guess is one that a person confirms.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from itertools import combinations
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from itertools import combinations, pairwise
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,6 +21,8 @@ from orchestration.lib.reading.sql import quoted
 
 _KEY_COLUMNS = 8  # that are tried in pairs
 _NEARLY_ALL = 0.99  # of the rows, which have a value of their own in a key that some repeat
+_HASHES = 5000  # of a file's keys that are compared with those of the next
+_TELLING_KEYS = 20  # fewer may come again by chance
 
 _KEYS = 200  # of nested objects that are looked at
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
@@ -127,6 +130,35 @@ def joined(drafts: Iterable[ExportObject]) -> list[ExportObject]:
     return objects
 
 
+def key_hashes(
+    con: duckdb.DuckDBPyConnection, landed: str, exported: ExportObject
+) -> tuple[int, ...]:
+    """Return the smallest hashes of a file's keys, so that of two files the same are compared."""
+    if not exported.key:
+        return ()
+    key = ", ".join(quoted(name) for name in exported.key)
+    found = con.execute(
+        f"select distinct hash({key}) as key from {landed} order by key limit {_HASHES}"
+    )
+    return tuple(key for (key,) in found.fetchall())
+
+
+def with_mode(exported: ExportObject, days: Mapping[date, Sequence[int]]) -> ExportObject:
+    """Take exports for full ones when each holds nearly all keys of the one before.
+
+    `days` has the smallest hashes of the keys by day of export. Exports of the last weeks lack
+    more of the one before than what is deleted in general; changes of a day lack most of it.
+    """
+    in_order = [sorted(set(days[day]))[:_HASHES] for day in sorted(days)]
+    for earlier, later in pairwise(in_order):
+        most = min(keys[-1] if len(keys) == _HASHES else 2**64 for keys in (earlier, later))
+        known = {key for key in earlier if key <= most}
+        if len(known) < _TELLING_KEYS or len(known.intersection(later)) < _NEARLY_ALL * len(known):
+            return exported
+    is_full = exported.key and len(in_order) > 1
+    return exported.model_copy(update={"mode": "full"}) if is_full else exported
+
+
 def contract_yaml(system: str, objects: Sequence[ExportObject]) -> str:
     """Write drafts as the `defs.yaml` of a system."""
     attributes = {
@@ -135,14 +167,29 @@ def contract_yaml(system: str, objects: Sequence[ExportObject]) -> str:
         "objects": [_as_yaml(exported) for exported in objects],
     }
     content = {"type": "orchestration.components.crm_export.CrmExport", "attributes": attributes}
+    text = yaml.dump(content, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=100)
+    questions = iter([_mode_question(exported) for exported in objects])
+    text = re.sub("(?m)^      mode: ", lambda found: next(questions) + found[0], text)
     return (
         f"# Drafted by crm-warehouse inspect; save as orchestration/defs/raw/{system}/defs.yaml.\n"
         "# Check every key, type and watermark, what is personal (pii), and the mode: `full`\n"
         "# where each file holds all records, so that absence means deletion. Times without an\n"
         "# offset are UTC unless an object names its `timezone`. What else may be declared, and\n"
-        "# where: docs/reference/contract.md.\n"
-        + yaml.dump(content, Dumper=_Indented, sort_keys=False, allow_unicode=True, width=100)
+        "# where: docs/reference/contract.md.\n" + text
     )
+
+
+def _mode_question(exported: ExportObject) -> str:
+    """Ask, as a comment above the mode, what no file tells."""
+    question = ""
+    if exported.mode == "full":
+        question = (
+            "Each file has the keys of the one before. Does it hold all records, so that one\n"
+            "that is absent is deleted? If it holds the last weeks or months: delta."
+        )
+    elif exported.watermark is None:
+        question = "No column tells when a row was changed. If each file holds all records: full."
+    return "".join(f"      # {line}\n" for line in question.splitlines())
 
 
 class _Indented(yaml.SafeDumper):

@@ -20,7 +20,7 @@ import duckdb
 from orchestration.lib.contracts import ASIDE_MARK, CellType, Column, ExportObject
 from orchestration.lib.reading.decisions import decide
 from orchestration.lib.reading.dialect import sniff_headers
-from orchestration.lib.reading.draft import completed
+from orchestration.lib.reading.draft import completed, key_hashes
 from orchestration.lib.reading.encoding import as_utf8, decide_encoding
 from orchestration.lib.reading.file_reader import (
     ASIDE,
@@ -94,7 +94,7 @@ class Recognition:
     the file of every column that was found, by its name in the contract (or the draft). `drafted`
     is a contract for a file without one. `open_dates` are columns in which the file itself does not
     tell days from months. `reasons` counts the rows that would go to quarantine,
-    `bad_rows` are the first of them.
+    `bad_rows` are the first of them. `keys` are hashes of a draft's keys: all, or the smallest.
     """
 
     record: FileRecord
@@ -105,6 +105,7 @@ class Recognition:
     reasons: Mapping[str, int]
     bad_rows: tuple[BadRow, ...]
     open_dates: tuple[str, ...] = ()
+    keys: tuple[int, ...] = ()
 
 
 def recognise(
@@ -124,6 +125,7 @@ def recognise(
     reasons: Mapping[str, int] = {}
     bad_rows: tuple[BadRow, ...] = ()
     open_dates: tuple[str, ...] = ()
+    keys: tuple[int, ...] = ()
     try:
         sha256, size = digest(source)
         with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
@@ -154,6 +156,7 @@ def recognise(
                 said = [record.message, *_values_in(exported), *_values_again(con, work, named)]
                 if record.format in ("json", "ndjson") and record.rows_in_file == 1:
                     said.append("the file holds one object: if it wraps a list, export the list")
+                keys = key_hashes(con, _landed(work), exported)
                 message = "; ".join(text for text in said if text)
                 record = dataclasses.replace(record, message=message or None)
                 if json.loads(record.decisions).get("encoding", {}).get("confidence") == "likely":
@@ -174,7 +177,7 @@ def recognise(
     decisions = json.loads(record.decisions)
     headers = decisions.pop("headers", {})
     return Recognition(
-        record, exported, is_draft, decisions, headers, reasons, bad_rows, open_dates
+        record, exported, is_draft, decisions, headers, reasons, bad_rows, open_dates, keys
     )
 
 
@@ -231,7 +234,7 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
         record = read_file(con, "", as_text, source, "", 1, work)
     if record.rows_quarantined > record.rows_loaded:
         raise _no_table()
-    landed = f"(from read_parquet({literal(str(work / CLEAN))}) where {ASIDE_MARK} is null)"
+    landed = _landed(work)
     # An empty column stays a text, whatever is asked of it: wide exports have hundreds of them.
     cells: dict[str, str | None] = {name: quoted(name) for name in _filled(con, landed, as_text)}
     kinds: dict[str, CellType] = {}
@@ -324,6 +327,11 @@ def _drafted(con: duckdb.DuckDBPyConnection, source: Source, work: Path) -> Expo
     is_certain = all(r.confidence == "certain" for r in readings.values() if r.date_order)
     usual = orders.pop() if len(orders) == 1 and is_certain else None
     return completed(con, landed, typed.model_copy(update={"usual_date_order": usual}))
+
+
+def _landed(work: Path) -> str:
+    """Write what follows FROM for the good rows of a file."""
+    return f"(from read_parquet({literal(str(work / CLEAN))}) where {ASIDE_MARK} is null)"
 
 
 def _filled(con: duckdb.DuckDBPyConnection, landed: str, exported: ExportObject) -> list[str]:
