@@ -189,6 +189,25 @@ def test_a_file_that_would_be_refused_says_why_and_what_to_do(
     assert remedy in file["remedy"]
 
 
+def test_orders_of_a_connector_are_sent_to_the_file_that_has_their_lines(tmp_path: Path) -> None:
+    """What to do was to export again with a column that such tables never have."""
+    path = tmp_path / "orders.csv"
+    path.write_text("id,name,email,total_price,created_at\n1,#1001,a@example.org,9,2026-01-01\n")
+    file = only_file(path, "--system", "shopify")
+    assert "required column lineitem_quantity is missing" in file["message"]
+    assert "Orders > Export" in file["remedy"]
+
+
+def test_users_of_zendesk_may_come_as_csv_with_the_names_of_the_api(tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text(
+        "id,url,name,email,created_at,updated_at,organization_id,role,active,tags\n"
+        "9,https://x,Eve,e@example.org,2025-01-10T08:00:00Z,2026-10-21T08:00:00Z,,end-user,True,[]\n"
+    )
+    file = only_file(path, "--system", "zendesk")
+    assert (file["verdict"], file["object"], file["columns_new"]) == ("lands", "users", ["url"])
+
+
 def test_an_unknown_layout_gets_a_contract_that_lands_it(tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     folder = landing / "desk"

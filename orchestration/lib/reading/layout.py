@@ -134,7 +134,8 @@ def require_columns(
                 f"{exported.name}.{column.name} in the contract; otherwise export it again"
             )
         else:
-            remedy = f"export {exported.name} again with the column {column.name}"
+            meaning = f": {column.description}" if column.description else ""
+            remedy = f"export {exported.name} again with the column {column.name}{meaning}"
         raise RefusedError(
             f"line {line}: required column {column.name} is missing; the file has: {has}", remedy
         )
