@@ -455,12 +455,18 @@ def _best(sample: Sequence[str], exported: ExportObject, tabs: bool) -> _Candida
 def _quotes(sample: Sequence[str]) -> dict[str, float]:
     """Return the quotes that cells may stand in, each with its handicap.
 
-    Beside the usual ones a sign with which most lines begin and end.
+    The usual ones, of those behind the first what some line holds: the others take nothing apart
+    that the first does not. Beside them a sign with which most lines begin and end.
     """
+    usual = {
+        quote: handicap
+        for quote, handicap in _QUOTES.items()
+        if quote == '"' or any((quote or '"') in line for line in sample)
+    }
     lines = [stripped for line in sample[:_SAMPLE_RECORDS] if (stripped := line.strip("\r\n"))]
     signs = Counter(line[0] for line in lines if line[0] == line[-1] and len(line) > 1)
     found = (s for s in _RARE_QUOTES if 2 * signs[s] > len(lines))
-    return {**_QUOTES, **dict.fromkeys(found, _QUOTES["'"])}
+    return {**usual, **dict.fromkeys(found, _QUOTES["'"])}
 
 
 def _escapes(sample: Sequence[str], quote: str, exported: ExportObject) -> list[str]:
