@@ -14,6 +14,7 @@ import dagster as dg
 from orchestration.lib import project
 from orchestration.lib.contracts import ExportContract
 from orchestration.lib.progress import report
+from orchestration.lib.reading.sql import insert_rows
 from orchestration.lib.receipts import record_validated
 from orchestration.lib.staged_files import changed_tables, counts_before, keep_counts
 from orchestration.lib.warehouse import Warehouse
@@ -182,12 +183,10 @@ def _keep_results(
     warehouse: Warehouse, layer: str, scope: str, results: Sequence["TableResult"]
 ) -> None:
     """Write every verdict to the build, from where the publication takes it along."""
-    import pyarrow as pa
-
     from expectations.validate import validation_rows
 
     build = {"build_id": warehouse.build_id, "scope": scope}
-    verdicts = pa.Table.from_pylist([build | row for row in validation_rows(layer, results)])
+    verdicts = [build | row for row in validation_rows(layer, results)]
     with warehouse.connect() as con:
         con.execute("create schema if not exists audit")
         con.execute(
@@ -199,11 +198,9 @@ def _keep_results(
             f"delete from {VALIDATION_TABLE} where build_id != ? or (layer = ? and scope = ?)",
             [warehouse.build_id, layer, scope],
         )
-        con.register("verdicts", verdicts)  # one statement; row by row cost .1 CPU s a gate
-        con.execute(f"insert into {VALIDATION_TABLE} by name from verdicts")
+        insert_rows(con, VALIDATION_TABLE, verdicts)
         if layer == "staging":
-            for result in results:
-                keep_counts(con, result.table, _counts(result))
+            keep_counts(con, {result.table: _counts(result) for result in results})
 
 
 def _counts(result: "TableResult") -> dict[str, tuple[int, int | None]]:

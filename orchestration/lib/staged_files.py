@@ -21,7 +21,7 @@ import duckdb
 
 from orchestration.lib.contracts import ExportContract, ExportObject
 from orchestration.lib.reading.records import FileRecord
-from orchestration.lib.reading.sql import literal, quoted, text_list
+from orchestration.lib.reading.sql import insert_rows, literal, quoted, text_list
 from orchestration.lib.reading.views import newest_full_export, read_input_files
 
 # Not a published schema: what it holds concerns one run and the next.
@@ -64,16 +64,28 @@ def counts_before(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, tuple
 
 
 def keep_counts(
-    con: duckdb.DuckDBPyConnection, table: str, counts: Mapping[str, tuple[int, int | None]]
+    con: duckdb.DuckDBPyConnection, counts: Mapping[str, Mapping[str, tuple[int, int | None]]]
 ) -> None:
-    """Remember what the gate counted in a staged table as it is now."""
+    """Remember what the gate counted in staged tables as they are now, by table and rule."""
     _create_counts(con)
-    con.execute(f"delete from {_SCHEMA}.counts where not is_before and table_name = ?", [table])
-    if counts:
-        con.executemany(
-            f"insert into {_SCHEMA}.counts values (?, ?, ?, ?, false)",
-            [(table, rule, failing, judged) for rule, (failing, judged) in counts.items()],
-        )
+    con.execute(
+        f"delete from {_SCHEMA}.counts where not is_before and table_name in {text_list(counts)}"
+    )
+    insert_rows(
+        con,
+        f"{_SCHEMA}.counts",
+        [
+            {
+                "table_name": table,
+                "rule": rule,
+                "failing": failing,
+                "judged": judged,
+                "is_before": False,
+            }
+            for table, of_rules in counts.items()
+            for rule, (failing, judged) in of_rules.items()
+        ],
+    )
 
 
 def _create_counts(con: duckdb.DuckDBPyConnection) -> None:
@@ -143,6 +155,7 @@ def _plan(
         con.execute(f"drop table {came}")
         con.execute(f"drop table if exists {gone}")  # a build of an earlier version has none
     is_same_code = False
+    new: list[dict[str, str | None]] = []
     for exported in contract.objects:
         source_name = f"{contract.system}__{exported.name}"
         held = con.execute(
@@ -159,12 +172,10 @@ def _plan(
             continue
         added = sorted({content_hash for content_hash, _ in now - before})
         listed: Sequence[str | None] = added or [None]
-        con.executemany(
-            f"insert into {_SCHEMA}.new_files values (?, ?)",
-            [(source_name, content_hash) for content_hash in listed],
-        )
+        new += [{"source_name": source_name, "content_hash": of_file} for of_file in listed]
         if added:
             _find_touched(con, exported, source_name, added)
+    insert_rows(con, f"{_SCHEMA}.new_files", new)
     return is_same_code
 
 
@@ -194,16 +205,22 @@ def _remember(
 ) -> None:
     con.execute(f"delete from {_SCHEMA}.new_files")
     con.execute(f"drop schema {_TOUCHED} cascade")
-    for exported in contract.objects:
-        source_name = f"{contract.system}__{exported.name}"
-        con.execute(f"delete from {_SCHEMA}.staged_files where source_name = ?", [source_name])
-        con.executemany(
-            f"insert into {_SCHEMA}.staged_files values (?, ?, ?, ?)",
-            [
-                (source_name, made_by, content_hash, reading)
-                for content_hash, reading in sorted(_readings(exported, records))
-            ],
-        )
+    objects = {f"{contract.system}__{exported.name}": exported for exported in contract.objects}
+    con.execute(f"delete from {_SCHEMA}.staged_files where source_name in {text_list(objects)}")
+    insert_rows(
+        con,
+        f"{_SCHEMA}.staged_files",
+        [
+            {
+                "source_name": source_name,
+                "made_by": made_by,
+                "content_hash": content_hash,
+                "reading": reading,
+            }
+            for source_name, exported in objects.items()
+            for content_hash, reading in sorted(_readings(exported, records))
+        ],
+    )
 
 
 def _readings(exported: ExportObject, records: Iterable[FileRecord]) -> set[tuple[str, str]]:

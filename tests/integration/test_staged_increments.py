@@ -186,7 +186,7 @@ def test_a_change_tells_what_came_and_left_since_the_gate(exports: Path, tmp_pat
             return Counter(con.execute(f"from {name}").fetchall())
 
     with duckdb.connect(str(tmp_path / "home/warehouse.duckdb")) as con:
-        keep_counts(con, table, {"rule": (0, 50)})
+        keep_counts(con, {table: {"rule": (0, 50)}})
     before = rows(table)
     corrected = [row | newest | {"channel": "corrected"} for row in orders[:3]]
     gone = [row | newest | {"is_deleted": "true"} for row in orders[3:5]]
@@ -199,7 +199,7 @@ def test_a_change_tells_what_came_and_left_since_the_gate(exports: Path, tmp_pat
 
     assert stage()[1] == {}, "no gate has looked since"
     with duckdb.connect(str(tmp_path / "home/warehouse.duckdb")) as con:
-        keep_counts(con, table, {"rule": (1, 52)})
+        keep_counts(con, {table: {"rule": (1, 52)}})
     assert stage("code 2")[0] == {}, "every table was made anew"
 
 

@@ -22,7 +22,7 @@ from orchestration.lib.contracts import (
 from orchestration.lib.reading.landing import quarantine_path
 from orchestration.lib.reading.records import FileRecord
 from orchestration.lib.reading.sources import name_without_time
-from orchestration.lib.reading.sql import literal, quoted, text_list
+from orchestration.lib.reading.sql import insert_rows, literal, quoted, text_list
 
 # Rows that are records, of which nothing tells which cell is the key; and what stands in them:
 # cells, else words, and texts with blanks in them.
@@ -81,15 +81,8 @@ def write_input_files(
     )
     con.execute("delete from audit.input_files where system = ?", [system])
     names = [field.name for field in dataclasses.fields(FileRecord)]
-    if records:
-        con.executemany(
-            f"insert into audit.input_files ({', '.join(names)}) "
-            f"values ({', '.join('?' * len(names))})",
-            [
-                [list(v) if isinstance(v, tuple) else v for v in (getattr(r, n) for n in names)]
-                for r in records
-            ],
-        )
+    rows = [{name: getattr(record, name) for name in names} for record in records]
+    insert_rows(con, "audit.input_files", rows)
 
 
 def read_input_files(con: duckdb.DuckDBPyConnection, system: str) -> list[FileRecord]:
