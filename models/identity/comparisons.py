@@ -183,12 +183,18 @@ _DOMAIN = Attribute(
         Level("different", "ELSE", 0.15),
     ),
 )
+# 555 0187 and +1 212 555 0187.
+_SAME_END_OF_PHONE = (
+    "(least(length(phone_l), length(phone_r)) >= 7 and "
+    "(ends_with(phone_l, phone_r) or ends_with(phone_r, phone_l)))"
+)
 _PHONE = Attribute(
     "phone",
     ("phone",),
     _either_null("phone"),
     (
         Level("same", "phone_l = phone_r", 0.60),
+        Level("same but for the code before it", _SAME_END_OF_PHONE, 0.03),
         Level("one digit off", _misprinted("phone", 1), 0.05),
         Level("different", "ELSE", 0.35),
     ),
@@ -265,7 +271,7 @@ PERSON = Grain(
     reasons={
         "email": "email",
         "mailbox": "email_name",
-        "phone": "phone",
+        "end of the phone": "right(phone, 7)",
         "national id": "national_id",
         "names, either way round": "least(given_name, family_name) || ' ' "
         "|| greatest(given_name, family_name)",
@@ -319,6 +325,10 @@ _ABBREVIATED = (
     "= len(name_words_l))"
 )
 
+# GGVE and Golden Gate Vazquez Energy. Of two firms with these initials random pairs tell little.
+_INITIALS = "(initials_l = organisation_name_r or initials_r = organisation_name_l)"
+INITIALS_BITS = 2.0
+
 ORGANISATION = Grain(
     name="organisation",
     condition="is_organisation",
@@ -338,7 +348,14 @@ ORGANISATION = Grain(
                 Level("similar", _alike("organisation_name", 0.92), 0.15),
                 Level("abbreviated", _ABBREVIATED, 0.06),
                 Level("one name begins or holds the other", _HOLDS_WORDS, 0.08),
+                Level("initials of the other", _INITIALS, 0.02, bits=INITIALS_BITS),
                 Level("distantly similar", _alike("organisation_name", 0.80), 0.06),
+                Level(
+                    "a word in common that few have",
+                    "list_has_any(telling_words_l, telling_words_r)",
+                    0.03,
+                    bits=0.0,
+                ),
                 Level("different", "ELSE", 0.05),
             ),
         ),
@@ -350,7 +367,7 @@ ORGANISATION = Grain(
     reasons={
         "email": "email",
         "domain": "web_domain",
-        "phone": "phone",
+        "end of the phone": "right(phone, 7)",
         "national id": "national_id",
         "name": "organisation_name",
         "beginning of the name and place": "organisation_name[1:5] || coalesce(postal_code, city)",
@@ -398,9 +415,11 @@ NAMESAKES = """
          or (a.street is null or b.street is null) and a.postal_code = b.postal_code)
     and coalesce(a.national_id != b.national_id, true)
     and not coalesce(
-        a.email = b.email
-        or (jaro_winkler_similarity(a.email_name, b.email_name) >= 0.9
-            and (a.given_name != b.given_name or a.family_name != b.family_name)),
+        (a.email = b.email
+         or (jaro_winkler_similarity(a.email_name, b.email_name) >= 0.9
+             and (a.given_name != b.given_name or a.family_name != b.family_name)))
+        and coalesce(jaro_winkler_similarity(a.given_name, b.given_name) >= 0.9
+                     or list_has_any(a.name_forms, b.name_forms), true),
         false)
 """
 
@@ -433,5 +452,15 @@ TENANTS = """
     jaro_winkler_similarity(a.organisation_name, b.organisation_name) < 0.80
     and not list_has_all(a.name_words, b.name_words)
     and not list_has_all(b.name_words, a.name_words)
+    and not coalesce(list_has_any(a.telling_words, b.telling_words), false)
+    and not coalesce(a.initials = b.organisation_name or b.initials = a.organisation_name, false)
+    and coalesce(a.national_id != b.national_id, true)
+"""
+
+# Day Care North and Day Care East, School 12 and School 14, Fund II and Fund III.
+OF_A_SERIES = """
+    len(a.series_words) > 0 and len(b.series_words) > 0
+    and not list_has_all(a.series_words, b.series_words)
+    and not list_has_all(b.series_words, a.series_words)
     and coalesce(a.national_id != b.national_id, true)
 """

@@ -17,6 +17,7 @@ from models.identity.comparisons import (
     HOUSEHOLD,
     NAMES_ONLY,
     NAMESAKES,
+    OF_A_SERIES,
     ORGANISATION,
     REACHED_ELSEWHERE,
     SAYS_MORE,
@@ -30,7 +31,7 @@ def conditions_of(grain: Grain) -> Mapping[str, str]:
     """Return what is found out about a pair of records, by name, as SQL over `a` and `b`."""
     balanced = f"{SAYS_MORE.format('a')} = {SAYS_MORE.format('b')}"
     if grain is ORGANISATION:
-        return {"is_balanced": balanced, "tenants": TENANTS}
+        return {"is_balanced": balanced, "tenants": TENANTS, "of_a_series": OF_A_SERIES}
     return {
         "is_balanced": balanced,
         "household": HOUSEHOLD.format(are_twins="false"),

@@ -636,7 +636,7 @@ def _score(
         if attribute.name in BEYOND_NAMES
     )
     guards = (
-        "when tenants then 'names_differ'"
+        "when tenants or of_a_series then 'names_differ'"
         if grain is ORGANISATION
         else "when household then 'household' when namesakes then 'birth_dates_differ' "
         "when generations_differ then 'generations_differ' "

@@ -98,6 +98,9 @@ _FORMAL_NAMES = {
         "kolya": "nikolai", "pasha": "pavel", "katya": "ekaterina", "natasha": "natalia nataliya",
         "masha": "maria mariya", "tanya": "tatiana tatyana", "olya": "olga", "zhenya": "evgeny",
         "gosia": "malgorzata", "kasia": "katarzyna", "asia": "joanna", "ania": "anna",
+        "mohamed": "muhammad", "mohammed": "muhammad", "mohammad": "muhammad",
+        "muhammed": "muhammad", "mohamad": "muhammad", "mehmed": "muhammad",
+        "mohd": "muhammad", "mhd": "muhammad",
         "krzys": "krzysztof", "tomek": "tomasz", "wojtek": "wojciech",
     }.items()
 }  # fmt: skip

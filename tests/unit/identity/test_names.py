@@ -131,3 +131,7 @@ def test_any_text_becomes_latin_once_and_for_all(text: str) -> None:
 def test_any_name_becomes_letters(first: str, last: str, full: str) -> None:
     for part in person_name(first, last, full):
         assert part is None or (part.isascii() and part.isalpha() and part.islower())
+
+
+def test_spellings_of_one_name_in_other_scripts_are_short_for_one_formal_name() -> None:
+    assert set(name_forms("mhd")) & set(name_forms("mohamed")) == {"muhammad"}

@@ -100,7 +100,13 @@ written as (
             as written_organisation,
         case
             when
-                regexp_matches(street, '[,;\n]|[^0-9][0-9 -]{4,}$')
+                contains(street, ',')
+                or contains(street, ';')
+                or contains(street, chr(10))
+                or (
+                    right(street, 1) between '0' and '9'
+                    and regexp_matches(street, '[^0-9][0-9 -]{4,}$')
+                )
                 or (coalesce(city, postal_code) is null and regexp_matches(street, '^[0-9].* .* '))
                 then {{ fingerprint(['street', 'city', 'postal_code']) }}
         end as written_address,
@@ -231,11 +237,18 @@ spelt as (
         {{ latin_text('named.street') }} as street,
         {{ street_in_short(latin_text('named.street')) }} as street_in_short,
         coalesce({{ latin_text('named.city') }}, named.town) as city, -- Acme AG, Munich
-        -- The first five digits of 89132-1234: many systems leave out the rest.
         nullif(
             regexp_replace(
-                regexp_replace(lower(named.postal_code), '[^a-z0-9]', '', 'g'),
-                '^([0-9]{5})[0-9]{4}$', '\1'
+                lower(
+                    -- The first five digits of 89132-1234: many systems leave out the rest.
+                    case
+                        when length(named.postal_code) < 9 then named.postal_code
+                        else regexp_replace(
+                            trim(named.postal_code), '^([0-9]{5})[ -]?[0-9]{4}$', '\1'
+                        )
+                    end
+                ),
+                '[^a-z0-9]', '', 'g'
             ),
             ''
         ) as postal_code,
