@@ -20,6 +20,8 @@ _FEW = 20  # filled cells, below which all may be alike by chance
 _FEW_ODD = 3  # cells, below which an odd one may be a slip
 _MOST, _HARDLY = 0.9, 0.1  # of the cells: nearly all of them, hardly any
 _MOST_ODD = 0.5  # of the identifiers
+_LENGTHS = 8  # that texts have, below which they are written by a rule
+_FEW_CUT, _TIMES_MORE = 5, 3  # texts as long as the longest, and of those a letter or two shorter
 _MANY = 0.5  # different texts for each cell, as identifiers of records have
 
 _DIGIT = re.compile("[0-9]")
@@ -84,6 +86,10 @@ def odd_forms(exported: ExportObject, rows: FirstRows, forms: Mapping[str, Form]
                 f"some cells of {name} hold what others have with {affix} around it: may be one id "
                 "written in two ways"
             )
+        if column.type == "text" and (length := _cut_at(counts[name])):
+            said.append(
+                f"cells of {name} may be cut off: many are {length} letters long and none is longer"
+            )
     deleted = exported.deleted_flag
     if deleted and deleted in forms and forms[deleted].holds("yes"):
         said.append(f"{deleted} says that nearly all records are deleted: is it turned around?")
@@ -93,6 +99,20 @@ def odd_forms(exported: ExportObject, rows: FirstRows, forms: Mapping[str, Form]
         for one, other in (*_misplaced(columns, counts, forms), *_too_early(exported, rows))
     ]
     return said
+
+
+def _cut_at(counts: Counter[str | None]) -> int | None:
+    """Return the length at which the texts of a column were cut off, None where none was.
+
+    Texts as people write them are the fewer the longer they are; where some were cut, as many as
+    would be longer have that length.
+    """
+    lengths = Counter(len(t) for t in islice((t for t in counts if t is not None), _TEXTS))
+    if len(lengths) < _LENGTHS:
+        return None
+    longest = max(lengths)
+    shorter = max(lengths[longest - 1], lengths[longest - 2])
+    return longest if lengths[longest] >= max(_FEW_CUT, _TIMES_MORE * shorter) else None
 
 
 def _affix(counts: Counter[str | None]) -> str | None:
@@ -107,7 +127,7 @@ def _affix(counts: Counter[str | None]) -> str | None:
         if text.isalnum() or not (found := _SIGNED.fullmatch(text)):
             continue
         before, core, behind = found.groups(default="")
-        if (len(core), core.isdigit()) in plain:
+        if _DIGIT.search(core) and (len(core), core.isdigit()) in plain:  # words may be compounds
             affixes[before, behind] += 1
     if not affixes:
         return None

@@ -5,11 +5,12 @@ was commented out, is for people to say. Belongs here: such signs, and the warni
 columns. Does not: what is padded or encoded as a whole (`padding`, `encoding`), typed cells.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import duckdb
 
-from orchestration.lib.contracts import Column, ExportObject
+from orchestration.lib.contracts import CellType, Column, ExportObject
 from orchestration.lib.reading.delimited import TELLING_WIDTH
 from orchestration.lib.reading.shapes import COLUMNS_AT_ONCE
 from orchestration.lib.reading.sorting import RARE, Relation, is_comment
@@ -68,79 +69,14 @@ _STRANGE = (
 _PLAIN = "trim(cell, ' ' || chr(9))"
 _TRIMMED = f"trim(cell, {literal(BLANKS)})"
 _BEYOND_ASCII = "strlen(cell) <> length(cell)"  # which most texts need not be looked at for
-_CONTROLS = "hold control characters, which stay"
-_NOT_FILLED = "hold what a program wrote instead of a value ([object Object], {{name}})"
-_UNREADABLE = "hold texts that were made unreadable (***, [REDACTED]), which stay"
-_AS_BYTES = "are written as Python writes bytes (b'…'), which stays"
-_HIDDEN = "hold signs within that no one sees (of direction, of no width), which stay"
-_IS_WIDE = "are written in letters as wide as ideographs (\uff21\uff22\uff23), which no key finds"
-_ALIKE = "hold Greek or Cyrillic letters within Latin words, which look alike: no key finds them"
-# Of these, what is no text of identifiers either.
-_OF_IDENTIFIERS = (_CONTROLS, _AS_BYTES, _ALIKE, _IS_WIDE)
-_IS_UNREADABLE = f"regexp_full_match(cell, {literal(_MASKED)}) and not {_STARS}"
-# What is said of columns of which some cells fulfil a condition.
-_SIGNS = {
-    "hold HTML (&amp;), which stays as it is": (
-        "(contains(cell, '&') or contains(cell, '<')) "
-        f"and regexp_matches(cell, {literal(_ENTITY)}) "
-        f"and not regexp_matches(cell, {literal(_MARKUP)})"
-    ),
-    "hold letters written as %C3%A9, which stay as they are": (
-        f"contains(cell, '%') and regexp_matches(cell, {literal(_PERCENT)}) "
-        f"and not regexp_matches(cell, '{_ADDRESS}')"
-    ),
-    "hold letters written as \\u00e9 or =C3=A9, which stay as they are": (
-        f"regexp_matches(cell, {literal(_UNICODE)})"
-    ),
-    "hold errors of a spreadsheet (#REF!), which stay as they are": (
-        "starts_with(cell, '#') and "
-        f"({is_one_of('cell', _ERRORS)} or regexp_full_match(cell, '{_HASHES}'))"
-    ),
-    "begin or end with blanks that no one sees, which stay": (
-        f"{_BEYOND_ASCII} and "
-        f"({is_one_of('left(cell, 1)', INVISIBLE)} or {is_one_of('right(cell, 1)', INVISIBLE)})"
-    ),
-    "hold letters that were read in a wrong encoding once (Ð\u009c, ÉÏº£)": (
-        f"{_BEYOND_ASCII} and regexp_matches(cell, '{_MISREAD}')"
-    ),
-    "hold accents apart from their letters (NFD), which no search for é finds": (
-        f"{_BEYOND_ASCII} and regexp_matches(cell, '{_ACCENT}')"
-    ),
-    "hold numbers in scientific notation, as a spreadsheet shows long ones: digits are lost": (
-        "(contains(cell, 'E+') or contains(cell, 'e+')) "
-        f"and regexp_full_match(cell, '{SCIENTIFIC}')"
-    ),
-    "stand in quotes of another kind ('…', ~…~), which stay": (
-        f"strlen(cell) > 2 and left(cell, 1) = right(cell, 1) "
-        f"and {is_one_of('left(cell, 1)', _QUOTES)}"
-    ),
-    _CONTROLS: f"regexp_matches(cell, {literal(_CONTROL)})",
-    _NOT_FILLED: f"cell <= '~' and regexp_full_match(cell, {literal(_UNFILLED)})",
-    _AS_BYTES: f"starts_with(cell, 'b') and regexp_full_match(cell, {literal(_BYTES)})",
-    _HIDDEN: f"{_BEYOND_ASCII} and regexp_matches({_TRIMMED}, '{_UNSEEN}')",
-    _ALIKE: f"{_BEYOND_ASCII} and regexp_matches(cell, '{_LOOKS_ALIKE}')",
-    _IS_WIDE: f"{_BEYOND_ASCII} and regexp_full_match(cell, '{_WIDE}')",
-}
 _BREAKS = "\r\n"
 _BREAK_AT_END = f"^[{_BREAKS}]|[{_BREAKS}]$"
-# Blanks of another kind where no cell of a column has a plain one.
-_OTHER_BLANKS = {
-    "hold blanks twice": "[^ ]  [^ ]",
-    "hold tabs for blanks": "[^\t]\t[^\t]",
-    "hold blanks that do not break (U+00A0) for blanks": "[^\u00a0]\u00a0[^\u00a0]",
-    "hold + for blanks, as web addresses do": "^[A-Za-z]{2,}([+][A-Za-z]{2,})+$",
-}
-# The same where all cells of a column fulfil it.
-_ROUNDED = "end with zeros behind their fifteenth digit, beyond which a spreadsheet keeps none"
-_GROUPED = "hold numbers with grouped digits (1,234,567), which stay"
-SWALLOWED = "hold whole rows: a quote that was never closed may have swallowed them"
-_SIGNS_OF_ALL = {
-    _ROUNDED: "regexp_full_match(cell, '[0-9]{15}0+')",
-    _GROUPED: "regexp_full_match(cell, '[0-9]{1,3}([,.][0-9]{3})+')",
-}
+_IS_UNREADABLE = f"regexp_full_match(cell, {literal(_MASKED)}) and not {_STARS}"
+_SHORTENED = "ends_with(cell, '...') or ends_with(cell, '…')"
+# An apostrophe for a spreadsheet, before what is no 't or 's of a Dutch name.
+_APOSTROPHE = "^'([^'nst ]|[nst][^ '-])[^']*$"
 # Digits beside others that begin with zeros and are all equally long: a spreadsheet took them for
 # numbers.
-_ZEROS_LOST = "have lost zeros in front: fewer digits than 00123, as others are written"
 _ZEROS = (
     f"bool_and(regexp_full_match(cell, '[0-9]+')) and "
     f"count(distinct cell) filter (starts_with(cell, '0')) >= {_FEW} "
@@ -148,13 +84,205 @@ _ZEROS = (
     "and max(strlen(cell)) = max(strlen(cell)) filter (starts_with(cell, '0')) "
     "and min(strlen(cell)) < max(strlen(cell))"
 )
-
 # A day that began elsewhere: midnight in Berlin is 22:00 or 23:00 of the day before in UTC.
-_LOOKED_AT = ("text", "identifier", "integer", "date")
 _DAY_AND_HOUR = 16  # bytes of 2026-10-31 22:00, more than of a date alone
-_LOCAL = "hold times on the hour that are not midnight: of another time zone, which moves the day?"
 _ON_THE_HOUR = "regexp_matches(cell, '[ T](0[1-9]|1[0-9]|2[0-3]):00(:00)?([^0-9:]|$)')"
 _DAY = "regexp_matches(cell, '^[^ T]+$|[ T]00:00')"
+
+_TEXT: Sequence[CellType] = ("text",)
+_CODE: Sequence[CellType] = ("identifier",)
+_TEXTS: Sequence[CellType] = ("text", "identifier")
+_ALL: Sequence[CellType] = ("text", "identifier", "integer")
+_LOOKED_AT: Sequence[CellType] = (*_ALL, "date")
+
+
+class _Doubt(NamedTuple):
+    """What is said of columns of some types, and the condition in SQL on all cells of one."""
+
+    said: str
+    condition: str
+    types: Sequence[CellType] = _TEXT
+
+
+def _any(condition: str) -> str:
+    return f"bool_or({condition})"
+
+
+def _few(condition: str) -> str:
+    return f"count_if({condition}) >= {_FEW}"
+
+
+def _every(condition: str) -> str:
+    return f"count(cell) >= {_FEW} and bool_and({condition})"
+
+
+def _other_blank(said: str, blank: str) -> _Doubt:
+    """Tell blanks of another kind where no cell of a column has a plain one."""
+    is_one = f"regexp_matches(cell, {literal(blank)})"
+    return _Doubt(said, f"{_few(is_one)} and not bool_or(regexp_matches(cell, '[^ ] [^ ]'))")
+
+
+SWALLOWED = "hold whole rows: a quote that was never closed may have swallowed them"
+_COMMENTED = _Doubt(
+    "begin with #, as rows do that somebody commented out",
+    f"count_if({is_comment('cell')}) between 1 and {RARE} * count(cell)",
+)
+_UNREADABLE = "hold texts that were made unreadable (***, [REDACTED]), which stay"
+_HIDDEN = "hold signs within that no one sees (of direction, of no width), which stay"
+_DOUBTS = (
+    _Doubt(
+        "hold HTML (&amp;), which stays as it is",
+        _any(
+            "(contains(cell, '&') or contains(cell, '<')) "
+            f"and regexp_matches(cell, {literal(_ENTITY)}) "
+            f"and not regexp_matches(cell, {literal(_MARKUP)})"
+        ),
+    ),
+    _Doubt(
+        "hold letters written as %C3%A9, which stay as they are",
+        _any(
+            f"contains(cell, '%') and regexp_matches(cell, {literal(_PERCENT)}) "
+            f"and not regexp_matches(cell, '{_ADDRESS}')"
+        ),
+    ),
+    _Doubt(
+        "hold letters written as \\u00e9 or =C3=A9, which stay as they are",
+        _any(f"regexp_matches(cell, {literal(_UNICODE)})"),
+    ),
+    _Doubt(
+        "hold errors of a spreadsheet (#REF!), which stay as they are",
+        _any(
+            "starts_with(cell, '#') and "
+            f"({is_one_of('cell', _ERRORS)} or regexp_full_match(cell, '{_HASHES}'))"
+        ),
+    ),
+    _Doubt(
+        "begin or end with blanks that no one sees, which stay",
+        _any(
+            f"{_BEYOND_ASCII} and ({is_one_of('left(cell, 1)', INVISIBLE)} "
+            f"or {is_one_of('right(cell, 1)', INVISIBLE)})"
+        ),
+    ),
+    _Doubt(
+        "hold letters that were read in a wrong encoding once (Ð\u009c, ÉÏº£)",
+        _any(f"{_BEYOND_ASCII} and regexp_matches(cell, '{_MISREAD}')"),
+    ),
+    _Doubt(
+        "hold accents apart from their letters (NFD), which no search for é finds",
+        _any(f"{_BEYOND_ASCII} and regexp_matches(cell, '{_ACCENT}')"),
+    ),
+    _Doubt(
+        "hold numbers in scientific notation, as a spreadsheet shows long ones: digits are lost",
+        _any(
+            "(contains(cell, 'E+') or contains(cell, 'e+')) "
+            f"and regexp_full_match(cell, '{SCIENTIFIC}')"
+        ),
+    ),
+    _Doubt(
+        "stand in quotes of another kind ('…', ~…~), which stay",
+        _any(
+            "strlen(cell) > 2 and left(cell, 1) = right(cell, 1) "
+            f"and {is_one_of('left(cell, 1)', _QUOTES)}"
+        ),
+    ),
+    _Doubt(
+        "begin with an apostrophe, as texts do for a spreadsheet, which stays",
+        _few(f"starts_with(cell, chr(39)) and regexp_matches(cell, {literal(_APOSTROPHE)})"),
+    ),
+    _Doubt(
+        "hold control characters, which stay",
+        _any(f"regexp_matches(cell, {literal(_CONTROL)})"),
+        _TEXTS,
+    ),
+    _Doubt(
+        "hold what a program wrote instead of a value ([object Object], {{name}})",
+        _any(f"cell <= '~' and regexp_full_match(cell, {literal(_UNFILLED)})"),
+    ),
+    _Doubt(
+        "are written as Python writes bytes (b'…'), which stays",
+        _any(f"starts_with(cell, 'b') and regexp_full_match(cell, {literal(_BYTES)})"),
+        _TEXTS,
+    ),
+    _Doubt(_HIDDEN, _any(f"{_BEYOND_ASCII} and regexp_matches({_TRIMMED}, '{_UNSEEN}')")),
+    _Doubt(
+        _HIDDEN,
+        _any(f"{_BEYOND_ASCII} and regexp_matches({_TRIMMED}, '[{INVISIBLE}]')"),
+        _CODE,
+    ),
+    _Doubt(
+        "hold Greek or Cyrillic letters within Latin words, which look alike: no key finds them",
+        _any(f"{_BEYOND_ASCII} and regexp_matches(cell, '{_LOOKS_ALIKE}')"),
+        _TEXTS,
+    ),
+    _Doubt(
+        "are written in letters as wide as ideographs (\uff21\uff22\uff23), which no key finds",
+        _any(f"{_BEYOND_ASCII} and regexp_full_match(cell, '{_WIDE}')"),
+        _TEXTS,
+    ),
+    # behind a sentence one may be meant, or does no harm
+    _Doubt(
+        "begin or end with blanks or tabs, which stay",
+        f"bool_or({_PLAIN} <> cell) and "
+        f"(bool_or(ends_with(cell, '  ')) or not bool_or(contains({_PLAIN}, ' ')))",
+    ),
+    # of card numbers all are, and stars alone are marks
+    _Doubt(
+        _UNREADABLE,
+        f"bool_or(({_IS_UNREADABLE}) or {_STARS}) "
+        f"and bool_or(regexp_matches(cell, '[A-Za-z0-9]') and not ({_IS_UNREADABLE}))",
+    ),
+    _Doubt(_UNREADABLE, _any(_IS_UNREADABLE), _CODE),
+    _Doubt(
+        "begin or end with a line break, which stays",
+        f"bool_or(regexp_matches(cell, {literal(_BREAK_AT_END)})) "
+        f"and not bool_or(regexp_matches(trim(cell, {literal(_BREAKS)}), '[\r\n]'))",
+    ),
+    _other_blank("hold blanks twice", "[^ ]  [^ ]"),
+    _other_blank("hold tabs for blanks", "[^\t]\t[^\t]"),
+    _other_blank("hold blanks that do not break (U+00A0) for blanks", "[^\u00a0]\u00a0[^\u00a0]"),
+    _other_blank("hold + for blanks, as web addresses do", "^[A-Za-z]{2,}([+][A-Za-z]{2,})+$"),
+    _Doubt(
+        "hold ? within words, as programs write letters that they do not have",
+        f"bool_or(regexp_matches(cell, {literal(_LOST_LETTER)}) "
+        f"and not regexp_matches(cell, '[/=]')) and not bool_or({_BEYOND_ASCII})",
+    ),
+    _Doubt(
+        "hold signs for what the row above says, which were not filled in",
+        _few(is_one_of("cell", _DITTO)),
+    ),
+    _Doubt(
+        "were shortened to end with ...",
+        f"{_few(_SHORTENED)} and max(length(cell)) = min(length(cell)) filter ({_SHORTENED})",
+    ),
+    _Doubt(
+        "may be cut off: the longest are as long as a program keeps",
+        f"max(length(cell)) in {_LENGTHS} and min(length(cell)) < max(length(cell)) "
+        f"and {_few(f'length(cell) in {_LENGTHS}')}",
+    ),
+    _Doubt(
+        "stand in brackets, quotes, formulas or web addresses, which stay",
+        _every(f"regexp_full_match(cell, {literal(_WRAPPED)})"),
+        _CODE,
+    ),
+    _Doubt(
+        "have lost zeros in front: fewer digits than 00123, as others are written", _ZEROS, _TEXTS
+    ),
+    _Doubt(
+        "end with zeros behind their fifteenth digit, beyond which a spreadsheet keeps none",
+        _every("regexp_full_match(cell, '[0-9]{15}0+')"),
+        _ALL,
+    ),
+    _Doubt(  # integers are read as what they say
+        "hold numbers with grouped digits (1,234,567), which stay",
+        _every("regexp_full_match(cell, '[0-9]{1,3}([,.][0-9]{3})+')"),
+        _TEXTS,
+    ),
+    _Doubt(
+        "hold times on the hour that are not midnight: of another time zone, which moves the day?",
+        f"{_few(_ON_THE_HOUR)} and bool_and({_ON_THE_HOUR} or {_DAY})",
+        ("date",),
+    ),
+)
 
 
 def doubts(
@@ -169,7 +297,9 @@ def doubts(
     """
     found: dict[str, list[str]] = {}
     for column in _strange(con, relation, exported):
-        conditions = dict(_conditions(column, is_first=column.name == relation.first))
+        is_first = column.type == "text" and column.name == relation.first
+        asked = (_COMMENTED, *_DOUBTS) if is_first else _DOUBTS
+        conditions = {d.said: d.condition for d in asked if column.type in d.types}
         if delimiter and column.type == "text" and len(relation.texts) >= TELLING_WIDTH:
             conditions[SWALLOWED] = _holds_rows(delimiter, len(relation.texts))
         cell = relation.cells[column.name]
@@ -212,74 +342,3 @@ def _strange(
         row = con.execute(f"select {signs} from (select {texts} from sample)").fetchone()
         assert row is not None  # an aggregate has a row
         yield from (column for column, is_so in zip(some, row, strict=True) if is_so)
-
-
-def _conditions(column: Column, *, is_first: bool) -> Iterator[tuple[str, str]]:
-    """Yield what is said of a column, and the condition in SQL on all its cells."""
-    if column.type == "text":
-        if is_first:
-            yield (
-                "begin with #, as rows do that somebody commented out",
-                f"count_if({is_comment('cell')}) between 1 and {RARE} * count(cell)",
-            )
-        for said, condition in _SIGNS.items():
-            yield said, f"bool_or({condition})"
-        # behind a sentence one may be meant, or does no harm
-        yield (
-            "begin or end with blanks or tabs, which stay",
-            f"bool_or({_PLAIN} <> cell) and "
-            f"(bool_or(ends_with(cell, '  ')) or not bool_or(contains({_PLAIN}, ' ')))",
-        )
-        # of card numbers all are, and stars alone are marks
-        others = f"bool_or(regexp_matches(cell, '[A-Za-z0-9]') and not ({_IS_UNREADABLE}))"
-        yield _UNREADABLE, f"bool_or(({_IS_UNREADABLE}) or {_STARS}) and {others}"
-        yield (
-            "begin or end with a line break, which stays",
-            f"bool_or(regexp_matches(cell, {literal(_BREAK_AT_END)})) "
-            f"and not bool_or(regexp_matches(trim(cell, {literal(_BREAKS)}), '[\r\n]'))",
-        )
-        for said, blank in _OTHER_BLANKS.items():
-            yield (
-                said,
-                f"count_if(regexp_matches(cell, {literal(blank)})) >= {_FEW} "
-                "and not bool_or(regexp_matches(cell, '[^ ] [^ ]'))",
-            )
-        yield (
-            "hold ? within words, as programs write letters that they do not have",
-            f"bool_or(regexp_matches(cell, {literal(_LOST_LETTER)}) "
-            f"and not regexp_matches(cell, '[/=]')) and not bool_or({_BEYOND_ASCII})",
-        )
-        yield (
-            "hold signs for what the row above says, which were not filled in",
-            f"count_if({is_one_of('cell', _DITTO)}) >= {_FEW}",
-        )
-        shortened = "ends_with(cell, '...') or ends_with(cell, '…')"
-        yield (
-            "were shortened to end with ...",
-            f"count_if({shortened}) >= {_FEW} and max(length(cell)) = "
-            f"min(length(cell)) filter ({shortened})",
-        )
-        yield (
-            "may be cut off: the longest are as long as a program keeps",
-            f"max(length(cell)) in {_LENGTHS} and min(length(cell)) < max(length(cell)) "
-            f"and count_if(length(cell) in {_LENGTHS}) >= {_FEW}",
-        )
-    elif column.type == "date":
-        yield _LOCAL, f"count_if({_ON_THE_HOUR}) >= {_FEW} and bool_and({_ON_THE_HOUR} or {_DAY})"
-        return
-    elif column.type == "identifier":
-        for said in _OF_IDENTIFIERS:
-            yield said, f"bool_or({_SIGNS[said]})"
-        yield _UNREADABLE, f"bool_or({_IS_UNREADABLE})"
-        unseen = f"{_BEYOND_ASCII} and regexp_matches({_TRIMMED}, '[{INVISIBLE}]')"
-        yield _HIDDEN, f"bool_or({unseen})"
-        wrapped = (
-            f"count(cell) >= {_FEW} and bool_and(regexp_full_match(cell, {literal(_WRAPPED)}))"
-        )
-        yield "stand in brackets, quotes, formulas or web addresses, which stay", wrapped
-    if column.type in ("text", "identifier"):
-        yield _ZEROS_LOST, _ZEROS
-    for said, condition in _SIGNS_OF_ALL.items():
-        if said == _GROUPED and column.type == "integer":
-            continue  # which are read as what they say
-        yield said, f"count(cell) >= {_FEW} and bool_and({condition})"

@@ -14,6 +14,7 @@ NULL_SPELLINGS = frozenset(
     {"null", "(null)", "<null>", "\\n", "n/a", "#n/a", "na", "nan", "nat", "none", "nil"}
     | {"n.a.", "undefined", "(blank)", "(no value)", "-", "--", "–", "—", "?"}
     | {"<na>", "(empty)", "(none)", "n/d", "s/d", "''", '""'}
+    | {".", "missing", "tbd", "k.a.", "keine angabe", "(leer)", "(vide)", "(vacío)", "(vuoto)"}
 )
 # Those that no text means otherwise, in the spelling that programs write.
 TEXT_NULLS = ("\\N", "#N/A", "NULL")

@@ -117,3 +117,16 @@ def test_a_column_that_is_written_otherwise_than_in_all_other_files_is_told(
         "in the same way?",
         None,
     ]
+
+
+def test_texts_that_were_cut_at_one_length_are_told(shop: Shop) -> None:
+    emails = [f"{'maximilianehansjoachim'[: n % 19 + 2]}{n:03d}@mail.example" for n in range(60)]
+    assert said(shop, HEADER, [row(n, email=emails[n]) for n in range(60)]) == ""
+    cut = [row(n, email=emails[n][:27]) for n in range(60)]
+    assert "cells of email may be cut off: many are 27 letters long" in said(shop, HEADER, cut)
+
+
+def test_compounds_of_words_are_not_one_identifier_written_in_two_ways(shop: Shop) -> None:
+    words = [f"livro{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(60)]
+    rows = [row(n, order_id="casa_" * (n % 5 == 0) + word) for n, word in enumerate(words)]
+    assert said(shop, HEADER, rows) == ""

@@ -941,3 +941,11 @@ def test_a_column_whose_name_is_lost_is_told(shop: Shop) -> None:
     record, landed = land(shop, text([[*HEADER[:3], "", *HEADER[4:]], *LINES[1:]]))
     assert [row[3] for row in landed] == [""] * len(ROWS)
     assert record.message == "the header names nothing over column 4, and no column is type"
+
+
+@pytest.mark.parametrize(("text", "is_told"), [("'{}", True), ("'t Hart {}", False)])
+def test_apostrophes_before_some_texts_are_told(shop: Shop, text: str, is_told: bool) -> None:
+    lines = [f"{n},1,{(text if n % 4 == 0 else 'note {}').format(f'abc{n}')}" for n in range(40)]
+    shop.put("orders.csv", "\n".join(["order_id,amount,note", *lines, ""]))
+    (record,) = shop.land()
+    assert ("begin with an apostrophe" in str(record.message)) is is_told
