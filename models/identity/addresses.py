@@ -35,6 +35,8 @@ _POSTAL_CODE = (
 _CODE_FIRST = re.compile(rf"(?:[A-Z]{{1,2}}-)?({_POSTAL_CODE})\s+(\D+)", re.IGNORECASE)
 _CODE_LAST = re.compile(rf"(.*?)\s*\b({_POSTAL_CODE})", re.IGNORECASE)
 _MORE_STATES = _words("act nsw nt qld sa tas vic wa dc")  # of Australia, and one that is none
+# Five digits of which a scanner read one or two as letters: WA 0oo00.
+_MISREAD_CODE = re.compile(r"(.*)\s((?=(?:\D*\d){3})[0-9oilszbq]{5})", re.IGNORECASE)
 _LONGEST_TOWN = 3  # words
 
 
@@ -63,6 +65,9 @@ def address_parts(
     is_behind = _leave_out_country(parts)  # what stands before a place's last words is the town
     code = None
     first, last = _CODE_FIRST.fullmatch(parts[-1]), _CODE_LAST.fullmatch(parts[-1])
+    misread = _MISREAD_CODE.fullmatch(parts[-1])
+    if not last and misread and _state(misread[1]):
+        last = misread
     if len(parts) > 1 and first and not _is_street(first[2]):
         code, parts[-1] = first.groups()
     elif last and (len(parts) > 1 or _state(last[1])):

@@ -11,6 +11,7 @@ from models.identity.addresses import Address, address_parts
         ("123 Main Street, Las Vegas NV 89132", "123 Main Street", "Las Vegas", "89132"),
         ("9304 W. 15th St La Blanca, FL 60527", "9304 W. 15th St", "La Blanca", "60527"),
         ("5112 145th St Anytown WA 00000", "5112 145th St", "Anytown", "00000"),
+        ("5112 145th St Anytown WA 0oo00", "5112 145th St", "Anytown", "0oo00"),
         ("445 Overpass Rd San Ramon", "445 Overpass Rd", "San Ramon", None),
         ("6371 E Foothill Dr, 95915", "6371 E Foothill Dr", None, "95915"),
         ("1 Harbour Loop, Cupertino, CA 95014, USA", "1 Harbour Loop", "Cupertino", "95014"),

@@ -240,12 +240,18 @@ spelt as (
         nullif(
             regexp_replace(
                 lower(
-                    -- The first five digits of 89132-1234: many systems leave out the rest.
                     case
-                        when length(named.postal_code) < 9 then named.postal_code
-                        else regexp_replace(
-                            trim(named.postal_code), '^([0-9]{5})[ -]?[0-9]{4}$', '\1'
-                        )
+                        -- The first five digits of 89132-1234: many systems leave out the rest.
+                        when length(named.postal_code) >= 9
+                            then regexp_replace(
+                                trim(named.postal_code), '^([0-9]{5})[ -]?[0-9]{4}$', '\1'
+                            )
+                        -- Five digits of which a scanner read one or two as letters.
+                        when
+                            regexp_matches(named.postal_code, '^[0-9OoIiLlSsZzBbQq]{5}$')
+                            and regexp_matches(named.postal_code, '([0-9].*){3}')
+                            then translate(lower(named.postal_code), 'oqilszb', '0011528')
+                        else named.postal_code
                     end
                 ),
                 '[^a-z0-9]', '', 'g'
