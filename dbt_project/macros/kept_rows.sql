@@ -5,8 +5,8 @@
     A model may be materialised so (`incremental`, strategy `kept_rows`, a `unique_key`) when it then
     gives the rows of every key that changed, and for each key that is gone a row in which
     `record_number`, or whatever column comes first, is NULL. Where rows of one key can differ in some
-    columns only (`merge_update_columns`), these are written and the others left as they are: a table
-    is rewritten column by column. What it becomes is what it would be if made anew: fingerprints cover
+    columns only (`merge_update_columns`), these are written and the others left as they are, whatever
+    the model gives for them: a table is rewritten column by column. What it becomes is what it would be if made anew: fingerprints cover
     all that decides besides code and settings. When these change, orchestration/lib/staged_files.py has
     all made anew.
 #}

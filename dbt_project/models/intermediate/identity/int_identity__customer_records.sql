@@ -83,12 +83,13 @@ today as (
 ),
 
 -- Scores move every day, whose record is whose hardly ever.
-changed as (
+changed as materialized (
     {%- if has_kept_rows() %}
         select
             today.* replace (
                 coalesce(today.keyed_fingerprint, kept.keyed_fingerprint) as keyed_fingerprint
-            )
+            ),
+            kept.keyed_fingerprint is null as is_new
         from today
         -- What is only kept is gone, stated otherwise now, or another customer's: an empty row.
         full join {{ this }} as kept on today.keyed_fingerprint = kept.keyed_fingerprint
@@ -101,7 +102,10 @@ changed as (
             or today.count_refused_links != kept.count_refused_links
             or today.is_reviewed != kept.is_reviewed
     {%- else %}
-        select * from today
+        select
+            *,
+            true as is_new
+        from today
     {%- endif %}
 )
 
@@ -123,5 +127,27 @@ select
     changed.is_reviewed,
     changed.keyed_fingerprint
 from changed
-left join records on changed.record_number = records.record_number
-left join records as senior on changed.senior_record_number = senior.record_number
+inner join records on changed.record_number = records.record_number
+inner join records as senior on changed.senior_record_number = senior.record_number
+where changed.is_new
+{%- if has_kept_rows() %}
+    union all
+    -- Nothing but what links decide is written of these, so no texts are looked up.
+    select
+        case when changed.record_number is not null then '' end as source_system,
+        null as source_object,
+        null as source_record_id,
+        null as customer_key,
+        changed.record_number,
+        null as is_organisation,
+        null as email_normalised,
+        null as phone_e164,
+        changed.link_rule,
+        changed.link_score,
+        changed.count_links,
+        changed.count_refused_links,
+        changed.is_reviewed,
+        changed.keyed_fingerprint
+    from changed
+    where not changed.is_new
+{%- endif %}
