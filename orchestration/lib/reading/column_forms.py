@@ -22,6 +22,7 @@ _MOST, _HARDLY = 0.9, 0.1  # of the cells: nearly all of them, hardly any
 _MOST_ODD = 0.5  # of the identifiers
 _LENGTHS = 8  # that texts have, below which they are written by a rule
 _FEW_CUT, _TIMES_MORE = 5, 3  # texts as long as the longest, and of those a letter or two shorter
+_BEGINNING = 5  # letters, by which texts of one program are alike
 _MANY = 0.5  # different texts for each cell, as identifiers of records have
 
 _DIGIT = re.compile("[0-9]")
@@ -105,14 +106,20 @@ def _cut_at(counts: Counter[str | None]) -> int | None:
     """Return the length at which the texts of a column were cut off, None where none was.
 
     Texts as people write them are the fewer the longer they are; where some were cut, as many as
-    would be longer have that length.
+    would be longer have that length. Those of a program begin or end alike ("My order is #1926.").
     """
-    lengths = Counter(len(t) for t in islice((t for t in counts if t is not None), _TEXTS))
+    texts = list(islice((t for t in counts if t is not None), _TEXTS))
+    lengths = Counter(map(len, texts))
     if len(lengths) < _LENGTHS:
         return None
-    longest = max(lengths)
-    shorter = max(lengths[longest - 1], lengths[longest - 2])
-    return longest if lengths[longest] >= max(_FEW_CUT, _TIMES_MORE * shorter) else None
+    length = max(lengths)
+    shorter = max(lengths[length - 1], lengths[length - 2])
+    if lengths[length] < max(_FEW_CUT, _TIMES_MORE * shorter):
+        return None
+    longest = [text for text in texts if len(text) == length]
+    beginnings = {text[:_BEGINNING] for text in longest}
+    differ = 2 * len(beginnings) >= len(longest) and len({text[-1] for text in longest}) > 1
+    return length if differ else None
 
 
 def _affix(counts: Counter[str | None]) -> str | None:

@@ -120,10 +120,20 @@ def test_a_column_that_is_written_otherwise_than_in_all_other_files_is_told(
 
 
 def test_texts_that_were_cut_at_one_length_are_told(shop: Shop) -> None:
-    emails = [f"{'maximilianehansjoachim'[: n % 19 + 2]}{n:03d}@mail.example" for n in range(60)]
+    emails = [f"{n:03d}{'maximilianehansjoachim'[: n % 19 + 2]}@mail.example" for n in range(60)]
     assert said(shop, HEADER, [row(n, email=emails[n]) for n in range(60)]) == ""
     cut = [row(n, email=emails[n][:27]) for n in range(60)]
     assert "cells of email may be cut off: many are 27 letters long" in said(shop, HEADER, cut)
+
+
+def test_texts_that_a_program_wrote_are_as_long_as_each_other(shop: Shop) -> None:
+    kinds = [
+        "Return",
+        "Question about what it costs and does",
+        *(f"Question {'x' * n}" for n in range(1, 12, 2)),
+    ]
+    rows = [row(n, status=f"{kinds[n % 8]}: order #{1000 + n}") for n in range(80)]
+    assert said(shop, HEADER, rows) == ""
 
 
 def test_compounds_of_words_are_not_one_identifier_written_in_two_ways(shop: Shop) -> None:
