@@ -69,7 +69,7 @@ def test_good_cells_land_as_canonical_text(shop: Shop, column: str, value: str, 
 @pytest.mark.parametrize(
     ("column", "value"),
     [
-        *(("amount", v) for v in ["1_0", "abc", ".", "1e99", "0x1F", "12 3", "1.2.3", "1,234"]),
+        *(("amount", v) for v in ["1_0", "abc", "+.", "1e99", "0x1F", "12 3", "1.2.3", "1,234"]),
         *(("amount", v) for v in ["1234567890123456789012", "1.5\\n"]),
         *(("quantity", v) for v in ["1.5", "1e3", "1_0", "1234567890123456789", "٣"]),
         *(("is_paid", v) for v in ["perhaps", "2", "maybe"]),
@@ -88,7 +88,7 @@ def test_a_cell_of_the_wrong_type_sets_its_row_aside(shop: Shop, column: str, va
     assert (found["row_number"], found["line_number"]) == (2, 3)
     assert (found["column_name"], found["value"], found["reason"]) == (column, value, "bad_type")
     assert found["message"].startswith(f"{column} is not a")
-    assert value == "." or value not in found["message"]  # it may be personal data
+    assert value not in found["message"]  # it may be personal data
 
 
 def test_what_passes_can_be_cast(shop: Shop) -> None:
