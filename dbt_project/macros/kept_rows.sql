@@ -6,9 +6,9 @@
     gives the rows of every key that changed, and for each key that is gone a row in which
     `record_number`, or whatever column comes first, is NULL. Where rows of one key can differ in some
     columns only (`merge_update_columns`), these are written and the others left as they are, whatever
-    the model gives for them: a table is rewritten column by column. What it becomes is what it would be if made anew: fingerprints cover
-    all that decides besides code and settings. When these change, orchestration/lib/staged_files.py has
-    all made anew.
+    the model gives for them: a table is rewritten column by column. What it becomes is what it would be
+    if made anew: fingerprints cover all that decides besides code and settings. When these change,
+    orchestration/lib/staged_files.py has all made anew.
 #}
 {% macro get_incremental_kept_rows_sql(arguments) -%}
     {%- set key = arguments['unique_key'] -%}

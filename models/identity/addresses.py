@@ -7,12 +7,8 @@ spelling (dbt), what is a place (`places`), places in names of firms (`firm_plac
 import re
 from typing import NamedTuple
 
+from models.identity.legal_forms import word_set
 from models.identity.places import american_states, countries, place_name, towns
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
 
 _COMMA = re.compile(r"[,;\n]")
 # A building, a floor, a flat: what stands beside the street and is no town.
@@ -23,18 +19,18 @@ _UNIT = re.compile(
     r"\b(apartments?|building|bldg?|floor|tower|towers|plaza|mall|house|box)$"
 )
 # What ends the name of a street; the town follows. No word that begins one elsewhere, as via does.
-_ENDS_STREET = _words(
+_ENDS_STREET = word_set(
     "street st avenue ave av road rd drive dr lane ln boulevard blvd blv court ct place pl square "
     "sq highway hwy parkway pkwy terrace ter circle cir crescent close way trail strasse str"
 )
-_DIRECTIONS = _words("n s e w ne nw se sw north south east west")
+_DIRECTIONS = word_set("n s e w ne nw se sw north south east west")
 _POSTAL_CODE = (
     r"\d{4,6}|\d{5}-\d{4}|\d{3} \d{2}|\d{3}-\d{4}|\d{5}-\d{3}|\d{2}-\d{3}"
     r"|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|[A-Z]\d[A-Z] ?\d[A-Z]\d"
 )
 _CODE_FIRST = re.compile(rf"(?:[A-Z]{{1,2}}-)?({_POSTAL_CODE})\s+(\D+)", re.IGNORECASE)
 _CODE_LAST = re.compile(rf"(.*?)\s*\b({_POSTAL_CODE})", re.IGNORECASE)
-_MORE_STATES = _words("act nsw nt qld sa tas vic wa dc")  # of Australia, and one that is none
+_MORE_STATES = word_set("act nsw nt qld sa tas vic wa dc")  # of Australia, and one that is none
 # Five digits of which a scanner read one or two as letters: WA 0oo00.
 _MISREAD_CODE = re.compile(r"(.*)\s((?=(?:\D*\d){3})[0-9oilszbq]{5})", re.IGNORECASE)
 _LONGEST_TOWN = 3  # words

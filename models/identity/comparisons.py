@@ -327,7 +327,7 @@ _ABBREVIATED = (
 
 # GGVE and Golden Gate Vazquez Energy. Of two firms with these initials random pairs tell little.
 _INITIALS = "(initials_l = organisation_name_r or initials_r = organisation_name_l)"
-INITIALS_BITS = 2.0
+_INITIALS_BITS = 2.0
 
 ORGANISATION = Grain(
     name="organisation",
@@ -348,7 +348,7 @@ ORGANISATION = Grain(
                 Level("similar", _alike("organisation_name", 0.92), 0.15),
                 Level("abbreviated", _ABBREVIATED, 0.06),
                 Level("one name begins or holds the other", _HOLDS_WORDS, 0.08),
-                Level("initials of the other", _INITIALS, 0.02, bits=INITIALS_BITS),
+                Level("initials of the other", _INITIALS, 0.02, bits=_INITIALS_BITS),
                 Level("distantly similar", _alike("organisation_name", 0.80), 0.06),
                 Level(
                     "a word in common that few have",

@@ -7,17 +7,18 @@ Belongs here: the words and how they are abbreviated. Does not: taking names apa
 import re
 
 
-def _words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a text, by which lists of words are written here."""
     return frozenset(text.split())
 
 
-LEGAL_FORMS = _words(
+LEGAL_FORMS = word_set(
     "the inc incorporated llc llp lp ltd limited plc co company corp corporation gmbh mbh ag kg "
     "ohg ug se sa sas sarl srl spa bv nv oy ab as aps pty pvt sdn bhd kk ltda eirl sl spol sro "
     "doo"
 )
 # Words that are legal forms where they end a name, and something else before that.
-_LAST_LEGAL_FORMS = LEGAL_FORMS | _words(
+_LAST_LEGAL_FORMS = LEGAL_FORMS | word_set(
     "and y et und e pllc lllp pc na public private proprietary gesellschaft aktiengesellschaft "
     "kgaa ev eg gbr rl sca snc scs srls slu sau de cv rs lda eireli epp me mei oyj ky is asa ans "
     "aktiebolag ou uab sia sp z oo zoo kft zrt nyrt bt ad ood eood jsc ojsc cjsc pjsc tbk sti "
@@ -29,7 +30,7 @@ _LAST_LEGAL_FORMS = LEGAL_FORMS | _words(
     "odpowiedzialnoscia akcyjna akciova spolecnost dd kd anonim sirketi berhad persero fze fzco "
     "wll saog saoc"
 )
-FIRST_LEGAL_FORMS = _words("the pt ooo oao zao pao ao tov cv ud")
+FIRST_LEGAL_FORMS = word_set("the pt ooo oao zao pao ao tov cv ud")
 # Long enough to be known when a letter is wrong: these, and what is left of them without a letter.
 _LONG_LEGAL_FORMS = frozenset(
     form[:spot] + form[spot + 1 :]

@@ -20,33 +20,29 @@ from models.identity.legal_forms import (
     is_last_legal_form,
     with_letters_joined,
     without_dots,
+    word_set,
 )
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
 
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _NOT_A_LETTER = re.compile("[^a-z]+")
-_TITLES = _words(
+_TITLES = word_set(
     "mr mrs ms miss mx dr prof sir madam herr frau mme mlle sr sra srta dna don dona rev"
 )
 # Which of several of one name in a family; of II and Jr. each may be the other.
 _GENERATIONS = {
     "sr": "1", "senior": "1", "jr": "2", "junior": "2", "ii": "2", "iii": "3", "iv": "4",
 }  # fmt: skip
-_SUFFIXES = _words("phd md esq") | frozenset(_GENERATIONS)
-_FAMILIES_TOO = _words("senior junior")  # unless a family name stands before them
-_PARTICLES = _words("van von der den de da do dos das del della di la le ter ten bin al")
+_SUFFIXES = word_set("phd md esq") | frozenset(_GENERATIONS)
+_FAMILIES_TOO = word_set("senior junior")  # unless a family name stands before them
+_PARTICLES = word_set("van von der den de da do dos das del della di la le ter ten bin al")
 
 # What stands where a form insists on a name.
-_NOBODY = _words(
+_NOBODY = word_set(
     "test tester unknown anonymous anonymus guest customer user none null na nn no name noname tbd "
     "xx xxx asdf unbekannt anonym gast inconnu anonyme desconocido anonimo "
     "匿名 未知 佚名 无名 無名 测试 測試 游客 访客"
 )
-_NO_FIRM = _NOBODY | _words(
+_NO_FIRM = _NOBODY | word_set(
     "not provided available applicable private individual personal self employed selfemployed "
     "account household privat"
 )
@@ -77,7 +73,7 @@ _SHORT_WORDS = {
 
 # Short forms outside English, which the list of `nicknames` lacks.
 _FORMAL_NAMES = {
-    short: _words(formal)
+    short: word_set(formal)
     for short, formal in {
         "pepe": "jose", "chepe": "jose", "paco": "francisco", "pancho": "francisco",
         "curro": "francisco", "kiko": "francisco enrique", "nacho": "ignacio", "lupe": "guadalupe",
@@ -106,7 +102,7 @@ _FORMAL_NAMES = {
 }  # fmt: skip
 
 # Two characters that are one family name; all other Chinese family names have one.
-_COMPOUND_FAMILY_NAMES = _words(
+_COMPOUND_FAMILY_NAMES = word_set(
     "欧阳 歐陽 司马 司馬 上官 诸葛 諸葛 夏侯 东方 東方 皇甫 尉迟 尉遲 公孙 公孫 慕容 令狐 司徒 "
     "宇文 长孙 長孫 轩辕 軒轅 端木 独孤 獨孤 南宫 南宮 百里 呼延 闻人 聞人 澹台 太史 钟离 鍾離 "
     "申屠 公冶"

@@ -7,12 +7,12 @@ which statements are to be trusted (`orchestration/lib/matching.py`), comparing 
 import duckdb
 
 # A word of a firm's name tells whose it is where few firms have it in their names.
-LEAST_TELLING = 5  # letters
-FEW_NAMES, SHARE_OF_NAMES = 5, 0.002
-LEAST_INITIALS = 3
+_LEAST_TELLING = 5  # letters
+_FEW_NAMES, _SHARE_OF_NAMES = 5, 0.002
+_LEAST_INITIALS = 3
 # School 12, Fund II, Day Care North: of firms that are called alike, which one.
-OF_A_SERIES = "^([0-9]+|[ivx]{2,}|north|south|east|west|northern|southern|eastern|western)$"
-LINKING_WORDS = "('and', 'of', 'the', 'for', 'de', 'du', 'und', 'et')"
+_SERIES_WORD = "^([0-9]+|[ivx]{2,}|north|south|east|west|northern|southern|eastern|western)$"
+_LINKING_WORDS = "('and', 'of', 'the', 'for', 'de', 'du', 'und', 'et')"
 
 
 def write_records(con: duckdb.DuckDBPyConnection, stated: str, table: str) -> None:
@@ -34,7 +34,7 @@ def write_records(con: duckdb.DuckDBPyConnection, stated: str, table: str) -> No
                split_part(email, '@', 1) as email_name,
                string_split(organisation_name, ' ') as name_words,
                list_filter(
-                   name_words, lambda word: regexp_matches(word, '{OF_A_SERIES}')
+                   name_words, lambda word: regexp_matches(word, '{_SERIES_WORD}')
                ) as series_words,
                cast(null as varchar[]) as telling_words,
                cast(null as varchar) as initials,
@@ -84,10 +84,10 @@ def _describe_names_of_firms(con: duckdb.DuckDBPyConnection, table: str) -> None
             select organisation_name, unnest(list_distinct(name_words)) as word from names
         ),
         telling as (
-            select word from words where length(word) >= {LEAST_TELLING}
+            select word from words where length(word) >= {_LEAST_TELLING}
             group by word
             having count(*) <= greatest(
-                {FEW_NAMES}, {SHARE_OF_NAMES} * (select count(*) from names)
+                {_FEW_NAMES}, {_SHARE_OF_NAMES} * (select count(*) from names)
             )
         )
         select organisation_name, list(word order by word) as telling_words
@@ -107,11 +107,11 @@ def _describe_names_of_firms(con: duckdb.DuckDBPyConnection, table: str) -> None
         f"""
         update {table} set initials = array_to_string(
             list_transform(
-                list_filter(name_words, lambda word: word not in {LINKING_WORDS}),
+                list_filter(name_words, lambda word: word not in {_LINKING_WORDS}),
                 lambda word: word[1]
             ), ''
         )
-        where len(name_words) >= {LEAST_INITIALS}
+        where len(name_words) >= {_LEAST_INITIALS}
         """
     )
     con.execute("drop table temp.names_of_firms")

@@ -151,9 +151,10 @@ def _misplaced(
 ) -> Iterator[tuple[str, str]]:
     """Yield columns whose names say what the cells of another column are, and not their own."""
     texts = [name for name, column in columns.items() if column.type in ("text", "identifier")]
-    emails = {name for name in texts if _EMAIL.search(name)}
-    addresses = {name for name in texts if forms[name].holds("@")}
-    for one, other in zip(emails - addresses, addresses - emails, strict=False):
+    addresses = [name for name in texts if forms[name].holds("@")]
+    emails = [n for n in texts if _EMAIL.search(n) and n not in addresses]
+    others = [n for n in addresses if not _EMAIL.search(n)]
+    for one, other in zip(emails, others, strict=False):
         if forms[one].holds("@") is False:
             yield one, other
     codes = [n for n in texts if columns[n].type == "identifier" or _CODE.search(n)]
