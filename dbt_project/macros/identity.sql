@@ -168,14 +168,25 @@
         select * from {{ this }}
     ),
 
-    -- New, stated otherwise, or under another number. Whoever states nothing is not kept, and touched
-    -- only if another record points at it.
+    -- Records that are new, stated otherwise or under another number, and what such records stated.
+    changed as materialized (
+        select
+            records.record_number,
+            kept.identifier_kind,
+            kept.identifier_value
+        from records
+        full join kept
+            on
+                records.record_number = kept.record_number
+                and records.record_fingerprint = kept.record_fingerprint
+        where records.record_number is null or kept.record_number is null
+    ),
+
+    -- Whoever states nothing is not kept, and touched only if another record points at it.
     touched_records as (
         select * from records
         where
-            (record_number, record_fingerprint) not in (
-                select (kept.record_number, kept.record_fingerprint) from kept
-            )
+            record_number in (select changed.record_number from changed)
             and (
                 coalesce(
                     external_ids, national_id, loyalty_number, email_normalised, phone_e164,
@@ -202,10 +213,8 @@
         select
             identifier_kind,
             identifier_value
-        from kept
-        where (record_number, record_fingerprint) not in (
-            select (records.record_number, records.record_fingerprint) from records
-        )
+        from changed
+        where record_number is null
     ),
 
     -- Whoever may state one of them.

@@ -44,11 +44,22 @@ touched as (
 ties as (
     select
         record_number,
-        -- The surest link of the record to another one of its customer.
-        min_by(
-            struct_pack(link_rule := link_rule, link_score := link_score),
-            row(link_rule != 'answer', -link_score, link_rule)
-        ) filter (where outcome = 'joined') as surest_link,
+        -- The surest link of the record to another one of its customer; of equally sure ones the
+        -- first by name. Judged by one number: comparing rows takes twice as long.
+        max_by(
+            link_rule,
+            link_score - 1e-12 * case link_rule
+                {%- for link_rule in [
+                    'answer', 'domain_and_name', 'email', 'external_id', 'likeness',
+                    'loyalty_number', 'name_and_address', 'national_id', 'only_of_name',
+                    'organisation_name', 'phone_and_name'
+                ] %}
+                    when '{{ link_rule }}' then {{ loop.index }}
+                {%- endfor %}
+                else 0
+            end
+        ) filter (where outcome = 'joined') as link_rule,
+        max(link_score) filter (where outcome = 'joined') as link_score, -- an answer's is 1
         count(*) filter (where outcome = 'joined') as count_links,
         count(*) filter (where outcome = 'refused') as count_refused_links,
         count(answer) as count_answers
@@ -73,8 +84,8 @@ today as (
     select
         keyed.*,
         -- A record without a link is a customer of its own, for certain as far as anybody knows.
-        coalesce(ties.surest_link.link_rule, 'single_record') as link_rule,
-        coalesce(ties.surest_link.link_score, 1) as link_score,
+        coalesce(ties.link_rule, 'single_record') as link_rule,
+        coalesce(ties.link_score, 1) as link_score,
         coalesce(ties.count_links, 0) as count_links,
         coalesce(ties.count_refused_links, 0) as count_refused_links,
         coalesce(ties.count_answers, 0) > 0 as is_reviewed

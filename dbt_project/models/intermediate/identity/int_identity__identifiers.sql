@@ -136,7 +136,7 @@ inner join judged
         and identifiers.identifier_value = judged.identifier_value
 {%- if has_kept_rows() %}
     union all
-    -- Stated by nobody any more.
+    -- Stated by nobody, or not any more.
     select
         null as record_number,
         touched_values.identifier_kind,
@@ -149,10 +149,7 @@ inner join judged
         null as identifier_fingerprint
     from touched_values
     where
-        (touched_values.identifier_kind, touched_values.identifier_value) in (
-            select (kept.identifier_kind, kept.identifier_value) from kept
-        )
-        and (touched_values.identifier_kind, touched_values.identifier_value) not in (
+        (touched_values.identifier_kind, touched_values.identifier_value) not in (
             select (judged.identifier_kind, judged.identifier_value) from judged
         )
 {%- endif %}

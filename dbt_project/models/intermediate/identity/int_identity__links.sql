@@ -32,7 +32,8 @@ stated as (
         max(rule_links.link_score) as link_score,
         cast(null as varchar) as evidence,
         -- The pair may share several external ids.
-        min(coalesce(rule_links.guard, vetoes.guard)) as guard
+        min(coalesce(rule_links.guard, vetoes.guard)) as guard,
+        null as is_one_customer -- asked of likeness only: what a rule says joins
     from rule_links
     left join vetoes
         on
@@ -48,8 +49,11 @@ stated as (
         likeness.link_rule,
         likeness.match_probability as link_score,
         likeness.evidence,
-        coalesce(likeness.guard, vetoes.guard) as guard
+        coalesce(likeness.guard, vetoes.guard) as guard,
+        one.senior_record_number = other.senior_record_number as is_one_customer
     from likeness
+    inner join clusters as one on likeness.record_number_a = one.record_number
+    inner join clusters as other on likeness.record_number_b = other.record_number
     left join vetoes
         on
             likeness.record_number_a = vetoes.record_number_a
@@ -65,7 +69,8 @@ stated as (
         case
             when answers.answer = 'different' then 'answered_different'
             else vetoes.guard
-        end as guard
+        end as guard,
+        null as is_one_customer
     from answers
     left join vetoes
         on
@@ -86,13 +91,11 @@ select
         when stated.link_rule != 'likeness' then 'joined'
         when stated.link_score >= {{ setting('match_threshold') }} then 'joined'
         when answers.answer is not null then 'answered'
-        when one.senior_record_number = other.senior_record_number then 'joined_otherwise'
+        when stated.is_one_customer then 'joined_otherwise'
         else 'to_review'
     end as outcome,
     answers.answer
 from stated
-inner join clusters as one on stated.record_number_a = one.record_number
-inner join clusters as other on stated.record_number_b = other.record_number
 left join answers
     on
         stated.record_number_a = answers.record_number_a

@@ -14,7 +14,7 @@
 
 with
 
--- Read twice, for few of its many columns and for few of its rows: cheaper than a copy of all.
+-- Read several times, for few of its many columns or few of its rows: cheaper than a copy of all.
 customers as not materialized (
     select
         *,
@@ -28,18 +28,6 @@ customers as not materialized (
     from {{ ref('int_customers__customers_unioned') }}
 ),
 
--- Before they are ordered: DuckDB would carry all that the fingerprint is made of through the sort.
-fingerprints as materialized (
-    select
-        record_fingerprint,
-        source_system,
-        customer_id,
-        is_organisation,
-        parent_organisation_id,
-        first_exported_at
-    from customers
-),
-
 mail_providers as (
     select * from {{ ref('mail_providers') }}
 ),
@@ -47,29 +35,53 @@ mail_providers as (
 numbered as (
     select
         record_fingerprint,
-        source_system,
-        customer_id,
-        is_organisation,
-        parent_organisation_id,
         -- Seniority: the record that was exported first, then system and id. The smallest number of
         -- a cluster names the customer, whatever order the files arrived in.
         row_number() over (
             order by first_exported_at, source_system, customer_id
         ) as record_number
-    from fingerprints
+    from customers
+),
+
+parents as (
+    select
+        children.record_fingerprint,
+        min(numbered.record_number) as parent_record_number
+    from customers as children
+    inner join customers as organisations
+        on
+            children.source_system = organisations.source_system
+            and children.parent_organisation_id = organisations.customer_id
+            and organisations.is_organisation
+    inner join numbered on organisations.record_fingerprint = numbered.record_fingerprint
+    group by children.record_fingerprint
 ),
 
 places as (
     select
         numbered.record_fingerprint,
         numbered.record_number,
-        parents.record_number as parent_record_number
+        parents.parent_record_number
     from numbered
-    left join numbered as parents
-        on
-            numbered.source_system = parents.source_system
-            and numbered.parent_organisation_id = parents.customer_id
-            and parents.is_organisation
+    left join parents on numbered.record_fingerprint = parents.record_fingerprint
+),
+
+-- Most stay where and as they are.
+changed as materialized (
+    {%- if has_kept_rows() %}
+        select
+            coalesce(places.record_fingerprint, kept.record_fingerprint) as record_fingerprint,
+            places.record_number, -- of none that is gone or stated otherwise now
+            places.parent_record_number,
+            kept.record_fingerprint is not null as is_spelt
+        from places
+        full join {{ this }} as kept on places.record_fingerprint = kept.record_fingerprint
+        where
+            places.record_number is distinct from kept.record_number
+            or places.parent_record_number is distinct from kept.parent_record_number
+    {%- else %}
+        select * from places
+    {%- endif %}
 ),
 
 unspelt as (
@@ -77,12 +89,9 @@ unspelt as (
     {%- if has_kept_rows() %}
         where
             record_fingerprint in (
-                select fingerprints.record_fingerprint
-                from fingerprints
-                where
-                    fingerprints.record_fingerprint not in (
-                        select kept.record_fingerprint from {{ this }} as kept
-                    )
+                select changed.record_fingerprint
+                from changed
+                where not changed.is_spelt
             )
     {%- endif %}
 ),
@@ -278,7 +287,7 @@ today as (
     from spelt
     {%- if has_kept_rows() %}
         union all
-        -- Spelt by an earlier build, in another place since. Most stay where and as they are.
+        -- Spelt by an earlier build: in another place since, or gone.
         select
             {% for column in spelt %}
                 {{ column }},
@@ -287,35 +296,19 @@ today as (
         from {{ this }}
         where
             record_fingerprint in (
-                select kept.record_fingerprint
-                from {{ this }} as kept
-                inner join places on kept.record_fingerprint = places.record_fingerprint
-                where
-                    kept.record_number != places.record_number
-                    or kept.parent_record_number is distinct from places.parent_record_number
+                select changed.record_fingerprint
+                from changed
+                where changed.is_spelt
             )
     {%- endif %}
 )
 
 select
-    places.record_number,
+    changed.record_number,
     {% for column in spelt %}
         today.{{ column }},
     {% endfor %}
-    places.parent_record_number,
-    today.record_fingerprint
-from today
-inner join places on today.record_fingerprint = places.record_fingerprint
-{%- if has_kept_rows() %}
-    union all
-    -- Gone, or stated otherwise now.
-    select
-        null as record_number,
-        {% for column in spelt %}
-            null as {{ column }},
-        {% endfor %}
-        null as parent_record_number,
-        kept.record_fingerprint
-    from {{ this }} as kept
-    where kept.record_fingerprint not in (select places.record_fingerprint from places)
-{%- endif %}
+    changed.parent_record_number,
+    changed.record_fingerprint
+from changed
+inner join today on changed.record_fingerprint = today.record_fingerprint
