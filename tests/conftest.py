@@ -14,6 +14,14 @@ from tests.running import SHARED_DATA, TEST_DATA, crm_warehouse
 AS_OF = date(2026, 11, 1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the file that waits for `crm_home` come first.
+
+    Else all workers wait for one of them to make `published_home`, which the first folder needs.
+    """
+    items.sort(key=lambda item: item.path.name != "test_crm_systems.py")
+
+
 Fill = Callable[[Path], object]
 
 

@@ -1,9 +1,6 @@
-"""Landing folders on real S3 and SFTP servers, each a process of its own."""
+"""Landing folders on real S3 and SFTP servers; a run that publishes is in test_dirty_exports.py."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,24 +13,8 @@ from orchestration.lib.remote_landing import (
     remote_state,
     shown,
 )
-from tests.running import PROJECT_ROOT, crm_warehouse, published
-
-
-@contextmanager
-def _server(module: str, *arguments: str) -> Iterator[int]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"tests.integration.servers.{module}", *arguments],
-        cwd=PROJECT_ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        yield int(process.stdout.readline())
-    finally:
-        process.kill()  # a test runner may have been started with SIGTERM ignored
-        process.wait()
-        process.stdout.close()
+from tests.integration.servers import serving
+from tests.running import crm_warehouse
 
 
 @dataclass(frozen=True)
@@ -56,7 +37,7 @@ def sftp(tmp_path: Path) -> Iterator[Remote]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
-    with _server("sftp_server", str(root)) as port:
+    with serving("sftp_server", str(root)) as port:
         url = f"sftp://exports:secret@127.0.0.1:{port}/exports"
         yield Remote(url, put, lambda name: (exports / name).unlink())
 
@@ -65,7 +46,7 @@ def sftp(tmp_path: Path) -> Iterator[Remote]:
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
     from s3fs import S3FileSystem
 
-    with _server("s3_server") as port:
+    with serving("s3_server") as port:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "exports")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
@@ -126,28 +107,6 @@ def test_the_mirror_follows_the_server(remote: Remote, tmp_path: Path) -> None:
     assert len(fetched) == 3
 
 
-def test_a_run_publishes_from_a_server(
-    sftp: Remote, sample_exports: Path, published_home: Path, tmp_path: Path
-) -> None:
-    for path in (sample_exports / "canonical").rglob("*"):
-        if path.is_file():
-            name = path.relative_to(sample_exports).as_posix()
-            sftp.put(name, path.read_bytes())
-    home = tmp_path / "home"
-
-    run = crm_warehouse("run", "--home", home, "--landing", sftp.url)
-    assert run.exit_code == 0, run.stderr
-    assert "secret" not in run.stdout + run.stderr
-    orders = "select count(*), sum(net_revenue) from marts.fct_orders"
-    with published(home) as marts, published(published_home) as local:
-        assert marts.execute(orders).fetchone() == local.execute(orders).fetchone()
-
-    again = crm_warehouse("run", "--home", home, "--landing", sftp.url)
-    assert again.exit_code == 0
-    assert "Nothing is new" in again.stdout
-    assert "secret" not in again.stdout + again.stderr
-
-
 def test_an_address_that_does_not_answer_is_one_sentence(tmp_path: Path) -> None:
     run = crm_warehouse(
         "run", "--home", tmp_path, "--landing", "sftp://exports:secret@127.0.0.1:1/exports"
@@ -165,7 +124,7 @@ def test_a_folder_that_is_not_there_is_named(remote: Remote, tmp_path: Path) -> 
 
 def test_a_wrong_password_is_named(tmp_path: Path) -> None:
     (tmp_path / "exports").mkdir()
-    with _server("sftp_server", str(tmp_path)) as port:
+    with serving("sftp_server", str(tmp_path)) as port:
         url = f"sftp://exports:wrong@127.0.0.1:{port}/exports"
         with pytest.raises(RemoteLandingError, match="Authentication failed") as raised:
             fetch(url, tmp_path / "home", ["canonical"], print)

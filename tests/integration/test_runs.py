@@ -1,4 +1,4 @@
-"""One run after the other: what is new, what is undone, and that the order of arrival is nothing.
+"""One run after the other: what is new, what is undone, and that days add up to the whole.
 
 All runs of this module are on homes of 80 customers.
 """
@@ -86,33 +86,24 @@ def test_a_day_by_day_delivery_publishes_what_all_at_once_does(
     assert hashes_of_day(day_by_day, SECOND) != hashes_of_day(day_by_day, LAST)
 
 
-def test_files_that_arrive_late_and_out_of_order_publish_the_same(
-    all_at_once: Path, exports: Path, tmp_path: Path
-) -> None:
-    """The optional objects come after days of changes, and landing was emptied in between."""
-    needed = ("customers_", "orders_", "order_lines_")
-    full = files_of(exports, FULL)
-    first = [path for path in full if path.name.startswith(needed)]
-    assert len(first) == 3
-
-    publish(tmp_path, first)
-    with published(tmp_path) as con:
-        assert con.execute("select count(*) from marts.fct_survey_responses").fetchone() == (0,)
-        assert con.execute("select count(*) > 0 from marts.mart_customer_ltv").fetchone() == (True,)
-
-    shutil.rmtree(tmp_path / "landing")  # what is published counts without its files
-    rest = [path for path in full if path not in first]
-    publish(tmp_path, [*files_of(exports, LAST), *files_of(exports, SECOND), *rest])
-    assert mart_hashes(tmp_path) == mart_hashes(all_at_once)
-
-
 def test_an_earlier_as_of_day_gives_what_was_published_on_that_day(
     all_at_once: Path, day_by_day: Path, tmp_path: Path
 ) -> None:
+    """Nor does it publish what is no longer made, though a build starts from a copy of the last."""
     home = copy_of(all_at_once, tmp_path / "home")
+    with duckdb.connect(str(home / "warehouse.duckdb")) as con:
+        con.execute("create table marts.mart_of_last_year as select 1 as customer_key")
+        con.execute(
+            "insert into audit.input_files (system, object, file_name, status) "
+            "values ('switched_off', 'orders', 'orders.csv', 'loaded')"
+        )
 
     run = publish(home, [], "--as-of", SECOND.isoformat())
 
+    with published(home) as con:
+        assert con.execute("select distinct system from audit.input_files").fetchall() == [
+            ("canonical",)
+        ]
     manifest = read_manifest(home / "published")
     assert manifest["as_of"] == SECOND.isoformat()
     assert mart_hashes(home) == hashes_of_day(day_by_day, SECOND)
@@ -240,20 +231,3 @@ def test_a_new_setting_is_a_reason_to_run_and_a_lower_ceiling_stops(
     assert run.exit_code == 2
     assert "More than 0.4 % of a file's rows cannot be used." in run.stderr
     assert len(builds(corrected) - earlier) == 1
-
-
-def test_what_is_no_longer_made_is_no_longer_published(all_at_once: Path, tmp_path: Path) -> None:
-    """A build starts from a copy of the last one: a renamed mart must not go on for ever."""
-    home = copy_of(all_at_once, tmp_path / "home")
-    with duckdb.connect(str(home / "warehouse.duckdb")) as con:
-        con.execute("create table marts.mart_of_last_year as select 1 as customer_key")
-        con.execute(
-            "insert into audit.input_files (system, object, file_name, status) "
-            "values ('switched_off', 'orders', 'orders.csv', 'loaded')"
-        )
-    publish(home, [], "--as-of", LAST.isoformat())
-    with published(home) as con:
-        assert con.execute("select distinct system from audit.input_files").fetchall() == [
-            ("canonical",)
-        ]
-    assert mart_hashes(home) == mart_hashes(all_at_once)
