@@ -872,6 +872,8 @@ def mart_customer_journey(sample: Sample) -> Frame:
     rows["number"] = rows.groupby("who").cumcount() + 1
     rows["day"] = rows["at"].dt.normalize()
     stages = pd.read_csv(SEEDS / "journey_stages.csv")
+    every_stage = [*stages.itertuples()]
+    advocate = stages.set_index("stage").loc["advocate", "stage_number"]
     loyal = COMPANY.journey.loyal_purchase_days
     lead = ("registration", "campaign_response", "inquiry", "opportunity")
     found = []
@@ -886,11 +888,11 @@ def mart_customer_journey(sample: Sample) -> Frame:
             "repeat_purchase": bought[nth >= 2], "loyal": bought[nth >= loyal],
             "advocate": own[own["kind"].isin(["referral", "promotion"])],
         }  # fmt: skip
-        reached = [row for row in stages.itertuples() if len(entered[str(row.stage)])]
+        reached = [row for row in every_stage if len(entered[str(row.stage)])]
         names = [row.stage for row in reached]
         furthest = max(row.stage_number for row in reached if row.stage != "advocate")
         if {"loyal", "advocate"} <= set(names):
-            furthest = stages.set_index("stage").loc["advocate", "stage_number"]
+            furthest = advocate
         silent = own["at"].max() + pd.Timedelta(days=COMPANY.journey.inactive_days) <= END
         for row in reached:
             first = entered[str(row.stage)].iloc[0]
