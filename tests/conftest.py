@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from samples import write_exports
 from tests.running import SHARED_DATA, TEST_DATA, crm_warehouse
 
 AS_OF = date(2026, 11, 1)
@@ -65,6 +66,24 @@ def published_home(sample_exports: Path, made_once: Callable[[str, Fill], Path])
         assert run.exit_code == 0, run.stderr
 
     return made_once("published_home", fill)
+
+
+@pytest.fixture(scope="session")
+def small_home(made_once: Callable[[str, Fill], Path]) -> Path:
+    """A full export of 80 customers and two days of changes in `landing`, published at once.
+
+    For tests of runs, which cost the less the smaller their home is: run in a copy.
+    """
+
+    def fill(home: Path) -> None:
+        landing = home / "landing"
+        write_exports(
+            landing, customers=80, seed=3, as_of=AS_OF, days_of_deltas=2, report=lambda _: None
+        )
+        run = crm_warehouse("run", "--home", home)
+        assert run.exit_code == 0, run.stderr
+
+    return made_once("small_home", fill)
 
 
 @pytest.fixture(scope="session")

@@ -71,15 +71,12 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def ui(
-    browser: Browser,
-    published_home: Path,
-    sample_exports: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    browser: Browser, small_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ui]:
-    """The UI on a copy of the published home; its log is shown when it does not come up."""
+    """The UI on a copy of a published home; its log is shown when it does not come up."""
     folder = tmp_path_factory.mktemp("ui")
     home = folder / "home"
-    shutil.copytree(published_home, home, symlinks=True)
+    shutil.copytree(small_home, home, symlinks=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -90,7 +87,6 @@ def ui(
                 Path(sys.executable).with_name("crm-warehouse"),
                 *("ui", "--home", home, "--port", str(port)),
             ],
-            env={**os.environ, "CRM_WAREHOUSE_LANDING": str(sample_exports)},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -187,7 +187,7 @@ BAD_DELIVERIES = [
         STAGING,
         (
             r"The value of an order is the sum of its lines",
-            r"_file_name = 'orders_2026-11-01.csv'.* newest_file_name = "
+            r"_file_name = 'orders_2026-10-30.csv'.* newest_file_name = "
             r"'order_lines_2026-11-02.csv', newest_row_number = 1, newest_line_number = 2",
             CORRECT,
         ),
@@ -218,10 +218,10 @@ def stop(home: Path, landing: Path, *arguments: str) -> tuple[Run, list[tuple[st
 
 @pytest.mark.parametrize("bad", BAD_DELIVERIES, ids=lambda bad: bad.name.replace(" ", "_"))
 def test_a_bad_file_is_stopped_by_its_gate(
-    bad: BadDelivery, published_home: Path, sample_exports: Path, tmp_path: Path
+    bad: BadDelivery, small_home: Path, tmp_path: Path
 ) -> None:
-    home = copy_of(published_home, tmp_path / "home")
-    deliver(tmp_path / "landing", bad.file, bad.content(sample_exports))
+    home = copy_of(small_home, tmp_path / "home")
+    deliver(tmp_path / "landing", bad.file, bad.content(small_home / "landing"))
 
     run, receipts = stop(home, tmp_path / "landing")
 
@@ -233,10 +233,10 @@ def test_a_bad_file_is_stopped_by_its_gate(
 
 
 def test_missing_files_of_one_system_hold_back_its_own_steps_and_the_publication(
-    published_home: Path, sample_exports: Path, tmp_path: Path
+    small_home: Path, tmp_path: Path
 ) -> None:
-    home, landing = copy_of(published_home, tmp_path / "home"), tmp_path / "landing"
-    orders = changed(exported_rows(sample_exports, "orders")[:20], 0, channel="store")
+    home, landing = copy_of(small_home, tmp_path / "home"), tmp_path / "landing"
+    orders = changed(exported_rows(small_home / "landing", "orders")[:20], 0, channel="store")
     deliver(landing, ORDERS, as_csv(orders))
     deliver(
         landing,

@@ -13,7 +13,6 @@ import duckdb
 import pytest
 
 from orchestration.lib.publication import current_version, read_manifest
-from samples import write_exports
 from tests.integration.deliveries import (
     as_csv,
     builds,
@@ -29,18 +28,9 @@ from tests.running import Run, crm_warehouse, published
 FULL, SECOND, LAST = (dt.date(2026, 10, 30), dt.date(2026, 10, 31), dt.date(2026, 11, 1))
 
 
-@pytest.fixture(scope="module")
-def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A full export and two days of changes."""
-    out = tmp_path_factory.mktemp("deltas") / "exports"
-    write_exports(out, customers=80, seed=3, as_of=LAST, days_of_deltas=2, report=lambda _: None)
-    return out
-
-
-def files_of(exports: Path, *days: dt.date) -> list[Path]:
-    return sorted(
-        path for day in days for path in (exports / "canonical").glob(f"*_{day.isoformat()}.*")
-    )
+def files_of(home: Path, *days: dt.date) -> list[Path]:
+    landing = home / "landing/canonical"
+    return sorted(path for day in days for path in landing.glob(f"*_{day.isoformat()}.*"))
 
 
 def publish(home: Path, arriving: Iterable[Path], *arguments: str) -> Run:
@@ -55,19 +45,12 @@ def publish(home: Path, arriving: Iterable[Path], *arguments: str) -> Run:
 
 
 @pytest.fixture(scope="module")
-def all_at_once(exports: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("all_at_once") / "home"
-    publish(home, files_of(exports, FULL, SECOND, LAST))
-    return home
-
-
-@pytest.fixture(scope="module")
-def day_by_day(exports: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def day_by_day(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with one version per day; what each day's marts hashed to lies in `days.json`."""
     home = tmp_path_factory.mktemp("day_by_day") / "home"
     days = {}
     for day in (FULL, SECOND, LAST):
-        publish(home, files_of(exports, day))
+        publish(home, files_of(small_home, day))
         days[day.isoformat()] = mart_hashes(home)
     (home / "days.json").write_text(json.dumps(days))
     return home
@@ -79,18 +62,18 @@ def hashes_of_day(home: Path, day: dt.date) -> dict[str, str]:
 
 
 def test_a_day_by_day_delivery_publishes_what_all_at_once_does(
-    all_at_once: Path, day_by_day: Path
+    small_home: Path, day_by_day: Path
 ) -> None:
-    assert hashes_of_day(day_by_day, LAST) == mart_hashes(all_at_once)
+    assert hashes_of_day(day_by_day, LAST) == mart_hashes(small_home)
     assert hashes_of_day(day_by_day, FULL) != hashes_of_day(day_by_day, LAST)
     assert hashes_of_day(day_by_day, SECOND) != hashes_of_day(day_by_day, LAST)
 
 
 def test_an_earlier_as_of_day_gives_what_was_published_on_that_day(
-    all_at_once: Path, day_by_day: Path, tmp_path: Path
+    small_home: Path, day_by_day: Path, tmp_path: Path
 ) -> None:
     """Nor does it publish what is no longer made, though a build starts from a copy of the last."""
-    home = copy_of(all_at_once, tmp_path / "home")
+    home = copy_of(small_home, tmp_path / "home")
     with duckdb.connect(str(home / "warehouse.duckdb")) as con:
         con.execute("create table marts.mart_of_last_year as select 1 as customer_key")
         con.execute(
@@ -108,20 +91,23 @@ def test_an_earlier_as_of_day_gives_what_was_published_on_that_day(
     assert manifest["as_of"] == SECOND.isoformat()
     assert mart_hashes(home) == hashes_of_day(day_by_day, SECOND)
     later = {file["file_name"] for file in manifest["input_files"] if file["is_later"]}
-    assert later == {path.name for path in files_of(all_at_once / "landing", LAST)}
+    assert later == {path.name for path in files_of(small_home, LAST)}
     assert f"without effect, exported after the as-of day ({len(later)}): " in run.stdout
 
 
-def test_a_run_without_news_publishes_nothing_and_starts_no_dagster_run(all_at_once: Path) -> None:
-    before = fingerprint(all_at_once)
+def test_a_run_without_news_publishes_nothing_and_starts_no_dagster_run(
+    small_home: Path, tmp_path: Path
+) -> None:
+    home = copy_of(small_home, tmp_path / "home")
+    before = fingerprint(home)
 
-    run = crm_warehouse("run", "--home", all_at_once)
-    as_json = crm_warehouse("run", "--home", all_at_once, "--json")
+    run = crm_warehouse("run", "--home", home)
+    as_json = crm_warehouse("run", "--home", home, "--json")
 
     assert (run.exit_code, as_json.exit_code) == (0, 0)
     assert run.stdout.startswith("Nothing is new: version ")
     assert json.loads(as_json.stdout)["new"] is False
-    assert fingerprint(all_at_once) == before
+    assert fingerprint(home) == before
 
 
 def test_after_a_rollback_a_run_publishes_what_lies_in_landing_again(
@@ -152,15 +138,18 @@ NAME = "canonical/orders_2026-11-02.csv"
 
 
 @pytest.fixture(scope="module")
-def corrected(all_at_once: Path, exports: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def corrected(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home where a file with too many bad rows stopped, was removed, and came back corrected.
 
     One of its rows is still bad, which is below the ceiling.
     """
     folder = tmp_path_factory.mktemp("undone")
-    home = copy_of(all_at_once, folder / "home")
+    home = copy_of(small_home, folder / "home")
     before = fingerprint(home / "published")
-    rows = [row | {"channel": "new_channel"} for row in exported_rows(exports, "orders")[:200]]
+    rows = [
+        row | {"channel": "new_channel"}
+        for row in exported_rows(small_home / "landing", "orders")[:200]
+    ]
     one_bad = changed(rows, 16, net_revenue="12,x")
     bad = changed(changed(one_bad, 17, net_revenue=""), 18, net_revenue="many")
 

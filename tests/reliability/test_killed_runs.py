@@ -54,12 +54,12 @@ def kill_while(step: str, wait_seconds: float, home: Path, landing: Path) -> Non
 
 
 def test_a_killed_run_leaves_readers_alone_and_the_next_run_needs_no_help(
-    published_home: Path, sample_exports: Path, tmp_path: Path
+    small_home: Path, tmp_path: Path
 ) -> None:
     chance = random.Random(SEED)
-    home = Path(shutil.copytree(published_home, tmp_path / "home", symlinks=True))
-    landing = Path(shutil.copytree(sample_exports, tmp_path / "landing"))
-    costs = next((landing / "canonical").glob("costs_*.csv"))
+    home = Path(shutil.copytree(small_home, tmp_path / "home", symlinks=True))
+    landing = home / "landing"
+    costs = min((landing / "canonical").glob("costs_*.csv"))
     header, first, *_ = costs.read_text(encoding="utf-8").splitlines()
     (landing / "canonical/costs_2026-11-02.csv").write_text(f"{header}\n{first}\n", "utf-8")
     before = read_manifest(home / "published")
