@@ -205,6 +205,7 @@ def _invoke(
                 *("--log-path", str(folder)),
                 *("--log-level-file", "none"),
                 *("--vars", variables(systems)),
+                "--cache-selected-only",  # else it lists the tables of every schema first
                 *("--log-level", "none"),  # failures are raised, with the database's words
                 "--no-use-colors",
             ]

@@ -1,10 +1,11 @@
+{%- set of_links = [
+    'link_rule', 'link_score', 'count_links', 'count_refused_links', 'is_reviewed',
+] %}
 {{ config(
     materialized='incremental',
     incremental_strategy='kept_rows',
     unique_key='keyed_fingerprint',
-    merge_update_columns=[
-        'link_rule', 'link_score', 'count_links', 'count_refused_links', 'is_reviewed'
-    ],
+    merge_update_columns=of_links,
     on_schema_change='fail',
 ) }}
 
@@ -80,7 +81,7 @@ keyed as (
     inner join records as senior on clusters.senior_record_number = senior.record_number
 ),
 
-today as (
+linked as (
     select
         keyed.*,
         -- A record without a link is a customer of its own, for certain as far as anybody knows.
@@ -93,9 +94,23 @@ today as (
     left join ties on keyed.record_number = ties.record_number
 ),
 
+today as (
+    select
+        *,
+        {{ fingerprint(of_links) }} as links_fingerprint
+    from linked
+),
+
 -- Scores move every day, whose record is whose hardly ever.
-changed as materialized (
-    {%- if has_kept_rows() %}
+{%- if has_kept_rows() %}
+    kept as (
+        select
+            keyed_fingerprint,
+            {{ fingerprint(of_links) }} as links_fingerprint
+        from {{ this }}
+    ),
+
+    changed as materialized (
         select
             today.* replace (
                 coalesce(today.keyed_fingerprint, kept.keyed_fingerprint) as keyed_fingerprint
@@ -103,22 +118,17 @@ changed as materialized (
             kept.keyed_fingerprint is null as is_new
         from today
         -- What is only kept is gone, stated otherwise now, or another customer's: an empty row.
-        full join {{ this }} as kept on today.keyed_fingerprint = kept.keyed_fingerprint
-        where
-            kept.keyed_fingerprint is null
-            or today.keyed_fingerprint is null
-            or today.link_rule != kept.link_rule
-            or today.link_score != kept.link_score
-            or today.count_links != kept.count_links
-            or today.count_refused_links != kept.count_refused_links
-            or today.is_reviewed != kept.is_reviewed
-    {%- else %}
+        full join kept on today.keyed_fingerprint = kept.keyed_fingerprint
+        where today.links_fingerprint is distinct from kept.links_fingerprint
+    )
+{%- else %}
+    changed as (
         select
             *,
             true as is_new
         from today
-    {%- endif %}
-)
+    )
+{%- endif %}
 
 select
     records.source_system,
