@@ -53,22 +53,20 @@ def find_candidates(
     con.execute("create temp table sizes (reason varchar, size bigint, groups bigint)")
     if is_counted_anew:
         con.execute(f"create or replace table {kept.reasons} as {_reasons(grain)}")
+        counted = set(grain.reasons)
     else:
         con.execute(f"insert into sizes from {kept.sizes}")
-        _replace_touched(con, grain, kept, changes)
-    largest = {}
+        _take_touched_out(con, grain, kept, changes)
+        counted = _count_touched_groups(con, grain, kept, budget)
+        con.execute(f"insert into {kept.reasons} from came")
     for position, reason in enumerate(grain.reasons):
-        if is_counted_anew or not _count_touched_groups(con, kept, position, reason, budget):
-            _count_groups(con, kept, position, reason, budget)
-        largest[position] = _largest_group(con, reason, budget)
-        if is_anew:
-            _write_all(con, kept, position, largest[position])
+        if reason in counted:
+            _count_groups(con, kept, position, reason, budget, is_anew)
     redone = np.full(last + 1, is_anew)
     if not is_anew:
         _note_redone(con, grain, kept)
         redone[con.execute("from redone").fetchnumpy()["record_number"]] = True
-        for position in largest:
-            _write_redone(con, kept, position, largest[position])
+        _write_redone(con, grain, kept)
     con.execute(
         f"create or replace table {kept.sizes} as select reason, size, sum(groups)::bigint as "
         "groups from sizes group by reason, size having sum(groups) != 0"
@@ -101,10 +99,10 @@ def _reasons(grain: Grain) -> str:
     )
 
 
-def _replace_touched(
+def _take_touched_out(
     con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept, changes: Changes
 ) -> None:
-    """Bring the kept reasons up to date; what came and went are `came` and `went`."""
+    """Take out of the kept reasons what has to be made anew: what came and went is `came`, `went`."""
     con.execute(
         f"create temp table came as {_reasons(grain)} where record_number in (from touched)"
     )
@@ -115,13 +113,20 @@ def _replace_touched(
     ).to_arrow_table()
     con.unregister("leaving")
     con.register("went", went)
-    con.execute(f"insert into {kept.reasons} from came")
 
 
 def _count_groups(
-    con: duckdb.DuckDBPyConnection, kept: Kept, position: int, reason: str, budget: int
+    con: duckdb.DuckDBPyConnection,
+    kept: Kept,
+    position: int,
+    reason: str,
+    budget: int,
+    is_written: bool,
 ) -> None:
-    """Count all groups of a reason of which pairs can be made; write those that are too large."""
+    """Count all groups of a reason of which pairs can be made; write those that are too large.
+
+    The pairs of the others are written where wanted.
+    """
     con.execute(
         f"""
         create or replace temp table group_sizes as
@@ -135,115 +140,146 @@ def _count_groups(
     con.execute(
         "insert into sizes select ?, size, count(*) from group_sizes group by size", [reason]
     )
+    largest = _largest_groups(con, budget).get(reason, 0)
     con.execute(
         "insert into too_large select $reason, value from group_sizes where size > $largest",
-        {"reason": reason, "largest": _largest_group(con, reason, budget)},
+        {"reason": reason, "largest": largest},
     )
+    if is_written:
+        con.execute(
+            f"""
+            insert into found
+            select one.record_number, other.record_number, {CANDIDATE}
+            from group_sizes
+            inner join {kept.reasons} as one on value = one.reason_{position}
+            inner join {kept.reasons} as other on value = other.reason_{position}
+            where one.record_number < other.record_number and one.cluster != other.cluster
+              and size <= {largest}
+            """
+        )
 
 
 def _count_touched_groups(
-    con: duckdb.DuckDBPyConnection, kept: Kept, position: int, reason: str, budget: int
-) -> bool:
+    con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept, budget: int
+) -> set[str]:
     """Count the groups to which records came, or from which some went; write the too large ones.
 
-    Returns False where the largest size in use is another one by now: others have turned as well.
+    Returns the reasons of which nothing was written, as the largest size in use is another one by
+    now: others have turned as well.
     """
-    several = "min(cluster) filter (where {0}) != max(cluster) filter (where {0})"
+    con.execute(
+        "create temp table members (reason varchar, value ubigint, origin varchar, "
+        "records bigint, first_cluster integer, last_cluster integer)"
+    )
+    for position, reason in enumerate(grain.reasons):
+        of_group = (
+            "count(*) as records, min(cluster) as first_cluster, max(cluster) as last_cluster"
+        )
+        con.execute(
+            f"""
+            insert into members by name
+            with came_or_went as (
+                select reason_{position} as value, 'came' as origin, {of_group}
+                from came where value is not null group by value
+                union all
+                select reason_{position} as value, 'went' as origin, {of_group}
+                from went where value is not null group by value
+            )
+            select $reason as reason, * from came_or_went
+            union all
+            select $reason as reason, reason_{position} as value, 'stays' as origin, {of_group}
+            from {kept.reasons}
+            where value in (select value from came_or_went)
+            group by value
+            """,
+            {"reason": reason},
+        )
+    # Groups of one cluster make no pairs.
+    size = (
+        "case when min(first_cluster) filter (where {0}) != max(last_cluster) filter (where {0}) "
+        "then sum(records) filter (where {0}) end"
+    )
     con.execute(
         f"""
-        create or replace temp table touched_groups as
-        with agreed as (
-            select value
-            from (
-                select reason_{position} as value from came
-                union
-                select reason_{position} from went
-            )
-            where value is not null
-        ),
-        members as (
-            select reason_{position} as value, cluster, true as is_there,
-                   record_number not in (from touched) as was_there
-            from {kept.reasons}
-            where value in (from agreed)
-            union all
-            select reason_{position}, cluster, false, true
-            from went
-            where reason_{position} is not null
-        )
-        select value,
-               case when {several.format("was_there")} then count_if(was_there) end as size_before,
-               case when {several.format("is_there")} then count_if(is_there) end as size
+        create temp table touched_groups as
+        select reason, value, {size.format("origin != 'came'")} as size_before,
+               {size.format("origin != 'went'")} as size
         from members
-        group by value
+        group by reason, value
         """
     )
+    con.execute("drop table temp.members")
     con.execute(
         """
         insert into sizes
-        select ?, size, sum(groups)
+        select reason, size, sum(groups)
         from (
-            select size, 1 as groups from touched_groups
+            select reason, size, 1 as groups from touched_groups
             union all
-            select size_before, -1 from touched_groups
+            select reason, size_before, -1 from touched_groups
         )
         where size is not null
-        group by size
-        """,
-        [reason],
-    )
-    named = {"reason": reason, "largest": _largest_group(con, reason, budget)}
-    (is_limit_same,) = con.execute(
-        f"""
-        select (select count(*) from too_large_before where reason = $reason) = (
-            select coalesce(sum(groups), 0) from {kept.sizes}
-            where reason = $reason and size > $largest
-        )
-        """,
-        named,
-    ).fetchall()[0]
-    if is_limit_same:
-        con.execute(
-            """
-            insert into too_large
-            select reason, value
-            from too_large_before
-            where reason = $reason and value not in (select value from touched_groups)
-            union all
-            select $reason, value from touched_groups where size > $largest
-            """,
-            named,
-        )
-    return bool(is_limit_same)
-
-
-def _largest_group(con: duckdb.DuckDBPyConnection, reason: str, budget: int) -> int:
-    """Return the largest size with which a reason stays within the budget."""
-    (size,) = con.execute(
+        group by reason, size
         """
-        select coalesce(max(size), 0)
-        from (
-            select size, sum(sum(groups) * (size * (size - 1) // 2)) over (order by size) as pairs
-            from sizes where reason = $reason group by size
-        )
-        where pairs <= $budget
-        """,
-        {"reason": reason, "budget": budget},
-    ).fetchall()[0]
-    return int(size)
-
-
-def _write_all(con: duckdb.DuckDBPyConnection, kept: Kept, position: int, largest: int) -> None:
+    )
+    largest = _largest_groups(con, budget)
+    con.register(
+        "limits",
+        pa.table(
+            {
+                "reason": list(grain.reasons),
+                "largest": [largest.get(reason, 0) for reason in grain.reasons],
+            }
+        ),
+    )
     con.execute(
         f"""
-        insert into found
-        select one.record_number, other.record_number, {CANDIDATE}
-        from group_sizes
-        inner join {kept.reasons} as one on value = one.reason_{position}
-        inner join {kept.reasons} as other on value = other.reason_{position}
-        where one.record_number < other.record_number and one.cluster != other.cluster
-          and size <= {largest}
+        create temp table moved_limits as
+        select reason
+        from limits
+        where (select count(*) from too_large_before as too_large where reason = limits.reason) != (
+            select coalesce(sum(groups), 0) from {kept.sizes} as sizes
+            where sizes.reason = limits.reason and size > largest
+        )
         """
+    )
+    con.execute(
+        """
+        insert into too_large
+        select reason, value
+        from too_large_before
+        where reason in (select reason from limits) and (reason, value) not in (
+            select (reason, value) from touched_groups
+        )
+        union all
+        select reason, value from touched_groups inner join limits using (reason)
+        where size > largest
+        """
+    )
+    con.execute("delete from too_large where reason in (from moved_limits)")
+    moved = {reason for (reason,) in con.execute("from moved_limits").fetchall()}
+    con.execute("drop table temp.moved_limits")
+    con.unregister("limits")
+    return moved
+
+
+def _largest_groups(con: duckdb.DuckDBPyConnection, budget: int) -> dict[str, int]:
+    """Return, by reason, the largest size with which it stays within the budget; none where 0."""
+    return dict(
+        con.execute(
+            """
+            select reason, max(size)
+            from (
+                select reason, size,
+                       sum(sum(groups) * (size * (size - 1) // 2))
+                           over (partition by reason order by size) as pairs
+                from sizes group by reason, size
+            )
+            where pairs <= $budget
+            group by reason
+            """,
+            {"budget": budget},
+        ).fetchall()
     )
 
 
@@ -272,31 +308,40 @@ def _note_redone(con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept) -> No
     con.unregister("turned_groups")
 
 
-def _write_redone(con: duckdb.DuckDBPyConnection, kept: Kept, position: int, largest: int) -> None:
+def _write_redone(con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept) -> None:
     """Write the pairs with a redone record."""
-    # Groups that are too large are left out before pairs are made.
     con.execute(
-        f"""
-        create or replace temp table members as
-        with near as materialized (
-            select record_number, cluster, reason_{position} as value
-            from {kept.reasons}
-            where value in (select reason_{position} from redone)
-        ),
-        used as (
-            select value from near group by value having count(*) <= $largest
-        )
-        select *, record_number in (select record_number from redone) as is_redone
-        from near semi join used using (value)
-        """,
-        {"largest": largest},
+        "create temp table members "
+        "(reason varchar, value ubigint, record_number integer, cluster integer)"
     )
+    for position, reason in enumerate(grain.reasons):
+        # Groups that are too large, most of the records, are left out before any are collected.
+        con.execute(
+            f"""
+            insert into members
+            select $reason, reason_{position}, record_number, cluster
+            from {kept.reasons}
+            where reason_{position} in (
+                select reason_{position} from redone
+                except
+                select value from too_large where reason = $reason
+            )
+            """,
+            {"reason": reason},
+        )
     con.execute(
         f"""
         insert into found
+        with flagged as (
+            select *, record_number in (select record_number from redone) as is_redone
+            from members semi join (
+                select reason, value from members
+                group by reason, value having min(cluster) != max(cluster)
+            ) using (reason, value)
+        )
         select one.record_number, other.record_number, {CANDIDATE}
-        from members as one
-        inner join members as other using (value)
+        from flagged as one
+        inner join flagged as other using (reason, value)
         where one.record_number < other.record_number and one.cluster != other.cluster
           and (one.is_redone or other.is_redone)
         """

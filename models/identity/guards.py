@@ -24,7 +24,6 @@ from models.identity.comparisons import (
     TENANTS,
     Grain,
 )
-from models.identity.kept_pairs import Kept, replace_kept
 
 
 def conditions_of(grain: Grain) -> Mapping[str, str]:
@@ -48,48 +47,22 @@ def columns_of(grain: Grain) -> set[str]:
     return set(re.findall(r"\b[ab]\.(\w+)", " ".join(conditions_of(grain).values())))
 
 
-def write_guarded_pairs(con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept) -> None:
-    """Write the table `guarded_pairs`: `likely_pairs` with a column per condition that may hold.
-
-    What is kept of an earlier build is not looked at again; what is found is kept.
-    """
-    conditions = conditions_of(grain)
-    flags = " + ".join(
+def flags_of(grain: Grain) -> str:
+    """Return SQL over `a` and `b` with a bit per condition that holds."""
+    return " + ".join(
         f"case when {condition} then {1 << bit} else 0 end"
-        for bit, condition in enumerate(conditions.values())
+        for bit, condition in enumerate(conditions_of(grain).values())
     )
-    pair = "record_number_a, record_number_b"
-    con.execute(
-        f"create or replace table known as from likely_pairs left join {kept.guards} using ({pair})"
-    )
-    con.execute(
-        f"""
-        create or replace table flagged as
-        with unknown as (
-            select * exclude (flags) from known where flags is null
-        ),
-        described as (
-            select record_number, {", ".join(sorted(columns_of(grain)))}
-            from records
-            where record_number in (
-                select record_number_a from unknown union all select record_number_b from unknown
-            )
-        )
-        select * from known where flags is not null
-        union all
-        select unknown.*, {flags}
-        from unknown
-        inner join described as a on record_number_a = a.record_number
-        inner join described as b on record_number_b = b.record_number
-        """
-    )
-    replace_kept(con, kept.guards, f"select {pair}, flags from flagged")
+
+
+def write_guarded_pairs(con: duckdb.DuckDBPyConnection, grain: Grain) -> None:
+    """Write the table `guarded_pairs`: `likely_pairs` with a column per condition that may hold."""
+    conditions = conditions_of(grain)
     columns = ", ".join(f"flags & {1 << bit} != 0 as {name}" for bit, name in enumerate(conditions))
     con.execute(
-        f"create or replace table guarded_pairs as select * exclude (flags), {columns} from flagged"
+        "create or replace table guarded_pairs as "
+        f"select * exclude (flags), {columns} from likely_pairs"
     )
-    for table in ("known", "flagged"):
-        con.execute(f"drop table {table}")
     if "household_if_twins" in conditions:
         con.execute(
             """

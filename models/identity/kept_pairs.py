@@ -26,8 +26,10 @@ _COLUMNS = {
     "candidates": "record_number_a integer, record_number_b integer, pattern integer",
     # Pairs that teach the model, with a bit for what each teaches.
     "lessons": "record_number_a integer, record_number_b integer, pattern integer, uses smallint",
-    # Pairs that had a chance to match, with a bit for what speaks against joining them.
-    "guards": "record_number_a integer, record_number_b integer, flags utinyint",
+    # How many candidates show each pattern.
+    "patterns": "pattern integer, pairs bigint",
+    # The candidates whose pattern leaves them a chance, with a bit for what speaks against joining.
+    "hopeful": "record_number_a integer, record_number_b integer, pattern integer, flags utinyint",
     # Hashes of values that too many records share: to be compared for it, or for a firm's domain.
     "too_large": "reason varchar, value ubigint",
     # How many groups of records agree in a reason, by how many records they have. Only those of
@@ -50,7 +52,8 @@ class Kept:
     contents: str
     candidates: str
     lessons: str
-    guards: str
+    patterns: str
+    hopeful: str
     too_large: str
     sizes: str
     reasons: str
@@ -127,9 +130,17 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
     ).to_arrow_table()
     con.register("left_candidates", left)
     con.execute(
-        f"delete from {kept.guards} "
-        "where record_number_a in (from leaving) or record_number_b in (from leaving)"
+        f"delete from {kept.hopeful} as hopeful using left_candidates as gone "
+        "where hopeful.record_number_a = gone.record_number_a "
+        "and hopeful.record_number_b = gone.record_number_b"
     )
+    if left["pattern"].null_count:
+        count_patterns_anew(con, kept)
+    else:
+        con.execute(
+            f"insert into {kept.patterns} "
+            "select pattern, -count(*) from left_candidates group by pattern"
+        )
     con.execute(
         f"""
         create table known as
@@ -198,7 +209,15 @@ def _renumber(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes) -> N
             """,
         )
     con.unregister("numbers")
-    replace_kept(con, kept.guards, f"from {kept.guards} limit 0")
+    count_patterns_anew(con, kept)
+    replace_kept(con, kept.hopeful, f"from {kept.hopeful} limit 0")
+
+
+def count_patterns_anew(con: duckdb.DuckDBPyConnection, kept: Kept) -> None:
+    """Count the patterns of all candidates."""
+    replace_kept(
+        con, kept.patterns, f"select pattern, count(*) as pairs from {kept.candidates} group by all"
+    )
 
 
 def replace_kept(con: duckdb.DuckDBPyConnection, table: str, query: str) -> None:

@@ -196,11 +196,11 @@ def _match_grain(
         compare_pairs(con, attributes, kept)
         remember(con, kept, contents, too_large)
         parameters, prior = _train(con, grain, attributes, filled, kept, lessons, count)
-        counts = count_patterns(con, f"from {kept.candidates}")
+        counts = dict(con.execute(f"from {kept.patterns}").fetchall())
         write_likely_vectors(
-            con, attributes, parameters, prior, LEAST_PROBABILITY, kept.candidates, counts
+            con, grain, attributes, parameters, prior, LEAST_PROBABILITY, kept, counts
         )
-        write_guarded_pairs(con, grain, kept)
+        write_guarded_pairs(con, grain)
         homes = weigh_homes(counts, attributes, parameters)
         pairs = _score(con, grain, attributes, parameters, prior, homes, options.review_threshold)
         return Matches(pairs, _as_table(grain, attributes, parameters), {grain.name: "trained"})

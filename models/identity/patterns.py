@@ -20,8 +20,8 @@ import pyarrow as pa
 
 from models.identity.changes import Ints
 from models.identity.comparisons import Attribute, Grain
-from models.identity.guards import columns_of, conditions_of
-from models.identity.kept_pairs import CANDIDATE, Kept
+from models.identity.guards import columns_of, conditions_of, flags_of
+from models.identity.kept_pairs import CANDIDATE, Kept, is_full_of_holes, replace_kept
 
 _LEVELS = 16  # more than any attribute has: a pattern is a number with a digit per attribute
 _SLACK = 0.001  # bits; Splink adds the same weights in another order
@@ -64,7 +64,8 @@ def compare_pairs(
     """Add the pairs of the table `found` to those that are kept, with their patterns.
 
     Which are found more than once is one pair, with all its uses. The patterns of those in the
-    table `known` are known; the others are compared.
+    table `known` are known; the others are compared. The candidates among them are left in the
+    table `compared`, too.
     """
     pairs, uses = _found_pairs(con)
     con.register(
@@ -127,7 +128,20 @@ def compare_pairs(
         f"select record_number_a, record_number_b, pattern, uses & {~CANDIDATE} "
         f"from compared where uses > {CANDIDATE}"
     )
-    con.execute("drop table compared")
+    con.execute(f"delete from compared where uses & {CANDIDATE} = 0")
+    replace_kept(
+        con,
+        kept.patterns,
+        f"""
+        select pattern, sum(pairs) as pairs
+        from (
+            from {kept.patterns}
+            union all
+            select pattern, count(*) from compared group by pattern
+        )
+        group by pattern having sum(pairs) != 0
+        """,
+    )
 
 
 def _pattern(attributes: Sequence[Attribute]) -> str:
@@ -200,19 +214,21 @@ def write_training_vectors(
 
 def write_likely_vectors(
     con: duckdb.DuckDBPyConnection,
+    grain: Grain,
     attributes: Sequence[Attribute],
     parameters: Mapping[tuple[str, str], tuple[float, float]],
     prior: float,
     least_probability: float,
-    candidates: str,
+    kept: Kept,
     counts: Mapping[int, int],
 ) -> None:
-    """Write the candidates that have a chance, and what Splink scores of them.
+    """Write the kept candidates that have a chance, and what Splink scores of them.
 
-    `candidates` names the table of pairs, `counts` says how many of them show each pattern.
+    `counts` says how many candidates show each pattern.
 
-    `likely_pairs`: record_number_a, record_number_b, pattern, vector. `likely_vectors`: the ways in
-    which such pairs agree, each once under its number; equally frequent values are one.
+    `likely_pairs`: record_number_a, record_number_b, pattern, flags (`guards.flags_of`), vector.
+    `likely_vectors`: the ways in which such pairs agree, each once under its number; equally
+    frequent values are one.
 
     The weight is the one that Splink gives, the frequency of the value in which both agree
     included: what is left out would have scored below `least_probability`.
@@ -259,11 +275,7 @@ def write_likely_vectors(
     )
     con.execute("create or replace table hopeful as from hopeful_rows")
     con.unregister("hopeful_rows")
-    con.execute(
-        "create or replace table hopeful_pairs as "
-        "select record_number_a, record_number_b, pattern "
-        f"from {candidates} where pattern in (select pattern from hopeful)"
-    )
+    _keep_hopeful(con, grain, kept)
     for column in columns:
         con.execute(
             f"create or replace table shares_of_{column} as "
@@ -288,10 +300,10 @@ def write_likely_vectors(
     con.execute(
         f"""
         create or replace table weighed_pairs as
-        select record_number_a, record_number_b, {", ".join(ways)}
+        select record_number_a, record_number_b, flags, {", ".join(ways)}
         from (
-            select hopeful_pairs.*, fixed {"".join(f", counts_{c}" for c in columns)} {weighed}
-            from hopeful_pairs
+            select pairs.*, fixed {"".join(f", counts_{c}" for c in columns)} {weighed}
+            from {kept.hopeful} as pairs
             inner join hopeful using (pattern)
             inner join shares on record_number_a = shares.record_number
         ) as rare
@@ -310,7 +322,7 @@ def write_likely_vectors(
     con.execute(
         f"""
         create or replace table likely_pairs as
-        select record_number_a, record_number_b, pairs.pattern, vector
+        select record_number_a, record_number_b, pairs.pattern, flags, vector
         from weighed_pairs as pairs inner join ways on {same}
         """
     )
@@ -323,6 +335,53 @@ def write_likely_vectors(
         from ways
         """
     )
+
+
+def _keep_hopeful(con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept) -> None:
+    """Keep the candidates of the patterns in the table `hopeful`, and what speaks against joining.
+
+    Those of patterns that were hopeful before are there but for the table `compared`.
+    """
+    if is_full_of_holes(con, kept.hopeful):
+        replace_kept(con, kept.hopeful, f"from {kept.hopeful}")
+    con.execute(
+        f"create or replace table patterns_before as select distinct pattern from {kept.hopeful}"
+    )
+    con.execute(f"delete from {kept.hopeful} where pattern not in (select pattern from hopeful)")
+    pair = "record_number_a, record_number_b, pattern"
+    con.execute(
+        f"create or replace table hopeful_pairs as select {pair} from compared "
+        "semi join hopeful using (pattern) semi join patterns_before using (pattern)"
+    )
+    con.execute("drop table compared")
+    # All candidates are looked through only where there is a pattern to look for.
+    others = con.execute(
+        "select pattern from hopeful anti join patterns_before using (pattern) order by pattern"
+    ).fetchnumpy()["pattern"]
+    if others.size:
+        con.execute(
+            f"insert into hopeful_pairs select {pair} from {kept.candidates} "
+            f"where pattern in ({', '.join(map(str, others))})"
+        )
+    con.execute(
+        f"""
+        insert into {kept.hopeful}
+        with described as (
+            select record_number, {", ".join(sorted(columns_of(grain)))}
+            from records
+            where record_number in (
+                select record_number_a from hopeful_pairs
+                union all
+                select record_number_b from hopeful_pairs
+            )
+        )
+        select {pair}, {flags_of(grain)}
+        from hopeful_pairs
+        inner join described as a on record_number_a = a.record_number
+        inner join described as b on record_number_b = b.record_number
+        """
+    )
+    con.execute("drop table hopeful_pairs")
 
 
 def _vector(attributes: Sequence[Attribute]) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from models.identity import candidates, kept_pairs, matching
+from models.identity.comparisons import Grain
 from models.identity.kept_pairs import Kept
 from models.identity.matching import LEAST_PROBABILITY, Matches, Options, match_records
 from models.identity.names import name_forms
@@ -334,7 +335,7 @@ def test_patterns_of_an_earlier_build_are_used_and_change_nothing(
     assert kept_by(con) == kept_by(new)
 
     assert not matches.pairs.empty
-    con.execute("update kept_person.candidates set pattern = 0")
+    con.execute("delete from kept_person.patterns")
     assert match(as_records(register), con=con).pairs.empty
 
 
@@ -403,7 +404,8 @@ def test_holes_that_days_leave_are_filled_now_and_then(
 def test_pairs_of_untouched_records_are_not_looked_for_again(register: pd.DataFrame) -> None:
     con = duckdb.connect()
     match(as_records(register), con=con)
-    con.execute("delete from kept_person.candidates")
+    for table in ("candidates", "hopeful"):
+        con.execute(f"delete from kept_person.{table}")
     newcomer = register.iloc[[0]].assign(record_number=len(register) + 1)
     grown = pd.concat([register, newcomer], ignore_index=True)
     found = match(as_records(grown), con=con)
@@ -438,10 +440,10 @@ def test_random_days_give_what_a_new_start_gives(
         turned.update({"grew"} if now - before else (), {"shrank"} if before - now else ())
         return too_large, redone
 
-    def counting_touched(*arguments: Any) -> bool:
-        is_limit_same = count_touched(*arguments)
-        counted.add(is_limit_same)
-        return is_limit_same
+    def counting_touched(con: duckdb.DuckDBPyConnection, grain: Grain, *others: Any) -> set[str]:
+        moved = count_touched(con, grain, *others)
+        counted.update(reason in moved for reason in grain.reasons)
+        return moved
 
     monkeypatch.setattr(candidates, "_count_touched_groups", counting_touched)
     monkeypatch.setattr(matching, "find_candidates", noting)
@@ -522,7 +524,7 @@ def test_pairs_that_their_patterns_drop_would_not_have_scored(
     monkeypatch.setattr(
         matching,
         "write_likely_vectors",
-        lambda *arguments: write_likely_vectors(*arguments[:4], 1e-300, *arguments[5:]),
+        lambda *arguments: write_likely_vectors(*arguments[:5], 1e-300, *arguments[6:]),
     )
     whole = match(as_records(register), options)
 
