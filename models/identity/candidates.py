@@ -12,6 +12,8 @@ Groups are counted in the same way: what every record agrees in is kept, as hash
 groups there are of each size. A day counts the groups that its records came to or left.
 """
 
+from collections.abc import Sequence
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -19,6 +21,7 @@ import pyarrow as pa
 from models.identity.changes import Changes, Flags
 from models.identity.comparisons import Grain
 from models.identity.kept_pairs import CANDIDATE, Kept, is_full_of_holes
+from models.identity.tight_pairs import count_tight_pairs, hashes_of_rules
 
 # Share of the records from which on all of them are redone: telling them apart costs more.
 LARGEST_CHANGE = 0.2
@@ -31,6 +34,7 @@ def find_candidates(
     budget: int,
     changes: Changes,
     too_large_before: pa.Table,
+    tight: Sequence[int],
 ) -> tuple[pa.Table, Flags]:
     """Write the pairs worth comparing to the table `found`: join_key_l, join_key_r, uses.
 
@@ -41,7 +45,7 @@ def find_candidates(
     Returns the groups that are too large (reason, value as a hash), and by record number whether
     the record is redone: pairs of two records that are not are candidates if they were, and are not
     written. `too_large_before` is what the earlier build returned; what that one kept of reasons
-    and sizes is brought up to date.
+    and sizes is brought up to date, and how many pairs the `tight` rules find, by position.
     """
     con.execute("create table found (join_key_l integer, join_key_r integer, uses integer)")
     (last, count) = con.execute("select max(record_number), count(*) from records").fetchall()[0]
@@ -53,11 +57,13 @@ def find_candidates(
     con.execute("create temp table sizes (reason varchar, size bigint, groups bigint)")
     if is_counted_anew:
         con.execute(f"create or replace table {kept.reasons} as {_reasons(grain)}")
+        count_tight_pairs(con, kept, tight, is_anew=True)
         counted = set(grain.reasons)
     else:
         con.execute(f"insert into sizes from {kept.sizes}")
         _take_touched_out(con, grain, kept, changes)
         counted = _count_touched_groups(con, grain, kept, budget)
+        count_tight_pairs(con, kept, tight, is_anew=False)
         con.execute(f"insert into {kept.reasons} from came")
     for position, reason in enumerate(grain.reasons):
         if reason in counted:
@@ -77,32 +83,33 @@ def find_candidates(
         "sizes",
         "group_sizes",
         "came",
+        "went",
         "touched_groups",
         "redone",
         "members",
     ):
         con.execute(f"drop table if exists temp.{table}")
-    for view in ("touched", "went", "too_large_before"):
+    for view in ("touched", "too_large_before"):
         con.unregister(view)
     return groups, redone
 
 
 def _reasons(grain: Grain) -> str:
-    """Return SQL that hashes what every record states of each reason; NULL where nothing."""
+    """Return SQL of the kept reasons: hashes of what every record states, NULL where nothing."""
     hashes = ", ".join(
         f"case when ({reason}) is not null then hash({reason}) end as reason_{position}"
         for position, reason in enumerate(grain.reasons.values())
     )
     return (
         "select record_number::integer as record_number, cluster::integer as cluster, "
-        f"{hashes} from records"
+        f"{hashes}, {hashes_of_rules(grain)} from records"
     )
 
 
 def _take_touched_out(
     con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept, changes: Changes
 ) -> None:
-    """Take out of the kept reasons what has to be made anew: what came and went is `came`, `went`."""
+    """Take out of the kept reasons what is to be made anew; write `came` and `went`."""
     con.execute(
         f"create temp table came as {_reasons(grain)} where record_number in (from touched)"
     )
@@ -112,7 +119,10 @@ def _take_touched_out(
         f"delete from {kept.reasons} where record_number in (from leaving) returning *"
     ).to_arrow_table()
     con.unregister("leaving")
-    con.register("went", went)
+    con.register("went_rows", went)
+    # A table: DuckDB hands conditions on such large numbers to Arrow, which cannot read them.
+    con.execute("create temp table went as from went_rows")
+    con.unregister("went_rows")
 
 
 def _count_groups(

@@ -35,8 +35,12 @@ _COLUMNS = {
     # How many groups of records agree in a reason, by how many records they have. Only those of
     # which pairs can be made.
     "sizes": "reason varchar, size bigint, groups bigint",
-    # A hash of what a record states of each reason to compare it; and so on, a column per reason.
+    # Hashes of what a record states: a column per reason to compare it, and per tight rule.
     "reasons": "record_number integer, cluster integer",
+    # How many pairs the tight rules find; which, by position.
+    "tight_pairs": "rules varchar, pairs bigint",
+    # In which share of the groups, by hash, a training found its pairs.
+    "lots": "training varchar, share double",
 }
 # Deleted rows leave holes, which DuckDB fills only where a whole block of rows is gone.
 LARGEST_SHARE_OF_HOLES = 0.2
@@ -57,6 +61,8 @@ class Kept:
     too_large: str
     sizes: str
     reasons: str
+    tight_pairs: str
+    lots: str
 
 
 def open_kept(con: duckdb.DuckDBPyConnection, database: str, grain: Grain) -> Kept:
@@ -83,7 +89,11 @@ def open_kept(con: duckdb.DuckDBPyConnection, database: str, grain: Grain) -> Ke
 
 
 def _reason_columns(grain: Grain) -> str:
-    return "".join(f", reason_{position} ubigint" for position in range(len(grain.reasons)))
+    return "".join(
+        f", {name}_{position} ubigint"
+        for name, columns in (("reason", grain.reasons), ("tight", grain.tight))
+        for position in range(len(columns))
+    )
 
 
 def let_go(con: duckdb.DuckDBPyConnection, kept: Kept) -> tuple[pa.Table, pa.Table]:

@@ -53,7 +53,8 @@ if TYPE_CHECKING:
 RULES_RECALL = 0.7
 SAMPLE_RECORDS = 500  # of random pairs for u: 125,000, in which one in fifty thousand shows
 TRAINING_PAIRS = 100_000  # per training; more moves m in the third digit
-FIRST_SHARE = 0.5  # of the groups, in which these pairs are looked for first
+FIRST_SHARE = 0.5  # of the groups, in which these pairs are looked for first, and
+MORE_THAN_BEFORE = 1.1  # times the share in which an earlier build found them
 TRAINING_CROWD = 600  # records of a group that are looked at: 180,000 pairs
 LEAST_TRAINING_PAIRS = 50  # fewer train noise
 PRIOR_PAIRS = 20.0  # matches that the expected m counts for, beside those that training found
@@ -178,6 +179,7 @@ def _match_grain(
             max(SMALLEST_BUDGET, int(options.pairs_per_record * count)),
             changes,
             too_large_before,
+            [at for at, rule in enumerate(grain.tight) if filled.issuperset(rule)],
         )
         providers = con.execute(
             "select $reason as reason, hash(email_domain) as value "
@@ -192,7 +194,7 @@ def _match_grain(
             for pairs in (kept.candidates, "found")
         ):
             return no_matches("nothing_to_compare")
-        lessons = _draw_lessons(con, grain, attributes, filled, options.seed)
+        lessons = _draw_lessons(con, grain, attributes, filled, kept, options.seed)
         compare_pairs(con, attributes, kept)
         remember(con, kept, contents, too_large)
         parameters, prior = _train(con, grain, attributes, filled, kept, lessons, count)
@@ -285,15 +287,20 @@ def _filled(con: duckdb.DuckDBPyConnection, grain: Grain, count: int) -> frozens
     """Return the columns that enough records state, with more than one value."""
     columns = sorted({column for attribute in grain.attributes for column in attribute.needs})
     found = con.execute(
-        f"select {', '.join(f'count({c}), approx_count_distinct({c})' for c in columns)} "
-        "from records"
-    ).fetchone()
-    assert found is not None
+        f"select {', '.join(f'count({column})' for column in columns)} from records"
+    ).fetchall()[0]
     return frozenset(
         column
-        for position, column in enumerate(columns)
-        if found[2 * position] >= LEAST_FILLED * count and found[2 * position + 1] > 1
+        for column, stated in zip(columns, found, strict=True)
+        if stated >= LEAST_FILLED * count and _has_values(con, column)
     )
+
+
+def _has_values(con: duckdb.DuckDBPyConnection, column: str) -> bool:
+    """Tell whether a column has more than one value: mostly the first records show it."""
+    stated = f"select {column} from records where {column} is not null"
+    first = con.execute(f"{stated} limit 1").fetchall()
+    return bool(first and con.execute(f"{stated} and {column} != ? limit 1", first[0]).fetchall())
 
 
 def _levels_that_occur(attribute: Attribute, filled: frozenset[str]) -> tuple[Level, ...]:
@@ -308,6 +315,7 @@ def _draw_lessons(
     grain: Grain,
     attributes: Sequence[Attribute],
     filled: frozenset[str],
+    kept: Kept,
     seed: int,
 ) -> dict[tuple[str, ...], int]:
     """Add to `found` the pairs that teach the model; return the use of those of each training.
@@ -326,19 +334,29 @@ def _draw_lessons(
         "as one inner join sampled as other on one.record_number < other.record_number"
     )
     lessons: dict[tuple[str, ...], int] = {}
+    lots = dict(con.execute(f"from {kept.lots}").fetchall())
+    con.execute(f"delete from {kept.lots}")
     for columns in grain.training:
         # Attributes made of the columns themselves always agree here and teach nothing.
         if not filled.issuperset(columns) or not any(
             set(columns).isdisjoint(attribute.needs) for attribute in attributes
         ):
             continue
-        # Groups are known by a hash: numbers are grouped in half the time that texts take.
-        groups = (
-            f"select record_number, hash({', '.join(columns)}, {seed}) as value from records "
-            f"where {' is not null and '.join(columns)} is not null"
-        )
-        # In the order of the hash: mostly the groups with the smallest ones are enough.
-        for share in (FIRST_SHARE, 1.0):
+        # In the order of the hash: mostly the groups with the smallest ones are enough, and about
+        # as many as last time.
+        training = ", ".join(columns)
+        first = min(lots.get(training, FIRST_SHARE) * MORE_THAN_BEFORE, 1.0)
+        for share in sorted({first, 1.0}):
+            # Groups are known by a hash: numbers are grouped in half the time that texts take.
+            con.execute(
+                f"""
+                create or replace table hashed as
+                select record_number::integer as record_number, hash({training}, {seed}) as value
+                from records
+                where {" is not null and ".join(columns)} is not null
+                  and value <= {share} * {2.0**64}::double
+                """
+            )
             con.execute(
                 f"""
                 create or replace table drawn as
@@ -347,22 +365,22 @@ def _draw_lessons(
                     select *, sum(pairs) over (order by value) as so_far
                     from (
                         select value, count(*) * (count(*) - 1) // 2 as pairs
-                        from ({groups})
-                        where value <= {share} * {2.0**64}::double
-                        group by value
-                        having count(*) > 1
+                        from hashed group by value having count(*) > 1
                     )
                 )
                 where so_far - pairs < {TRAINING_PAIRS}
                 """
             )
-            if (_scalar(con, "select max(so_far) from drawn") or 0) >= TRAINING_PAIRS:
+            is_enough = (_scalar(con, "select max(so_far) from drawn") or 0) >= TRAINING_PAIRS
+            if is_enough:
                 break
+        used = _scalar(con, "select max(value) from drawn") / 2.0**64 if is_enough else 1.0
+        con.execute(f"insert into {kept.lots} values (?, ?)", [training, used])
         con.execute(
             f"""
             create or replace table lesson as
-            select record_number::integer as record_number, value
-            from ({groups}) inner join drawn using (value)
+            select record_number, value
+            from hashed inner join drawn using (value)
             -- The last group may be a crowd.
             qualify row_number() over (
                 partition by value order by hash(record_number, {seed}), record_number
@@ -390,7 +408,7 @@ def _train(
     count: int,
 ) -> tuple[_Parameters, float]:
     """Learn m and u from the kept lessons; return them with the chance that two records match."""
-    prior = _prior(con, [rule for rule in grain.tight if filled.issuperset(rule)], count)
+    prior = _prior(_scalar(con, f"select pairs from {kept.tight_pairs}"), count)
     sampled = min(count, SAMPLE_RECORDS)
     random_pairs = sampled * (sampled - 1) / 2
     random = f"from {kept.lessons} where uses & {RANDOM} != 0"
@@ -488,30 +506,11 @@ def _trained_on(
     }
 
 
-def _prior(con: duckdb.DuckDBPyConnection, rules: Sequence[Sequence[str]], count: int) -> float:
+def _prior(tight_pairs: int, count: int) -> float:
     """Return the chance that two random records are of one customer, from what tight rules find."""
-    matches = 0.0
-    if rules:
-        # Numbers are joined in half the time that texts take.
-        hashes = ", ".join(
-            f"case when {' is not null and '.join(rule)} is not null then hash({', '.join(rule)}) "
-            f"end as rule_{position}"
-            for position, rule in enumerate(rules)
-        )
-        con.execute(
-            f"create table tight as select record_number::integer as record_number, {hashes} "
-            "from records"
-        )
-        found = " union ".join(
-            "select one.record_number as a, other.record_number as b from tight as one "
-            "inner join tight as other on one.record_number < other.record_number "
-            f"and one.rule_{position} = other.rule_{position}"
-            for position in range(len(rules))
-        )
-        matches = _scalar(con, f"select count(*) from ({found})") / RULES_RECALL
-        con.execute("drop table tight")
     # Where the rules find nobody, one match among all the records is the most cautious guess.
-    return min(0.5, round(max(matches, 1.0) / (count * (count - 1) / 2), 12))
+    matches = max(tight_pairs / RULES_RECALL, 1.0)
+    return min(0.5, round(matches / (count * (count - 1) / 2), 12))
 
 
 def _without_matches(
@@ -660,46 +659,50 @@ def _score(
         f"when names_only {nothing_else} then "
         "case when reached_elsewhere then 'reached_elsewhere' else 'names_only' end"
     )
-    pairs = con.execute(
+    con.execute(
         f"""
-        select
-            record_number_a::bigint as record_number_a,
-            record_number_b::bigint as record_number_b,
-            pattern,
-            vector,
-            round(match_weight, {DIGITS}) as match_weight,
-            case {guards} end as guard,
-            is_balanced
-        from guarded_pairs
-        inner join {scored.physical_name} on vector = record_number_l
-        order by record_number_a, record_number_b
+        create or replace table judged as
+        select record_number_a::bigint as record_number_a,
+               record_number_b::bigint as record_number_b,
+               vector, case {guards} end as guard, is_balanced
+        from guarded_pairs inner join {scored.physical_name} on vector = record_number_l
+        """
+    )
+    # Many pairs agree in one way: what follows from the way is worked out once for all of them.
+    ways = con.execute(
+        f"""
+        select vector, pattern, round(match_weight, {DIGITS}) as match_weight, pairs_unguarded,
+               {evidence} as evidence
+        from {scored.physical_name}
+        inner join ways on record_number_l = vector
+        left join (
+            select vector, count(*) as pairs_unguarded from judged where guard is null group by all
+        ) using (vector)
+        order by vector
         """
     ).df()
     count = _scalar(con, "select count(*) from records")
-    unguarded = pairs.loc[pairs["guard"].isna(), "match_weight"].to_numpy()
-    pairs["match_weight"] = (
-        pairs["match_weight"] + _prior_error(unguarded, prior, count * (count - 1) / 2)
-    ).round(DIGITS)
-    in_home = pairs["pattern"].map(homes).astype("float64")
-    pairs["home"] = (in_home - pairs["match_weight"]).clip(upper=0).fillna(0).round(DIGITS)
-    pairs["match_weight"] = (pairs["match_weight"] + pairs["home"]).round(DIGITS)
-    pairs["match_probability"] = (1 / (1 + np.exp2(-pairs["match_weight"]))).round(DIGITS)
+    weight = ways["match_weight"].to_numpy()
+    unguarded = np.repeat(weight, ways["pairs_unguarded"].fillna(0).to_numpy(np.int64))
+    weight = (weight + _prior_error(unguarded, prior, count * (count - 1) / 2)).round(DIGITS)
+    in_home = ways["pattern"].map(homes).to_numpy(np.float64)
+    home = np.nan_to_num(np.minimum(in_home - weight, 0.0)).round(DIGITS)
+    ways["match_weight"] = (weight + home).round(DIGITS)
+    ways["match_probability"] = (1 / (1 + np.exp2(-ways["match_weight"]))).round(DIGITS)
+    ways["evidence"] += [f", one home {bits:+.1f}" if bits else "" for bits in home]
+    con.register("likely_ways", ways[ways["match_probability"] >= threshold])
+    pairs = con.execute(
+        """
+        select record_number_a, record_number_b, match_probability, match_weight, evidence, guard,
+               is_balanced
+        from judged inner join likely_ways using (vector)
+        order by record_number_a, record_number_b
+        """
+    ).df()
+    con.unregister("likely_ways")
     least = np.where(pairs["is_balanced"], RARE_NAMES, VERY_RARE_NAMES)
     pairs.loc[(pairs["guard"] == "names_only") & (pairs["match_weight"] >= least), "guard"] = None
-    likely = pairs[pairs["match_probability"] >= threshold].reset_index(drop=True)
-    told = dict(
-        con.execute(f"select record_number_l, {evidence} from {scored.physical_name}").fetchall()
-    )
-    # The type has to be said: of no pairs pandas makes a column of numbers.
-    likely["evidence"] = pd.Series(
-        [
-            told[vector] + (f", one home {bits:+.1f}" if bits else "")
-            for vector, bits in zip(likely["vector"], likely["home"], strict=True)
-        ],
-        index=likely.index,
-        dtype="str",
-    )
-    return likely[list(_NO_PAIRS.columns)]
+    return pairs[list(_NO_PAIRS.columns)]
 
 
 def _prior_error(weights: Floats, prior: float, count_pairs: float) -> float:

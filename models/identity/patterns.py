@@ -64,8 +64,8 @@ def compare_pairs(
     """Add the pairs of the table `found` to those that are kept, with their patterns.
 
     Which are found more than once is one pair, with all its uses. The patterns of those in the
-    table `known` are known; the others are compared. The candidates among them are left in the
-    table `compared`, too.
+    table `known` are known; the others are compared. Candidates of patterns that are known to be
+    hopeful go to the table `came`, too; these patterns are in `hopeful_before`.
     """
     pairs, uses = _found_pairs(con)
     con.register(
@@ -128,7 +128,6 @@ def compare_pairs(
         f"select record_number_a, record_number_b, pattern, uses & {~CANDIDATE} "
         f"from compared where uses > {CANDIDATE}"
     )
-    con.execute(f"delete from compared where uses & {CANDIDATE} = 0")
     replace_kept(
         con,
         kept.patterns,
@@ -137,11 +136,17 @@ def compare_pairs(
         from (
             from {kept.patterns}
             union all
-            select pattern, count(*) from compared group by pattern
+            select pattern, count(*) from compared where uses & {CANDIDATE} != 0 group by pattern
         )
         group by pattern having sum(pairs) != 0
         """,
     )
+    con.execute(f"create table hopeful_before as select distinct pattern from {kept.hopeful}")
+    con.execute(
+        "create table came as select record_number_a, record_number_b, pattern from compared "
+        f"semi join hopeful_before using (pattern) where uses & {CANDIDATE} != 0"
+    )
+    con.execute("drop table compared")
 
 
 def _pattern(attributes: Sequence[Attribute]) -> str:
@@ -276,37 +281,43 @@ def write_likely_vectors(
     con.execute("create or replace table hopeful as from hopeful_rows")
     con.unregister("hopeful_rows")
     _keep_hopeful(con, grain, kept)
-    for column in columns:
+    for *_, level in rarities:
         con.execute(
-            f"create or replace table shares_of_{column} as "
-            f"select {column}, count(*) / sum(count(*)) over () as share from records "
-            f"where {column} is not null group by {column}"
+            f"""
+            create or replace table shares_of_{level.frequency_of} as
+            select value, share, -log2(share) as bits
+            from (
+                select {level.frequency_of} as value,
+                       greatest(count(*) / sum(count(*)) over (), {level.least_frequency}) as share
+                from records
+                where value is not null
+                group by value
+            )
+            """
         )
     ways = ["pattern", *(f"share_of_{c}" for c in columns)]
     # By record first, for all of them: there are several pairs to each, and texts are dear to join.
-    shares = "".join(f", shares_of_{c}.share as share_of_{c}" for c in columns)
-    joins = " ".join(f"left join shares_of_{c} using ({c})" for c in columns)
+    shares = "".join(
+        f", shares_of_{c}.share as share_of_{c}, shares_of_{c}.bits as bits_of_{c}" for c in columns
+    )
+    joins = " ".join(f"left join shares_of_{c} on {c} = shares_of_{c}.value" for c in columns)
     con.execute(
-        f"create or replace table shares as select record_number {shares} from records {joins}"
+        "create or replace table shares as "
+        f"select record_number::integer as record_number {shares} from records {joins}"
     )
     # Frequencies weigh where both records state the same value: that of one is that of the other.
     weighed = "".join(
-        f", case when counts_{level.frequency_of} != 0 then "
-        f"greatest(coalesce(shares.share_of_{level.frequency_of}, 1), {level.least_frequency}) "
-        f"end as share_of_{level.frequency_of}"
-        for *_, level in rarities
+        f", case when counts_{c} != 0 then coalesce(share_of_{c}, 1) end as share_of_{c}"
+        for c in columns
     )
-    rarity = "".join(f" - counts_{c} * log2(coalesce(rare.share_of_{c}, 1))" for c in columns)
+    rarity = "".join(f" + counts_{c} * coalesce(bits_of_{c}, 0)" for c in columns)
     con.execute(
         f"""
         create or replace table weighed_pairs as
-        select record_number_a, record_number_b, flags, {", ".join(ways)}
-        from (
-            select pairs.*, fixed {"".join(f", counts_{c}" for c in columns)} {weighed}
-            from {kept.hopeful} as pairs
-            inner join hopeful using (pattern)
-            inner join shares on record_number_a = shares.record_number
-        ) as rare
+        select record_number_a, record_number_b, flags, pattern {weighed}
+        from {kept.hopeful} as pairs
+        inner join hopeful using (pattern)
+        inner join shares on record_number_a = shares.record_number
         where fixed{rarity} >= {bound}
         """
     )
@@ -340,27 +351,19 @@ def write_likely_vectors(
 def _keep_hopeful(con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept) -> None:
     """Keep the candidates of the patterns in the table `hopeful`, and what speaks against joining.
 
-    Those of patterns that were hopeful before are there but for the table `compared`.
+    Those of patterns that were hopeful before are there but for the table `came`.
     """
     if is_full_of_holes(con, kept.hopeful):
         replace_kept(con, kept.hopeful, f"from {kept.hopeful}")
-    con.execute(
-        f"create or replace table patterns_before as select distinct pattern from {kept.hopeful}"
-    )
     con.execute(f"delete from {kept.hopeful} where pattern not in (select pattern from hopeful)")
-    pair = "record_number_a, record_number_b, pattern"
-    con.execute(
-        f"create or replace table hopeful_pairs as select {pair} from compared "
-        "semi join hopeful using (pattern) semi join patterns_before using (pattern)"
-    )
-    con.execute("drop table compared")
+    con.execute("create table hopeful_pairs as from came semi join hopeful using (pattern)")
     # All candidates are looked through only where there is a pattern to look for.
     others = con.execute(
-        "select pattern from hopeful anti join patterns_before using (pattern) order by pattern"
+        "select pattern from hopeful anti join hopeful_before using (pattern) order by pattern"
     ).fetchnumpy()["pattern"]
     if others.size:
         con.execute(
-            f"insert into hopeful_pairs select {pair} from {kept.candidates} "
+            f"insert into hopeful_pairs from {kept.candidates} "
             f"where pattern in ({', '.join(map(str, others))})"
         )
     con.execute(
@@ -375,13 +378,14 @@ def _keep_hopeful(con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept) -> N
                 select record_number_b from hopeful_pairs
             )
         )
-        select {pair}, {flags_of(grain)}
+        select record_number_a, record_number_b, pattern, {flags_of(grain)}
         from hopeful_pairs
         inner join described as a on record_number_a = a.record_number
         inner join described as b on record_number_b = b.record_number
         """
     )
-    con.execute("drop table hopeful_pairs")
+    for table in ("came", "hopeful_before", "hopeful_pairs"):
+        con.execute(f"drop table {table}")
 
 
 def _vector(attributes: Sequence[Attribute]) -> str:

@@ -7,8 +7,8 @@ Timed are the steps between staging and the keyed records: identifiers and rules
 clusters (Splink), links and keys (dbt). Memory is the peak of the process that takes them.
 Precision and recall are of record pairs, against who the records were made from.
 
-The records of the last days come a thousandth a day, to measure what a day of deltas takes: more than
-one day, as on the first a mail domain of one in a hundred mailboxes passes that limit, by
+A thousandth of the records comes on each of some later days, to measure what a day of deltas takes:
+more than one, as on the first a mail domain of one in a hundred mailboxes passes that limit, by
 construction. That they give what a build from nothing gives is no business of this module
 (tests/unit/identity/test_matching).
 """

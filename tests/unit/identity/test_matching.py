@@ -435,7 +435,7 @@ def test_random_days_give_what_a_new_start_gives(
                 for row in zip(*groups.to_pydict().values(), strict=True)
                 if row[0] != matching.WORK_DOMAIN
             }
-            for groups in (arguments[-1], too_large)
+            for groups in (arguments[5], too_large)
         )
         turned.update({"grew"} if now - before else (), {"shrank"} if before - now else ())
         return too_large, redone
