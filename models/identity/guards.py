@@ -67,18 +67,22 @@ def write_guarded_pairs(con: duckdb.DuckDBPyConnection, grain: Grain) -> None:
         con.execute(
             """
             create or replace table twins as
-            with born_alike as (
+            with perhaps as (
+                select record_number, hash(given_name, family_name, birth_date) as born
+                from records
+                where record_number in (
+                    select unnest([record_number_a, record_number_b])
+                    from guarded_pairs where household_if_twins and not household
+                )
+                and birth_date is not null
+            ),
+            born_alike as (
                 select hash(given_name, family_name, birth_date) as born
-                from records where birth_date is not null
+                from records
+                where birth_date is not null and born in (select born from perhaps)
                 group by born having count(*) > 1
             )
-            select record_number
-            from records
-            where record_number in (
-                select unnest([record_number_a, record_number_b])
-                from guarded_pairs where household_if_twins and not household
-            )
-            and hash(given_name, family_name, birth_date) in (from born_alike)
+            select record_number from perhaps where born in (from born_alike)
             """
         )
         con.execute(

@@ -24,7 +24,7 @@ import pandas as pd
 import pyarrow as pa
 
 from models.identity.candidates import find_candidates
-from models.identity.changes import find_changes
+from models.identity.changes import Ints, find_changes
 from models.identity.comparisons import (
     BEYOND_NAMES,
     ORGANISATION,
@@ -110,18 +110,27 @@ def no_matches(status: str) -> Matches:
     return Matches(_NO_PAIRS, _NO_PARAMETERS, statuses)
 
 
-def match_records(con: duckdb.DuckDBPyConnection, records: str, options: Options) -> Matches:
+def match_records(
+    con: duckdb.DuckDBPyConnection, records: str, cluster: Ints, options: Options
+) -> Matches:
     """Return every pair of records that is likely enough one customer to be looked at.
 
-    `records` names a table as of `records.write_records`. Records of one `cluster` are not scored;
-    pairs below `options.review_threshold` are left out.
+    `records` names a table as of `records.write_records`; `cluster` holds for every record number,
+    from 1, the smallest number of those that rules have joined it with. Records of one cluster are
+    not scored; pairs below `options.review_threshold` are left out.
     People and organisations are compared apart, each with a model of its own. Data that teach no
     model give no pairs and a status that says why; that is no error.
 
     The database keeps how pairs agree (`kept_pairs`): what an earlier build left there saves
     comparing, and changes nothing.
     """
-    found = {g.name: _match_grain(con, records, g, options) for g in (PERSON, ORGANISATION)}
+    numbers = np.arange(1, cluster.size + 1, dtype=np.int32)
+    con.register("clusters", pa.table({"record_number": numbers, "cluster": cluster}))
+    found = {
+        grain.name: _match_grain(con, records, cluster, grain, options)
+        for grain in (PERSON, ORGANISATION)
+    }
+    con.unregister("clusters")
     return Matches(
         pairs=pd.concat([m.pairs for m in found.values()], ignore_index=True).sort_values(
             ["record_number_a", "record_number_b"], ignore_index=True
@@ -153,7 +162,11 @@ def _scratch(con: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 
 def _match_grain(
-    con: duckdb.DuckDBPyConnection, all_records: str, grain: Grain, options: Options
+    con: duckdb.DuckDBPyConnection,
+    all_records: str,
+    cluster: Ints,
+    grain: Grain,
+    options: Options,
 ) -> Matches:
     with _scratch(con) as home:
         _select_records(con, all_records, grain)
@@ -169,7 +182,7 @@ def _match_grain(
         if len(attributes) < grain.least_attributes:
             return no_matches("too_few_attributes")
         kept = open_kept(con, home, grain)
-        contents = describe_contents(con, grain, attributes)
+        contents = describe_contents(con, cluster, grain, attributes)
         before, too_large_before = let_go(con, kept)
         changes = find_changes(before, contents)
         too_large, redone = find_candidates(

@@ -257,8 +257,7 @@ def _clustered(
         clusters["cluster_says_more"] = says_more
     con.register("found_clusters", pa.table(clusters))
     con.execute(
-        "create temp view records as select stated.* exclude (cluster), found_clusters.* exclude "
-        f"(record_number) from {all_records} as stated "
+        f"create temp view records as from {all_records} as records "
         "inner join found_clusters using (record_number)"
     )
     try:

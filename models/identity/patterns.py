@@ -39,9 +39,12 @@ _DERIVED = {
 
 
 def describe_contents(
-    con: duckdb.DuckDBPyConnection, grain: Grain, attributes: Sequence[Attribute]
+    con: duckdb.DuckDBPyConnection, cluster: Ints, grain: Grain, attributes: Sequence[Attribute]
 ) -> pa.Table:
-    """Return what of the table `records` is to be kept; columns as in `kept_pairs`."""
+    """Return what of the table `records` is to be kept; columns as in `kept_pairs`.
+
+    `cluster` as for `matching.match_records`.
+    """
     code = (
         f"{_pattern(attributes)} {_DERIVED} {sorted(grain.reasons.items())} {conditions_of(grain)}"
     )
@@ -50,12 +53,14 @@ def describe_contents(
     # Which domains are those of firms, others decide. It says something of pairs of one domain
     # only, and `take_out` looks after these.
     columns = {*stated, *in_reasons, *columns_of(grain)} - {"work_domain"}
-    return con.execute(
-        "select record_number::integer as record_number, cluster::integer as cluster, "
+    described = con.execute(
+        "select record_number::integer as record_number, "
         f"hash($code, {', '.join(sorted(columns))}) as content "
         "from records order by record_number",
         {"code": code},
     ).to_arrow_table()
+    of_record = cluster[described["record_number"].to_numpy() - 1].astype(np.int32)
+    return described.add_column(1, "cluster", pa.array(of_record))
 
 
 def compare_pairs(

@@ -18,12 +18,12 @@ _LINKING_WORDS = "('and', 'of', 'the', 'for', 'de', 'du', 'und', 'et')"
 def write_records(con: duckdb.DuckDBPyConnection, stated: str, table: str) -> None:
     """Write a temporary table with a row per record.
 
-    `stated` is SQL that gives the columns record_number, cluster (records that rules have joined
-    share it), is_organisation, given_name, family_name, generation, name_forms (list),
-    organisation_name, birth_date (ISO text), email, email_domain (also of mailboxes that many
-    share), web_domain (of organisations), phone, street, city, postal_code, national_id; empty is
-    NULL. The table has them, besides email_name, name_words (list), telling_words (list: those of
-    its words that few firms have in their names), series_words (list), initials and is_guest.
+    `stated` is SQL that gives the columns record_number, is_organisation, given_name, family_name,
+    generation, name_forms (list), organisation_name, birth_date (ISO text), email, email_domain
+    (also of mailboxes that many share), web_domain (of organisations), phone, street, city,
+    postal_code, national_id; empty is NULL. The table has them, besides email_name, name_words
+    (list), telling_words (list: those of its words that few firms have in their names),
+    series_words (list), initials and is_guest.
 
     Guests leave a mailbox and no name: ruth.lee is Ruth Lee where both are known names.
     """

@@ -40,7 +40,7 @@ _RECORDS = """
         group by phone_digits
         having count(*) <= {phone_limit}
     )
-    select record_number, senior.cluster, is_organisation, given_name, family_name, generation,
+    select record_number, is_organisation, given_name, family_name, generation,
            name_forms, organisation_name, cast(birth_date as varchar) as birth_date,
            case when not coalesce(distrusted.email, false) then email_normalised end as email,
            case when not coalesce(distrusted.domain, false)
@@ -53,7 +53,6 @@ _RECORDS = """
            case when not coalesce(distrusted.national_id, false) then records.national_id
            end as national_id
     from intermediate.int_identity__records as records
-    inner join senior using (record_number)
     left join distrusted using (record_number)
     left join local_phones on records.phone_digits = local_phones.phone_digits
 """
@@ -100,8 +99,8 @@ def resolve_customers(con: duckdb.DuckDBPyConnection, company: Company) -> Stati
 
     sure = _sure_links(con)
     senior, _ = clusters_of(sure, {})
-    _write_records(con, senior, company)
-    matches = _likeness(con, company)
+    _write_records(con, company)
+    matches = _likeness(con, senior, company)
     likeness = matches.pairs.assign(link_rule="likeness")
     two_people = {
         str(guard): (
@@ -333,19 +332,11 @@ def _links_by_likeness(pairs: "pd.DataFrame") -> "pd.DataFrame":
     )
 
 
-def _write_records(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company: Company) -> None:
-    """Write what the records say that is to be trusted, with the cluster that rules made."""
-    import numpy as np
-    import pandas as pd
-
+def _write_records(con: duckdb.DuckDBPyConnection, company: Company) -> None:
+    """Write what the records say that is to be trusted."""
     from models.identity.records import write_records
 
-    con.register(
-        "senior",
-        pd.DataFrame({"record_number": np.arange(1, senior.size + 1), "cluster": senior}),
-    )
     write_records(con, _RECORDS.format(phone_limit=company.identity.phone.limit), RECORDS)
-    con.unregister("senior")
     con.execute(
         f"""
         create or replace temp view {STATED} as
@@ -358,7 +349,7 @@ def _write_records(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company
     )
 
 
-def _likeness(con: duckdb.DuckDBPyConnection, company: Company) -> "Matches":
+def _likeness(con: duckdb.DuckDBPyConnection, senior: "np.ndarray", company: Company) -> "Matches":
     """Score what the rules leave open; nothing where company.yml says so."""
     from models.identity.matching import Options, match_records, no_matches
 
@@ -371,6 +362,7 @@ def _likeness(con: duckdb.DuckDBPyConnection, company: Company) -> "Matches":
     return match_records(
         con,
         RECORDS,
+        senior,
         Options(
             review_threshold=settings.review_threshold,
             minimum_records=settings.minimum_records,

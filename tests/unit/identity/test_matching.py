@@ -119,8 +119,11 @@ def match(
     """Match in a database of an earlier build, or in one that keeps nothing."""
     con = con or duckdb.connect()
     con.register("given_records", records)
-    write_records(con, "from given_records", "told_records")
-    found = match_records(con, "told_records", options)
+    write_records(con, "select * exclude (cluster) from given_records", "told_records")
+    numbers = records["record_number"].to_numpy()
+    cluster = np.arange(1, numbers.max() + 1)
+    cluster[numbers - 1] = records["cluster"].to_numpy()
+    found = match_records(con, "told_records", cluster, options)
     con.execute("drop table temp.told_records")
     return found
 

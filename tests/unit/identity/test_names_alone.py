@@ -24,7 +24,6 @@ def _records(rows: list[dict[str, str]]) -> pa.Table:
     return pa.table(
         {
             "record_number": pa.array(range(1, len(rows) + 1)),
-            "cluster": pa.array([0] * len(rows)),  # what rules have joined: not what counts here
             "is_organisation": pa.array([False] * len(rows)),
             **{
                 name: pa.array([row.get(name) for row in rows], pa.string())
@@ -101,7 +100,6 @@ def alike(
     records = pa.table(
         {
             "record_number": pa.array(range(1, count + 1)),
-            "cluster": pa.array([0] * count),
             "is_organisation": pa.array([True] * count),
             "organisation_name": pa.array(names, pa.string()),
             **{
