@@ -56,7 +56,7 @@ def find_candidates(
     con.execute("create temp table too_large (reason varchar, value ubigint)")
     con.execute("create temp table sizes (reason varchar, size bigint, groups bigint)")
     if is_counted_anew:
-        con.execute(f"create or replace table {kept.reasons} as {_reasons(grain, 'records')}")
+        con.execute(f"create or replace table {kept.reasons} as {_reasons(grain)}")
         count_tight_pairs(con, kept, tight, is_anew=True)
         counted = set(grain.reasons)
     else:
@@ -94,7 +94,7 @@ def find_candidates(
     return groups, redone
 
 
-def _reasons(grain: Grain, records: str) -> str:
+def _reasons(grain: Grain, condition: str = "") -> str:
     """Return SQL of the kept reasons: hashes of what every record states, NULL where nothing."""
     hashes = ", ".join(
         f"case when ({reason}) is not null then hash({reason}) end as reason_{position}"
@@ -102,8 +102,8 @@ def _reasons(grain: Grain, records: str) -> str:
     )
     return (
         "select record_number::integer as record_number, cluster::integer as cluster, "
-        f"{hashes}, {hashes_of_rules(grain)} "
-        f"from {records} inner join clusters using (record_number)"
+        f"{hashes}, {hashes_of_rules(grain)} from (from records {condition}) "
+        f"inner join (from clusters {condition}) using (record_number)"
     )
 
 
@@ -111,8 +111,8 @@ def _take_touched_out(
     con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept, changes: Changes
 ) -> None:
     """Take out of the kept reasons what is to be made anew; write `came` and `went`."""
-    touched = "(from records where record_number in (from touched))"
-    con.execute(f"create temp table came as {_reasons(grain, touched)}")
+    touched = _reasons(grain, "where record_number in (from touched)")
+    con.execute(f"create temp table came as {touched}")
     leaving = np.union1d(changes.gone, changes.touched).astype(np.int32)
     con.register("leaving", pa.table({"record_number": leaving}))
     went = con.execute(
