@@ -298,23 +298,24 @@ def _note_redone(con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept) -> No
 
     Its columns are those of the kept reasons.
     """
-    con.execute(
-        f"create temp table redone as from {kept.reasons} semi join touched using (record_number)"
-    )
     turned = con.execute(
         "(select reason, value from too_large_before except from too_large) "
         "union all (from too_large except select reason, value from too_large_before)"
     ).to_arrow_table()
     con.register("turned_groups", turned)
     reasons = set(turned["reason"].to_pylist())
-    for position, reason in enumerate(grain.reasons):
-        if reason in reasons:
-            con.execute(
-                f"insert into redone from {kept.reasons} where reason_{position} in "
-                "(select value from turned_groups where reason = ?) "
-                "and record_number not in (select record_number from redone)",
-                [reason],
-            )
+    members = "".join(
+        f" union all select record_number from {kept.reasons} "
+        f"where reason_{position} in (select value from turned_groups where reason = '{reason}')"
+        for position, reason in enumerate(grain.reasons)
+        if reason in reasons
+    )
+    con.execute(f"create temp table redone_numbers as from touched{members}")
+    con.execute(
+        f"create temp table redone as from {kept.reasons} "
+        "semi join redone_numbers using (record_number)"
+    )
+    con.execute("drop table temp.redone_numbers")
     con.unregister("turned_groups")
 
 
