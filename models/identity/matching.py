@@ -209,12 +209,12 @@ def _match_grain(
             return no_matches("nothing_to_compare")
         lessons = _draw_lessons(con, grain, attributes, filled, kept, options.seed)
         compare_pairs(con, attributes, kept)
-        remember(con, kept, contents, too_large)
         parameters, prior = _train(con, grain, attributes, filled, kept, lessons, count)
         counts = dict(con.execute(f"from {kept.patterns}").fetchall())
         write_likely_vectors(
             con, grain, attributes, parameters, prior, LEAST_PROBABILITY, kept, counts
         )
+        remember(con, kept, contents, too_large)
         write_guarded_pairs(con, grain)
         homes = weigh_homes(counts, attributes, parameters)
         pairs = _score(con, grain, attributes, parameters, prior, homes, options.review_threshold)

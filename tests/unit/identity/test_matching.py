@@ -1,6 +1,7 @@
 """Likeness without labels: a made-up register with second records, misprints and families."""
 
 import dataclasses
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -367,12 +368,16 @@ def test_tables_of_another_version_or_of_a_build_that_failed_are_not_used(
         con.execute("drop table kept_person.too_large")
         con.execute("create table kept_person.groups as from kept_person.contents")
 
-    def fail_halfway(con: duckdb.DuckDBPyConnection) -> None:
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(ArithmeticError):
-            patch.setattr(matching, "compare_pairs", lambda *_: 1 / 0)
-            match(as_records(register), con=con)
+    def fail_at(step: str) -> Callable[[duckdb.DuckDBPyConnection], None]:
+        def fail(con: duckdb.DuckDBPyConnection) -> None:
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(ArithmeticError):
+                patch.setattr(matching, step, lambda *_: 1 / 0)
+                match(as_records(register), con=con)
 
-    for spoil in (forget_lessons, name_otherwise, fail_halfway):
+        return fail
+
+    steps = ("compare_pairs", "_train", "write_likely_vectors")
+    for spoil in (forget_lessons, name_otherwise, *map(fail_at, steps)):
         con = duckdb.connect()
         match(as_records(register), con=con)
         before = kept_by(con)
