@@ -142,11 +142,15 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
     con.register("left_candidates", left)
     con.execute(f"delete from {kept.candidates} where rowid in (select place from left_candidates)")
     con.execute(
-        f"delete from {kept.hopeful} as hopeful using left_candidates as gone "
-        "where hopeful.record_number_a = gone.record_number_a "
-        "and hopeful.record_number_b = gone.record_number_b"
+        f"delete from {kept.hopeful} "
+        "where record_number_a in (from leaving) or record_number_b in (from leaving)"
     )
     if left["pattern"].null_count:
+        con.execute(
+            f"delete from {kept.hopeful} as hopeful using left_candidates as gone "
+            "where hopeful.record_number_a = gone.record_number_a "
+            "and hopeful.record_number_b = gone.record_number_b"
+        )
         count_patterns_anew(con, kept)
     else:
         con.execute(

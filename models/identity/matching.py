@@ -704,14 +704,16 @@ def _score(
     ways["match_probability"] = (1 / (1 + np.exp2(-ways["match_weight"]))).round(DIGITS)
     ways["evidence"] += [f", one home {bits:+.1f}" if bits else "" for bits in home]
     con.register("likely_ways", ways[ways["match_probability"] >= threshold])
-    pairs = con.execute(
+    found = con.execute(
         """
         select record_number_a, record_number_b, match_probability, match_weight, evidence, guard,
                is_balanced
         from judged inner join likely_ways using (vector)
         order by record_number_a, record_number_b
         """
-    ).df()
+    )
+    # By way of Arrow: texts need not become objects.
+    pairs: pd.DataFrame = found.to_arrow_table().to_pandas()
     con.unregister("likely_ways")
     least = np.where(pairs["is_balanced"], RARE_NAMES, VERY_RARE_NAMES)
     pairs.loc[(pairs["guard"] == "names_only") & (pairs["match_weight"] >= least), "guard"] = None
