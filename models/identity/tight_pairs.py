@@ -36,10 +36,10 @@ def count_tight_pairs(
     before = con.execute(f"select pairs from {kept.tight_pairs} where rules = ?", [name]).fetchall()
     if is_anew or not before:
         everybody = f"(from {kept.reasons}" + ("" if is_anew else " union all from came") + ")"
-        pairs = _count(con, everybody, everybody, rules)
+        pairs = _count(con, everybody, everybody, rules, "<")
     else:
         came, went = (
-            _count(con, changed, f"(from {kept.reasons} union all from {changed})", rules)
+            _count(con, changed, f"(from {kept.reasons} union all from {changed})", rules, "!=")
             for changed in ("came", "went")
         )
         pairs = before[0][0] - went + came
@@ -49,13 +49,15 @@ def count_tight_pairs(
     )
 
 
-def _count(con: duckdb.DuckDBPyConnection, some: str, everybody: str, rules: Sequence[int]) -> int:
-    """Count the pairs of one of some and another of everybody."""
+def _count(
+    con: duckdb.DuckDBPyConnection, some: str, everybody: str, rules: Sequence[int], order: str
+) -> int:
+    """Count the pairs of one of some and another of everybody, whose numbers stand in an order."""
     found = " union ".join(
         "select least(one.record_number, other.record_number), "
         "greatest(one.record_number, other.record_number) "
-        f"from {some} as one inner join {everybody} as other "
-        f"on one.tight_{rule} = other.tight_{rule} and one.record_number != other.record_number"
+        f"from {some} as one inner join {everybody} as other on one.tight_{rule} = "
+        f"other.tight_{rule} and one.record_number {order} other.record_number"
         for rule in rules
     )
     if not found:
