@@ -234,7 +234,7 @@ def _count_touched_groups(
     )
     largest = _largest_groups(con, budget)
     con.register(
-        "limits",
+        "largest_groups",
         pa.table(
             {
                 "reason": list(grain.reasons),
@@ -244,33 +244,34 @@ def _count_touched_groups(
     )
     con.execute(
         f"""
-        create temp table moved_limits as
-        select reason
-        from limits
-        where (select count(*) from too_large_before as too_large where reason = limits.reason) != (
+        create temp table limits as
+        select reason, largest, (
+            select count(*) from too_large_before as too_large where reason = limits.reason
+        ) != (
             select coalesce(sum(groups), 0) from {kept.sizes} as sizes
             where sizes.reason = limits.reason and size > largest
-        )
+        ) as has_moved
+        from largest_groups as limits
         """
     )
+    con.unregister("largest_groups")
     con.execute(
         """
         insert into too_large
         select reason, value
-        from too_large_before
-        where reason in (select reason from limits) and (reason, value) not in (
+        from too_large_before inner join limits using (reason)
+        where not has_moved and (reason, value) not in (
             select (reason, value) from touched_groups
         )
         union all
-        select reason, value from touched_groups inner join limits using (reason)
-        where size > largest
+        select reason, value
+        from touched_groups inner join limits using (reason)
+        where not has_moved and size > largest
         """
     )
-    con.execute("delete from too_large where reason in (from moved_limits)")
-    moved = {reason for (reason,) in con.execute("from moved_limits").fetchall()}
-    con.execute("drop table temp.moved_limits")
-    con.unregister("limits")
-    return moved
+    moved = con.execute("select reason from limits where has_moved").fetchall()
+    con.execute("drop table temp.limits")
+    return {reason for (reason,) in moved}
 
 
 def _largest_groups(con: duckdb.DuckDBPyConnection, budget: int) -> dict[str, int]:
