@@ -3,9 +3,10 @@
 Belongs here: the kept tables of a grain, and bringing them under the record numbers of today. Does
 not: what changed and which pairs there are (`candidates`), how two records agree (`patterns`).
 
-There are ten and more pairs per record, and a day changes a few of them. So they stay in the file,
-and what a day changes is taken out and put in; only where records got other numbers, by a late file
-or a deletion, all are written anew.
+There are ten and more pairs per record, and a day changes a few of them. So they stay in the file
+and are kept like an account: a pair that is put in is a row, so is one that is taken out, and it is
+there where one more was put in. To delete rows DuckDB would have to go through all. Only where
+records got other numbers, by a late file or a deletion, all are written anew.
 """
 
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ CANDIDATE = 1  # the use of pairs that are to be judged; others are bits of thei
 _COLUMNS = {
     # A hash of what the record states and of how records are found and compared.
     "contents": "record_number integer, cluster integer, content ubigint",
-    # record_number_a < record_number_b; four bits of the pattern per attribute.
-    "candidates": "record_number_a integer, record_number_b integer, pattern integer",
+    # record_number_a < record_number_b; four bits of the pattern per attribute; 1 put in, -1 taken
+    # out.
+    "candidates": "record_number_a integer, record_number_b integer, pattern integer, "
+    "change tinyint",
     # Pairs that teach the model, with a bit for what each teaches.
     "lessons": "record_number_a integer, record_number_b integer, pattern integer, uses smallint",
     # How many candidates show each pattern.
@@ -116,7 +119,7 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
     provider's or ceased to be. `redone` by number of today.
     """
     gone = changes.gone
-    if changes.is_renumbered or is_full_of_holes(con, kept.candidates):
+    if changes.is_renumbered or _is_full_of_corrections(con, kept):
         _renumber(con, kept, changes)
         gone = gone[:0]
     con.register("gone", pa.table({"record_number": gone}))
@@ -130,17 +133,15 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
               and one.email_domain = other.email_domain
             """
         )
-    # Looked up first, and deleted by place: to return deleted rows takes DuckDB longer than both.
     left = con.execute(
-        f"""
-        select record_number_a, record_number_b, pattern, rowid as place
-        from {kept.candidates}
-        where record_number_a in (from leaving) or record_number_b in (from leaving)
-           or pattern is null
-        """
+        candidates_among(
+            kept,
+            "record_number_a in (from leaving) or record_number_b in (from leaving) "
+            "or pattern is null",
+        )
     ).to_arrow_table()
     con.register("left_candidates", left)
-    con.execute(f"delete from {kept.candidates} where rowid in (select place from left_candidates)")
+    con.execute(f"insert into {kept.candidates} select *, -1 from left_candidates")
     con.execute(
         f"delete from {kept.hopeful} "
         "where record_number_a in (from leaving) or record_number_b in (from leaving)"
@@ -194,6 +195,23 @@ def remember(
         con.unregister("rows_to_keep")
 
 
+def candidates_among(kept: Kept, condition: str) -> str:
+    """Return SQL of the candidates among rows: record_number_a, record_number_b, pattern."""
+    return (
+        f"select record_number_a, record_number_b, pattern from {kept.candidates} "
+        f"where {condition} group by all having sum(change) > 0"
+    )
+
+
+def _is_full_of_corrections(con: duckdb.DuckDBPyConnection, kept: Kept) -> bool:
+    """Tell whether so many candidates were taken out that they are better written anew."""
+    rows, pairs = con.execute(
+        f"select (select count(*) from {kept.candidates}), "
+        f"(select coalesce(sum(pairs), 0) from {kept.patterns})"
+    ).fetchall()[0]
+    return bool(rows - pairs > LARGEST_SHARE_OF_HOLES * rows)
+
+
 def is_full_of_holes(con: duckdb.DuckDBPyConnection, table: str) -> bool:
     """Tell whether so many rows of a kept table were deleted that it is better written anew."""
     rows, places = con.execute(
@@ -209,7 +227,18 @@ def _renumber(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes) -> N
     """
     before = np.flatnonzero(changes.today)
     con.register("numbers", pa.table({"before": before, "today": changes.today[before]}))
-    for table in (kept.candidates, kept.lessons):
+    # To group the few pairs that were ever taken out takes less than to group all.
+    con.execute(
+        "create table corrected as select distinct record_number_a, record_number_b "
+        f"from {kept.candidates} where change < 0"
+    )
+    candidates = (
+        f"(from {kept.candidates} anti join corrected using (record_number_a, record_number_b)) "
+        f"union all select *, 1 from (select record_number_a, record_number_b, pattern "
+        f"from {kept.candidates} semi join corrected using (record_number_a, record_number_b) "
+        "group by all having sum(change) > 0)"
+    )
+    for table, pairs in ((kept.candidates, candidates), (kept.lessons, f"from {kept.lessons}")):
         replace_kept(
             con,
             table,
@@ -219,11 +248,12 @@ def _renumber(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes) -> N
                 greatest(one.today, other.today) as record_number_b,
                 case when one.today < other.today then pattern end as pattern
             )
-            from {table} as pairs
+            from ({pairs}) as pairs
             inner join numbers as one on record_number_a = one.before
             inner join numbers as other on record_number_b = other.before
             """,
         )
+    con.execute("drop table corrected")
     con.unregister("numbers")
     count_patterns_anew(con, kept)
     replace_kept(con, kept.hopeful, f"from {kept.hopeful} limit 0")
@@ -232,7 +262,10 @@ def _renumber(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes) -> N
 def count_patterns_anew(con: duckdb.DuckDBPyConnection, kept: Kept) -> None:
     """Count the patterns of all candidates."""
     replace_kept(
-        con, kept.patterns, f"select pattern, count(*) as pairs from {kept.candidates} group by all"
+        con,
+        kept.patterns,
+        f"select pattern, sum(change) as pairs from {kept.candidates} "
+        "group by pattern having sum(change) != 0",
     )
 
 

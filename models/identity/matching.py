@@ -202,10 +202,8 @@ def _match_grain(
         too_large = pa.concat_tables([too_large, providers])
         _write_turned(con, too_large_before, too_large)
         take_out(con, kept, changes, redone)
-        if all(
-            _scalar(con, f"select count(*) from {pairs}") == 0
-            for pairs in (kept.candidates, "found")
-        ):
+        stay = _scalar(con, f"select coalesce(sum(pairs), 0) from {kept.patterns}")
+        if stay == 0 and _scalar(con, "select count(*) from found") == 0:
             return no_matches("nothing_to_compare")
         lessons = _draw_lessons(con, grain, attributes, filled, kept, options.seed)
         compare_pairs(con, attributes, kept)

@@ -21,7 +21,13 @@ import pyarrow as pa
 from models.identity.changes import Ints
 from models.identity.comparisons import Attribute, Grain
 from models.identity.guards import columns_of, conditions_of, flags_of
-from models.identity.kept_pairs import CANDIDATE, Kept, is_full_of_holes, replace_kept
+from models.identity.kept_pairs import (
+    CANDIDATE,
+    Kept,
+    candidates_among,
+    is_full_of_holes,
+    replace_kept,
+)
 
 _LEVELS = 16  # more than any attribute has: a pattern is a number with a digit per attribute
 _SLACK = 0.001  # bits; Splink adds the same weights in another order
@@ -125,7 +131,7 @@ def compare_pairs(
     for table in ("new", "described"):
         con.execute(f"drop table {table}")
     con.execute(
-        f"insert into {kept.candidates} select record_number_a, record_number_b, pattern "
+        f"insert into {kept.candidates} select record_number_a, record_number_b, pattern, 1 "
         f"from compared where uses & {CANDIDATE} != 0"
     )
     con.execute(
@@ -368,8 +374,8 @@ def _keep_hopeful(con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept) -> N
     ).fetchnumpy()["pattern"]
     if others.size:
         con.execute(
-            f"insert into hopeful_pairs from {kept.candidates} "
-            f"where pattern in ({', '.join(map(str, others))})"
+            "insert into hopeful_pairs "
+            + candidates_among(kept, f"pattern in ({', '.join(map(str, others))})")
         )
     con.execute(
         f"""
