@@ -55,24 +55,20 @@ def flags_of(grain: Grain) -> str:
     )
 
 
-def write_guarded_pairs(con: duckdb.DuckDBPyConnection, grain: Grain) -> None:
-    """Write the table `guarded_pairs`: `likely_pairs` with a column per condition that may hold."""
-    conditions = conditions_of(grain)
-    columns = ", ".join(f"flags & {1 << bit} != 0 as {name}" for bit, name in enumerate(conditions))
-    con.execute(
-        "create or replace table guarded_pairs as "
-        f"select * exclude (flags), {columns} from likely_pairs"
-    )
-    if "household_if_twins" in conditions:
+def guard_pairs(con: duckdb.DuckDBPyConnection, grain: Grain) -> None:
+    """Make the view `guarded_pairs`: `likely_pairs` with a column per condition that may hold."""
+    columns = {name: f"flags & {1 << bit} != 0" for bit, name in enumerate(conditions_of(grain))}
+    if "household_if_twins" in columns:
+        perhaps = f"({columns['household_if_twins']}) and not ({columns['household']})"
         con.execute(
-            """
+            f"""
             create or replace table twins as
             with perhaps as (
                 select record_number, hash(given_name, family_name, birth_date) as born
                 from records
                 where record_number in (
                     select unnest([record_number_a, record_number_b])
-                    from guarded_pairs where household_if_twins and not household
+                    from likely_pairs where {perhaps}
                 )
                 and birth_date is not null
             ),
@@ -85,7 +81,12 @@ def write_guarded_pairs(con: duckdb.DuckDBPyConnection, grain: Grain) -> None:
             select record_number from perhaps where born in (from born_alike)
             """
         )
-        con.execute(
-            "update guarded_pairs set household = true where household_if_twins and not household "
-            "and record_number_a in (from twins) and record_number_b in (from twins)"
+        columns["household"] += (
+            f" or ({perhaps}) and record_number_a in (from twins) "
+            "and record_number_b in (from twins)"
         )
+    guarded = ", ".join(f"{condition} as {name}" for name, condition in columns.items())
+    con.execute(
+        "create or replace view guarded_pairs as "
+        f"select * exclude (flags), {guarded} from likely_pairs"
+    )

@@ -33,7 +33,7 @@ from models.identity.comparisons import (
     Grain,
     Level,
 )
-from models.identity.guards import write_guarded_pairs
+from models.identity.guards import guard_pairs
 from models.identity.homes import weigh_homes
 from models.identity.kept_pairs import CANDIDATE, Kept, let_go, open_kept, remember, take_out
 from models.identity.patterns import (
@@ -213,7 +213,7 @@ def _match_grain(
             con, grain, attributes, parameters, prior, LEAST_PROBABILITY, kept, counts
         )
         remember(con, kept, contents, too_large)
-        write_guarded_pairs(con, grain)
+        guard_pairs(con, grain)
         homes = weigh_homes(counts, attributes, parameters)
         pairs = _score(con, grain, attributes, parameters, prior, homes, options.review_threshold)
         return Matches(pairs, _as_table(grain, attributes, parameters), {grain.name: "trained"})

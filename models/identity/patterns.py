@@ -242,9 +242,9 @@ def write_likely_vectors(
 
     `counts` says how many candidates show each pattern.
 
-    `likely_pairs`: record_number_a, record_number_b, pattern, flags (`guards.flags_of`), vector.
-    `likely_vectors`: the ways in which such pairs agree, each once under its number; equally
-    frequent values are one.
+    `likely_pairs`: record_number_a, record_number_b, pattern, flags (`guards.flags_of`), vector: a
+    hash of the way in which they agree. `ways` has each once, `likely_vectors` what Splink is given
+    of it; equally frequent values are one.
 
     The weight is the one that Splink gives, the frequency of the value in which both agree
     included: what is left out would have scored below `least_probability`.
@@ -306,48 +306,37 @@ def write_likely_vectors(
             )
             """
         )
-    ways = ["pattern", *(f"share_of_{c}" for c in columns)]
     # By record first, for all of them: there are several pairs to each, and texts are dear to join.
     shares = "".join(
         f", shares_of_{c}.share as share_of_{c}, shares_of_{c}.bits as bits_of_{c}" for c in columns
     )
     joins = " ".join(f"left join shares_of_{c} on {c} = shares_of_{c}.value" for c in columns)
-    con.execute(
-        "create or replace table shares as "
-        f"select record_number::integer as record_number {shares} from records {joins}"
-    )
     # Frequencies weigh where both records state the same value: that of one is that of the other.
     weighed = "".join(
         f", case when counts_{c} != 0 then coalesce(share_of_{c}, 1) end as share_of_{c}"
         for c in columns
     )
     rarity = "".join(f" + counts_{c} * coalesce(bits_of_{c}, 0)" for c in columns)
-    con.execute(
-        f"""
-        create or replace table weighed_pairs as
-        select record_number_a, record_number_b, flags, pattern {weighed}
-        from {kept.hopeful} as pairs
-        inner join hopeful using (pattern)
-        inner join shares on record_number_a = shares.record_number
-        where fixed{rarity} >= {bound}
-        """
-    )
-    way = ", ".join(ways)
-    con.execute(
-        f"""
-        create or replace table ways as
-        select row_number() over (order by {way}) as vector, {way}
-        from (select distinct {way} from weighed_pairs) -- many pairs agree in one way
-        """
-    )
-    same = " and ".join(f"pairs.{c} is not distinct from ways.{c}" for c in ways)
+    way = ", ".join(["pattern", *(f"share_of_{c}" for c in columns)])
+    # In one statement: to write a table takes as long as to find its rows.
     con.execute(
         f"""
         create or replace table likely_pairs as
-        select record_number_a, record_number_b, pairs.pattern, flags, vector
-        from weighed_pairs as pairs inner join ways on {same}
+        with shares as (
+            select record_number::integer as record_number {shares} from records {joins}
+        ),
+        weighed as (
+            select record_number_a, record_number_b, flags, pattern {weighed}
+            from {kept.hopeful} as pairs
+            inner join hopeful using (pattern)
+            inner join shares on record_number_a = shares.record_number
+            where fixed{rarity} >= {bound}
+        )
+        select *, hash({way}) as vector from weighed
         """
     )
+    # Many pairs agree in one way.
+    con.execute(f"create or replace table ways as select distinct vector, {way} from likely_pairs")
     frequencies = "".join(f", share_of_{c} as tf_{c}_{side}" for c in columns for side in "lr")
     con.execute(
         f"""
