@@ -36,8 +36,8 @@ class Changes:
 def find_changes(before: pa.Table, now: pa.Table) -> Changes:
     """Compare what records state; both tables have record_number, cluster, content.
 
-    Of several records that state the same those with a number of before keep it; of the others the
-    first is the first of today, and so on.
+    Their rows may stand in any order. Of several records that state the same those with a number of
+    before keep it; of the others the first is the first of today, and so on.
     """
     numbers, clusters = (before[c].to_numpy() for c in ("record_number", "cluster"))
     numbers_now = now["record_number"].to_numpy()
@@ -51,7 +51,10 @@ def find_changes(before: pa.Table, now: pa.Table) -> Changes:
     is_in_place = is_there[numbers] & (content_now[numbers] == contents)
     today = np.zeros(size, dtype=np.int64)
     today[numbers[is_in_place]] = numbers[is_in_place]
-    moved, moved_now = ~is_in_place, today[numbers_now] == 0
+    moved, moved_now = (np.flatnonzero(~is_in_place), np.flatnonzero(today[numbers_now] == 0))
+    # By number: which of equal records is the first.
+    moved = moved[np.argsort(numbers[moved])]
+    moved_now = moved_now[np.argsort(numbers_now[moved_now])]
     _, at_before, at_now = np.intersect1d(
         _told_apart(contents[moved]),
         _told_apart(contents_now[moved_now]),

@@ -78,8 +78,10 @@ def cluster_records(
     for ids in unique_ids.values():
         suspicious[_holding_two(component, ids)] = True
     surely = ~links.is_limited
-    _, first = np.unique(connected(count, links.a[surely], links.b[surely]), return_index=True)
-    suspicious |= np.bincount(component[first], minlength=suspicious.size) > largest_by_likeness
+    senior_surely = _seniors(connected(count, links.a[surely], links.b[surely]))
+    suspicious |= np.bincount(component[senior_surely], minlength=suspicious.size) > (
+        largest_by_likeness
+    )
 
     refused = np.full(links.a.size, JOINED, dtype=np.object_)
     walked = np.flatnonzero(suspicious[component[links.a]])
@@ -95,16 +97,22 @@ def cluster_records(
     if order.size:
         refused[order] = _walk(links, order, (apart, two_people), unique_ids, largest_by_likeness)
     made = refused == JOINED
-    component = connected(count, links.a[made], links.b[made])
-    senior = np.full(component.max(initial=-1) + 1, count, dtype=np.int64)
-    np.minimum.at(senior, component, np.arange(count))
-    return Clusters(senior[component], refused)
+    if not made.all():
+        component = connected(count, links.a[made], links.b[made])
+    return Clusters(_seniors(component)[component], refused)
 
 
 def connected(count: int, a: Ints, b: Ints) -> Ints:
     """Return, for every record, the number of the component that the pairs make of it."""
     graph = coo_array((np.ones(a.size, dtype=np.int8), (a, b)), shape=(count, count))
     return connected_components(graph, directed=False)[1].astype(np.int64)
+
+
+def _seniors(component: Ints) -> Ints:
+    """Return the first record of every component."""
+    senior = np.empty(component.max(initial=-1) + 1, dtype=np.int64)
+    senior[component[::-1]] = np.arange(component.size)[::-1]  # the last one assigned stays
+    return senior
 
 
 def _holding_two(component: Ints, ids: Ints) -> Ints:

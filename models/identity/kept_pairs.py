@@ -161,11 +161,14 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
     con.execute(
         f"""
         create table known as
-        select distinct record_number_a, record_number_b, pattern -- some teach and are candidates
+        select record_number_a, record_number_b, pattern
         from (
-            select record_number_a, record_number_b, pattern from left_candidates
+            from left_candidates
             union all
-            select record_number_a, record_number_b, pattern from {kept.lessons}
+            select record_number_a, record_number_b, pattern
+            from {kept.lessons}
+            -- Some teach and are candidates.
+            anti join left_candidates using (record_number_a, record_number_b)
         )
         where pattern is not null
           and record_number_a not in (from gone) and record_number_b not in (from gone)

@@ -62,7 +62,7 @@ def describe_contents(
     described = con.execute(
         "select record_number::integer as record_number, "
         f"hash($code, {', '.join(sorted(columns))}) as content "
-        "from records order by record_number",
+        "from records",
         {"code": code},
     ).to_arrow_table()
     of_record = cluster[described["record_number"].to_numpy() - 1].astype(np.int32)
