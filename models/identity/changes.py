@@ -51,7 +51,7 @@ def find_changes(before: pa.Table, now: pa.Table) -> Changes:
     is_in_place = is_there[numbers] & (content_now[numbers] == contents)
     today = np.zeros(size, dtype=np.int64)
     today[numbers[is_in_place]] = numbers[is_in_place]
-    moved, moved_now = (np.flatnonzero(~is_in_place), np.flatnonzero(today[numbers_now] == 0))
+    moved, moved_now = np.flatnonzero(~is_in_place), np.flatnonzero(today[numbers_now] == 0)
     # By number: which of equal records is the first.
     moved = moved[np.argsort(numbers[moved])]
     moved_now = moved_now[np.argsort(numbers_now[moved_now])]
