@@ -45,7 +45,8 @@ _COLUMNS = {
     # In which share of the groups, by hash, a training found its pairs.
     "lots": "training varchar, share double",
 }
-# Deleted rows leave holes, which DuckDB fills only where a whole block of rows is gone.
+# Deleted rows leave holes, which DuckDB fills only where a whole block of rows is gone; so do rows
+# of candidates that were taken out.
 LARGEST_SHARE_OF_HOLES = 0.2
 
 
@@ -136,7 +137,7 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
     left = con.execute(
         candidates_among(
             kept,
-            "record_number_a in (from leaving) or record_number_b in (from leaving) "
+            "where record_number_a in (from leaving) or record_number_b in (from leaving) "
             "or pattern is null",
         )
     ).to_arrow_table()
@@ -152,7 +153,7 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
             "where hopeful.record_number_a = gone.record_number_a "
             "and hopeful.record_number_b = gone.record_number_b"
         )
-        count_patterns_anew(con, kept)
+        _count_patterns_anew(con, kept)
     else:
         con.execute(
             f"insert into {kept.patterns} "
@@ -198,11 +199,14 @@ def remember(
         con.unregister("rows_to_keep")
 
 
-def candidates_among(kept: Kept, condition: str) -> str:
-    """Return SQL of the candidates among rows: record_number_a, record_number_b, pattern."""
+def candidates_among(kept: Kept, rows: str) -> str:
+    """Return SQL of the candidates among some rows: record_number_a, record_number_b, pattern.
+
+    `rows` is the clause that chooses them: all rows of a pair and its pattern, or none.
+    """
     return (
         f"select record_number_a, record_number_b, pattern from {kept.candidates} "
-        f"where {condition} group by all having sum(change) > 0"
+        f"{rows} group by all having sum(change) > 0"
     )
 
 
@@ -235,11 +239,10 @@ def _renumber(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes) -> N
         "create table corrected as select distinct record_number_a, record_number_b "
         f"from {kept.candidates} where change < 0"
     )
+    by_pair = "join corrected using (record_number_a, record_number_b)"
     candidates = (
-        f"(from {kept.candidates} anti join corrected using (record_number_a, record_number_b)) "
-        f"union all select *, 1 from (select record_number_a, record_number_b, pattern "
-        f"from {kept.candidates} semi join corrected using (record_number_a, record_number_b) "
-        "group by all having sum(change) > 0)"
+        f"(from {kept.candidates} anti {by_pair}) "
+        f"union all select *, 1 from ({candidates_among(kept, f'semi {by_pair}')})"
     )
     for table, pairs in ((kept.candidates, candidates), (kept.lessons, f"from {kept.lessons}")):
         replace_kept(
@@ -258,11 +261,11 @@ def _renumber(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes) -> N
         )
     con.execute("drop table corrected")
     con.unregister("numbers")
-    count_patterns_anew(con, kept)
+    _count_patterns_anew(con, kept)
     replace_kept(con, kept.hopeful, f"from {kept.hopeful} limit 0")
 
 
-def count_patterns_anew(con: duckdb.DuckDBPyConnection, kept: Kept) -> None:
+def _count_patterns_anew(con: duckdb.DuckDBPyConnection, kept: Kept) -> None:
     """Count the patterns of all candidates."""
     replace_kept(
         con,

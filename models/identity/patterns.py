@@ -364,7 +364,7 @@ def _keep_hopeful(con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept) -> N
     if others.size:
         con.execute(
             "insert into hopeful_pairs "
-            + candidates_among(kept, f"pattern in ({', '.join(map(str, others))})")
+            + candidates_among(kept, f"where pattern in ({', '.join(map(str, others))})")
         )
     con.execute(
         f"""
