@@ -21,6 +21,7 @@ import pyarrow as pa
 from models.identity.changes import Changes, Flags
 from models.identity.comparisons import Grain
 from models.identity.kept_pairs import CANDIDATE, Kept, is_full_of_holes
+from models.identity.lessons import hashes_of_trainings
 from models.identity.tight_pairs import count_tight_pairs, hashes_of_rules
 
 # Share of the records from which on all of them are redone: telling them apart costs more.
@@ -35,6 +36,7 @@ def find_candidates(
     changes: Changes,
     too_large_before: pa.Table,
     tight: Sequence[int],
+    seed: int,
 ) -> tuple[pa.Table, Flags]:
     """Write the pairs worth comparing to the table `found`: join_key_l, join_key_r, uses.
 
@@ -45,7 +47,8 @@ def find_candidates(
     Returns the groups that are too large (reason, value as a hash), and by record number whether
     the record is redone: pairs of two records that are not are candidates if they were, and are not
     written. `too_large_before` is what the earlier build returned; what that one kept of reasons
-    and sizes is brought up to date, and how many pairs the `tight` rules find, by position.
+    and sizes is brought up to date, and how many pairs the `tight` rules find, by position. `seed`
+    is that of the lots by which lessons are drawn.
     """
     con.execute("create table found (join_key_l integer, join_key_r integer, uses integer)")
     (last, count) = con.execute("select max(record_number), count(*) from records").fetchall()[0]
@@ -56,12 +59,12 @@ def find_candidates(
     con.execute("create temp table too_large (reason varchar, value ubigint)")
     con.execute("create temp table sizes (reason varchar, size bigint, groups bigint)")
     if is_counted_anew:
-        con.execute(f"create or replace table {kept.reasons} as {_reasons(grain)}")
+        con.execute(f"create or replace table {kept.reasons} as {_reasons(grain, seed)}")
         count_tight_pairs(con, kept, tight, is_anew=True)
         counted = set(grain.reasons)
     else:
         con.execute(f"insert into sizes from {kept.sizes}")
-        _take_touched_out(con, grain, kept, changes)
+        _take_touched_out(con, grain, kept, changes, seed)
         counted = _count_touched_groups(con, grain, kept, budget)
         count_tight_pairs(con, kept, tight, is_anew=False)
         con.execute(f"insert into {kept.reasons} from came")
@@ -94,24 +97,25 @@ def find_candidates(
     return groups, redone
 
 
-def _reasons(grain: Grain, condition: str = "") -> str:
+def _reasons(grain: Grain, seed: int, condition: str = "") -> str:
     """Return SQL of the kept reasons: hashes of what every record states, NULL where nothing."""
     hashes = ", ".join(
         f"case when ({reason}) is not null then hash({reason}) end as reason_{position}"
         for position, reason in enumerate(grain.reasons.values())
     )
+    hashes += f", {hashes_of_rules(grain)}, {hashes_of_trainings(grain, seed)}"
     return (
         "select record_number::integer as record_number, cluster::integer as cluster, "
-        f"{hashes}, {hashes_of_rules(grain)} from (from records {condition}) "
+        f"{hashes} from (from records {condition}) "
         f"inner join (from clusters {condition}) using (record_number)"
     )
 
 
 def _take_touched_out(
-    con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept, changes: Changes
+    con: duckdb.DuckDBPyConnection, grain: Grain, kept: Kept, changes: Changes, seed: int
 ) -> None:
     """Take out of the kept reasons what is to be made anew; write `came` and `went`."""
-    touched = _reasons(grain, "where record_number in (from touched)")
+    touched = _reasons(grain, seed, "where record_number in (from touched)")
     con.execute(f"create temp table came as {touched}")
     leaving = np.union1d(changes.gone, changes.touched).astype(np.int32)
     con.register("leaving", pa.table({"record_number": leaving}))

@@ -18,7 +18,8 @@ import pyarrow as pa
 from models.identity.changes import Changes, Flags
 from models.identity.comparisons import Grain
 
-CANDIDATE = 1  # the use of pairs that are to be judged; others are bits of their own
+# What a pair is found for, a bit each: to be judged, to teach the model.
+CANDIDATE, LESSON = 1, 2
 
 _COLUMNS = {
     # A hash of what the record states and of how records are found and compared.
@@ -27,8 +28,9 @@ _COLUMNS = {
     # out.
     "candidates": "record_number_a integer, record_number_b integer, pattern integer, "
     "change tinyint",
-    # Pairs that teach the model, with a bit for what each teaches.
-    "lessons": "record_number_a integer, record_number_b integer, pattern integer, uses smallint",
+    # Pairs that teach the model: in which training, and the hash of what they agree in.
+    "lessons": "training integer, value ubigint, record_number_a integer, "
+    "record_number_b integer, pattern integer",
     # How many candidates show each pattern.
     "patterns": "pattern integer, pairs bigint",
     # The candidates whose pattern leaves them a chance, with a bit for what speaks against joining.
@@ -38,12 +40,12 @@ _COLUMNS = {
     # How many groups of records agree in a reason, by how many records they have. Only those of
     # which pairs can be made.
     "sizes": "reason varchar, size bigint, groups bigint",
-    # Hashes of what a record states: a column per reason to compare it, and per tight rule.
+    # Hashes of what a record states: a column per reason to compare it, tight rule and training.
     "reasons": "record_number integer, cluster integer",
     # How many pairs the tight rules find; which, by position.
     "tight_pairs": "rules varchar, pairs bigint",
-    # In which share of the groups, by hash, a training found its pairs.
-    "lots": "training varchar, share double",
+    # Up to which share of all hashes the groups of a training are lessons.
+    "lots": "training integer, share double",
 }
 # Deleted rows leave holes, which DuckDB fills only where a whole block of rows is gone; so do rows
 # of candidates that were taken out.
@@ -95,8 +97,12 @@ def open_kept(con: duckdb.DuckDBPyConnection, database: str, grain: Grain) -> Ke
 def _reason_columns(grain: Grain) -> str:
     return "".join(
         f", {name}_{position} ubigint"
-        for name, columns in (("reason", grain.reasons), ("tight", grain.tight))
-        for position in range(len(columns))
+        for name, columns, first in (
+            ("reason", grain.reasons, 0),
+            ("tight", grain.tight, 0),
+            ("training", grain.training, 1),
+        )
+        for position in range(first, first + len(columns))
     )
 
 
@@ -114,13 +120,15 @@ def let_go(con: duckdb.DuckDBPyConnection, kept: Kept) -> tuple[pa.Table, pa.Tab
 def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redone: Flags) -> None:
     """Leave of the kept candidates those that stay, under their numbers of today.
 
-    Patterns of pairs that left, or that teach, and of which both records are there, go to the table
-    `known`: record_number_a, record_number_b, pattern. Those that stay but have to be compared
-    anew go to `found`: the two changed places, or have a mail domain (table `turned`) that became a
-    provider's or ceased to be. `redone` by number of today.
+    Patterns of pairs that left and of which both records are there go to the table `known`:
+    record_number_a, record_number_b, pattern. Those that stay but have to be compared anew go to
+    `found`: the two changed places, or have a mail domain (table `turned`) that became a provider's
+    or ceased to be. `redone` by number of today. Lessons stay where they are, without such a
+    pattern; where records got other numbers they leave, as others are drawn.
     """
     gone = changes.gone
-    if changes.is_renumbered or _is_full_of_corrections(con, kept):
+    is_written_anew = changes.is_renumbered or _is_full_of_corrections(con, kept)
+    if is_written_anew:
         _renumber(con, kept, changes)
         gone = gone[:0]
     con.register("gone", pa.table({"record_number": gone}))
@@ -160,21 +168,27 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
             "select pattern, -count(*) from left_candidates group by pattern"
         )
     con.execute(
-        f"""
+        """
         create table known as
         select record_number_a, record_number_b, pattern
-        from (
-            from left_candidates
-            union all
-            select record_number_a, record_number_b, pattern
-            from {kept.lessons}
-            -- Some teach and are candidates.
-            anti join left_candidates using (record_number_a, record_number_b)
-        )
+        from left_candidates
         where pattern is not null
           and record_number_a not in (from gone) and record_number_b not in (from gone)
         """
     )
+    if is_written_anew:
+        con.execute(
+            f"""
+            insert into known
+            select distinct record_number_a, record_number_b, pattern
+            from {kept.lessons}
+            -- Some teach and are candidates.
+            anti join left_candidates using (record_number_a, record_number_b)
+            where pattern is not null
+            """
+        )
+        for table in (kept.lessons, kept.lots):
+            replace_kept(con, table, f"from {table} limit 0")
     con.execute(
         f"""
         insert into found
@@ -186,7 +200,6 @@ def take_out(con: duckdb.DuckDBPyConnection, kept: Kept, changes: Changes, redon
     )
     for view in ("gone", "leaving", "left_candidates"):
         con.unregister(view)
-    replace_kept(con, kept.lessons, f"from {kept.lessons} limit 0")
 
 
 def remember(

@@ -35,7 +35,8 @@ from models.identity.comparisons import (
 )
 from models.identity.guards import guard_pairs
 from models.identity.homes import weigh_homes
-from models.identity.kept_pairs import CANDIDATE, Kept, let_go, open_kept, remember, take_out
+from models.identity.kept_pairs import Kept, let_go, open_kept, remember, take_out
+from models.identity.lessons import SAMPLE_RECORDS, Lesson, draw_lessons, random_pairs
 from models.identity.patterns import (
     compare_pairs,
     count_patterns,
@@ -51,12 +52,6 @@ if TYPE_CHECKING:
 # Share of the customers' record pairs that the tight rules below find. Only the scale of the
 # prior depends on it: .5 or .9 moves every score by less than half a bit.
 RULES_RECALL = 0.7
-SAMPLE_RECORDS = 500  # of random pairs for u: 125,000, in which one in fifty thousand shows
-TRAINING_PAIRS = 100_000  # per training; more moves m in the third digit
-FIRST_SHARE = 0.5  # of the groups, in which these pairs are looked for first, and
-MORE_THAN_BEFORE = 1.1  # times the share in which an earlier build found them
-TRAINING_CROWD = 600  # records of a group that are looked at: 180,000 pairs
-LEAST_TRAINING_PAIRS = 50  # fewer train noise
 PRIOR_PAIRS = 20.0  # matches that the expected m counts for, beside those that training found
 LEAST_FILLED = 0.02  # share of records that must state an attribute for it to be compared
 SMALLEST_BUDGET = 50_000  # pairs that every reason to compare may make, however few the records
@@ -70,11 +65,6 @@ RARE_NAMES = 3.0
 # Where one is nothing but a name it would bring together all who bear it: half of those pairs.
 VERY_RARE_NAMES = 6.0
 PRIOR_ITERATIONS = 20  # later ones move it by less than a thousandth of a bit
-
-
-# What a pair is looked at for besides being judged, a bit each: to show what random pairs show;
-# those of the trainings follow.
-RANDOM = CANDIDATE << 1
 
 Floats = npt.NDArray[np.float64]
 
@@ -182,7 +172,7 @@ def _match_grain(
         if len(attributes) < grain.least_attributes:
             return no_matches("too_few_attributes")
         kept = open_kept(con, home, grain)
-        contents = describe_contents(con, cluster, grain, attributes)
+        contents = describe_contents(con, cluster, grain, attributes, options.seed)
         before, too_large_before = let_go(con, kept)
         changes = find_changes(before, contents)
         too_large, redone = find_candidates(
@@ -193,6 +183,7 @@ def _match_grain(
             changes,
             too_large_before,
             [at for at, rule in enumerate(grain.tight) if filled.issuperset(rule)],
+            options.seed,
         )
         providers = con.execute(
             "select $reason as reason, hash(email_domain) as value "
@@ -205,9 +196,9 @@ def _match_grain(
         stay = _scalar(con, f"select coalesce(sum(pairs), 0) from {kept.patterns}")
         if stay == 0 and _scalar(con, "select count(*) from found") == 0:
             return no_matches("nothing_to_compare")
-        lessons = _draw_lessons(con, grain, attributes, filled, kept, options.seed)
+        lessons = draw_lessons(con, grain, attributes, filled, kept, changes, options.seed)
         compare_pairs(con, attributes, kept)
-        parameters, prior = _train(con, grain, attributes, filled, kept, lessons, count)
+        parameters, prior = _train(con, attributes, kept, lessons, count)
         counts = dict(con.execute(f"from {kept.patterns}").fetchall())
         write_likely_vectors(
             con, grain, attributes, parameters, prior, LEAST_PROBABILITY, kept, counts
@@ -321,109 +312,18 @@ def _levels_that_occur(attribute: Attribute, filled: frozenset[str]) -> tuple[Le
     return tuple(replace(level, expected=level.expected / total) for level in levels)
 
 
-def _draw_lessons(
-    con: duckdb.DuckDBPyConnection,
-    grain: Grain,
-    attributes: Sequence[Attribute],
-    filled: frozenset[str],
-    kept: Kept,
-    seed: int,
-) -> dict[tuple[str, ...], int]:
-    """Add to `found` the pairs that teach the model; return the use of those of each training.
-
-    Those that agree in the columns of a training, drawn as whole groups by lot until they are
-    enough, and pairs of records drawn at random.
-    """
-    con.execute(
-        f"""
-        create table sampled as select record_number::integer as record_number from records
-        order by hash(record_number, {seed}), record_number limit {SAMPLE_RECORDS}
-        """
-    )
-    con.execute(
-        f"insert into found select one.record_number, other.record_number, {RANDOM} from sampled "
-        "as one inner join sampled as other on one.record_number < other.record_number"
-    )
-    lessons: dict[tuple[str, ...], int] = {}
-    lots = dict(con.execute(f"from {kept.lots}").fetchall())
-    con.execute(f"delete from {kept.lots}")
-    for columns in grain.training:
-        # Attributes made of the columns themselves always agree here and teach nothing.
-        if not filled.issuperset(columns) or not any(
-            set(columns).isdisjoint(attribute.needs) for attribute in attributes
-        ):
-            continue
-        # In the order of the hash: mostly the groups with the smallest ones are enough, and about
-        # as many as last time.
-        training = ", ".join(columns)
-        first = min(lots.get(training, FIRST_SHARE) * MORE_THAN_BEFORE, 1.0)
-        for share in sorted({first, 1.0}):
-            # Groups are known by a hash: numbers are grouped in half the time that texts take.
-            con.execute(
-                f"""
-                create or replace table hashed as
-                select record_number::integer as record_number, hash({training}, {seed}) as value
-                from records
-                where {" is not null and ".join(columns)} is not null
-                  and value <= {share} * {2.0**64}::double
-                """
-            )
-            con.execute(
-                f"""
-                create or replace table drawn as
-                select value, so_far
-                from (
-                    select *, sum(pairs) over (order by value) as so_far
-                    from (
-                        select value, count(*) * (count(*) - 1) // 2 as pairs
-                        from hashed group by value having count(*) > 1
-                    )
-                )
-                where so_far - pairs < {TRAINING_PAIRS}
-                """
-            )
-            is_enough = (_scalar(con, "select max(so_far) from drawn") or 0) >= TRAINING_PAIRS
-            if is_enough:
-                break
-        used = _scalar(con, "select max(value) from drawn") / 2.0**64 if is_enough else 1.0
-        con.execute(f"insert into {kept.lots} values (?, ?)", [training, used])
-        con.execute(
-            f"""
-            create or replace table lesson as
-            select record_number, value
-            from hashed inner join drawn using (value)
-            -- The last group may be a crowd.
-            qualify row_number() over (
-                partition by value order by hash(record_number, {seed}), record_number
-            ) <= {TRAINING_CROWD}
-            """
-        )
-        use = RANDOM << (len(lessons) + 1)
-        (added,) = con.execute(
-            f"insert into found select one.record_number, other.record_number, {use} "
-            "from lesson as one inner join lesson as other using (value) "
-            "where one.record_number < other.record_number"
-        ).fetchone() or (0,)
-        if added >= LEAST_TRAINING_PAIRS:
-            lessons[columns] = use
-    return lessons
-
-
 def _train(
     con: duckdb.DuckDBPyConnection,
-    grain: Grain,
     attributes: Sequence[Attribute],
-    filled: frozenset[str],
     kept: Kept,
-    lessons: Mapping[tuple[str, ...], int],
+    lessons: Sequence[Lesson],
     count: int,
 ) -> tuple[_Parameters, float]:
     """Learn m and u from the kept lessons; return them with the chance that two records match."""
     prior = _prior(_scalar(con, f"select pairs from {kept.tight_pairs}"), count)
     sampled = min(count, SAMPLE_RECORDS)
-    random_pairs = sampled * (sampled - 1) / 2
-    random = f"from {kept.lessons} where uses & {RANDOM} != 0"
-    observed = _level_shares(attributes, count_patterns(con, random))
+    count_random = sampled * (sampled - 1) / 2
+    observed = _level_shares(attributes, count_patterns(con, random_pairs(kept)))
     known = {
         (attribute.name, level.name): level.bits
         for attribute in attributes
@@ -435,21 +335,22 @@ def _train(
         for attribute in attributes
         for level in attribute.levels
     }
-    start = _without_matches(expected, observed, prior, random_pairs, known)
+    start = _without_matches(expected, observed, prior, count_random, known)
     counts = {key: PRIOR_PAIRS * m for key, m in expected.items()}
     # Sums over rows in the order of one thread: the same digits in every run.
     con.execute("set threads = 1")
     linker = _linker(con, attributes, start, prior)
-    for columns, use in lessons.items():
-        pairs = f"from {kept.lessons} where uses & {use} != 0"
-        for key, matches in _trained_on(con, linker, attributes, columns, pairs).items():
+    for lesson in lessons:
+        for key, matches in _trained_on(
+            con, linker, attributes, lesson.columns, lesson.pairs(kept)
+        ).items():
             counts[key] += matches
     con.execute("reset threads")
     totals: dict[str, float] = defaultdict(float)
     for (attribute, _), matches in counts.items():
         totals[attribute] += matches
     learnt = {key: matches / totals[key[0]] for key, matches in counts.items()}
-    return _without_matches(learnt, observed, prior, random_pairs, known), prior
+    return _without_matches(learnt, observed, prior, count_random, known), prior
 
 
 def _level_shares(

@@ -28,11 +28,12 @@ from models.identity.kept_pairs import (
     is_full_of_holes,
     replace_kept,
 )
+from models.identity.lessons import hashes_of_trainings
 
 _LEVELS = 16  # more than any attribute has: a pattern is a number with a digit per attribute
 _SLACK = 0.001  # bits; Splink adds the same weights in another order
-# A pair found for some uses is one number: two record numbers of 27 bits, a bit per use.
-_NUMBER_BITS, _USES_BITS = 27, 9
+# A pair found for some uses is one number: two record numbers of 30 bits, a bit per use.
+_NUMBER_BITS, _USES_BITS = 30, 2
 
 # What is compared although no column of the records says it: made for records to compare only.
 _DERIVED = {
@@ -45,14 +46,19 @@ _DERIVED = {
 
 
 def describe_contents(
-    con: duckdb.DuckDBPyConnection, cluster: Ints, grain: Grain, attributes: Sequence[Attribute]
+    con: duckdb.DuckDBPyConnection,
+    cluster: Ints,
+    grain: Grain,
+    attributes: Sequence[Attribute],
+    seed: int,
 ) -> pa.Table:
     """Return what of the table `records` is to be kept; columns as in `kept_pairs`.
 
     `cluster` as for `matching.match_records`.
     """
     code = (
-        f"{_pattern(attributes)} {_DERIVED} {sorted(grain.reasons.items())} {conditions_of(grain)}"
+        f"{_pattern(attributes)} {_DERIVED} {sorted(grain.reasons.items())} {conditions_of(grain)} "
+        f"{hashes_of_trainings(grain, seed)}"
     )
     _, stated = _needed(con, attributes)
     in_reasons = set(re.findall(r"\w+", " ".join(grain.reasons.values()))) & _columns(con)
@@ -75,8 +81,9 @@ def compare_pairs(
     """Add the pairs of the table `found` to those that are kept, with their patterns.
 
     Which are found more than once is one pair, with all its uses. The patterns of those in the
-    table `known` are known; the others are compared. Candidates of patterns that are known to be
-    hopeful go to the table `came`, too; these patterns are in `hopeful_before`.
+    table `known` are known; the others are compared. `drawn` tells the lessons. Candidates of
+    patterns that are known to be hopeful go to the table `came`, too; these patterns are in
+    `hopeful_before`.
     """
     pairs, uses = _found_pairs(con)
     con.register(
@@ -135,10 +142,10 @@ def compare_pairs(
         f"from compared where uses & {CANDIDATE} != 0"
     )
     con.execute(
-        f"insert into {kept.lessons} "
-        f"select record_number_a, record_number_b, pattern, uses & {~CANDIDATE} "
-        f"from compared where uses > {CANDIDATE}"
+        f"insert into {kept.lessons} by name select * exclude (uses) "
+        "from drawn inner join compared using (record_number_a, record_number_b)"
     )
+    con.execute("drop table drawn")
     replace_kept(
         con,
         kept.patterns,

@@ -368,7 +368,7 @@ def test_tables_of_another_version_or_of_a_build_that_failed_are_not_used(
     matches: Matches, register: pd.DataFrame
 ) -> None:
     def forget_lessons(con: duckdb.DuckDBPyConnection) -> None:
-        con.execute("alter table kept_person.lessons drop uses")
+        con.execute("alter table kept_person.lessons drop value")
 
     def name_otherwise(con: duckdb.DuckDBPyConnection) -> None:
         con.execute("drop table kept_person.too_large")
