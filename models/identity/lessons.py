@@ -106,7 +106,8 @@ def draw_lessons(
             lessons.append(Lesson(columns, training, last_value))
     con.execute("drop table redrawn")
     con.execute(f"delete from {kept.lots}")
-    con.executemany(f"insert into {kept.lots} values (?, ?)", sorted(shares.items()))
+    for training_and_share in sorted(shares.items()):
+        con.execute(f"insert into {kept.lots} values (?, ?)", training_and_share)
     con.execute(f"insert into found select record_number_a, record_number_b, {LESSON} from drawn")
     return lessons
 
