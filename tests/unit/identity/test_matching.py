@@ -349,6 +349,17 @@ def test_patterns_of_an_earlier_build_are_used_and_change_nothing(
     assert match(as_records(register), con=con).pairs.empty
 
 
+def test_a_model_without_a_training_scores_by_what_is_expected(register: pd.DataFrame) -> None:
+    """Given names and postal codes alone: no columns of a training are stated."""
+    others = ["family_name", "birth_date", "email", "phone", "street"]
+    bare = register.assign(**dict.fromkeys(others), record_number=np.arange(1, len(register) + 1))
+    con = duckdb.connect()
+    first, again = (match(as_records(bare), con=con) for _ in range(2))
+    assert first.statuses["person"] == "trained"
+    assert con.execute("select count(*) from kept_person.lots").fetchall() == [(0,)]
+    pd.testing.assert_frame_equal(again.parameters, first.parameters, check_exact=True)
+
+
 def test_what_is_kept_of_records_serves_them_under_other_numbers(register: pd.DataFrame) -> None:
     """Three records were exported before all others, and every second one is a copy of another."""
     later = register.assign(record_number=register["record_number"] + 3)
