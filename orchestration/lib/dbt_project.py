@@ -156,7 +156,7 @@ def run_dbt(arguments: Sequence[str], database: Path, systems: Sequence[str]) ->
     """
     manifest_path(systems)
     folder = target_dir(systems)
-    parsed = _parsed_project(folder / _PARSED)
+    parsed = _parsed_project(folder / _PARSED, is_testing=arguments[0] == "test")
     # Without its own JSON files: another process may be reading the manifest just then.
     return _invoke([*arguments, "--no-write-json"], database, systems, folder, parsed)
 
@@ -175,8 +175,17 @@ def _keep_parsed(folder: Path) -> None:
 
 
 @cache
-def _parsed_project(path: Path) -> "Manifest":
+def _parsed_project(path: Path, *, is_testing: bool) -> "Manifest":
+    """Return what dbt parsed; its tests, most of it, only to run them.
+
+    Every command makes a graph of all that there is and goes through it several times.
+    """
     parsed: Manifest = pickle.loads(path.read_bytes())
+    if not is_testing:
+        parsed.nodes = {
+            name: node for name, node in parsed.nodes.items() if node.resource_type != "test"
+        }
+        parsed.unit_tests = {}
     parsed.build_flat_graph()  # `graph` of the macros; dbt builds it only when it parses itself
     return parsed
 
@@ -190,10 +199,13 @@ def _invoke(
 ) -> list[Any]:
     from dbt.cli.main import dbtRunner
     from dbt_common.behavior_flags import BehaviorFlagRendered
+    from dbt_common.tests import enable_test_caching
 
     # Who set a flag of dbt, which only a warning would tell. dbt looks for it through the source
     # files of the whole stack and all modules: .3 CPU s in every command.
     BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt")  # type: ignore[method-assign]
+    # Keeps which plugins are installed, and how the project's Jinja reads, for the next command.
+    enable_test_caching()
     checking = _unchecked() if manifest else nullcontext()
     with _environment(database), _closing_database(), checking:
         outcome = dbtRunner(manifest=manifest).invoke(
